@@ -1,0 +1,63 @@
+# Everything runs in .venv, which make sets up by itself from requirements-dev.txt: with uv where it is on PATH, else
+# with pip. All that a machine needs is Python 3.11 or later, pip and make.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+N ?= 100000
+
+# The oldest first: it is the one whose absence of features we must live with. A shim may exist and not work: ask it.
+PYTHON = $(or $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import os, sys; sys.version_info >= (3, 11) or sys.exit(1); print(os.path.realpath(sys.executable))' \
+	2>/dev/null && break; done),$(error perdure needs Python 3.11 or later))
+
+ifneq ($(UV),)
+venv = $(UV) venv -q --clear --python $(PYTHON) .venv
+install = $(UV) pip install -q --python $(BIN)/python
+else
+venv = $(PYTHON) -m venv --clear --without-pip .venv
+install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq --no-compile
+endif
+
+.PHONY: help demo test lint bench fuzz lock clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: .venv/ready ## An agent is killed in the middle of its answer, and finishes
+	$(BIN)/perdure demo
+
+test: .venv/ready ## Every test
+	$(BIN)/pytest -n auto --dist worksteal
+
+lint: .venv/ready ## Style, format, types and the ladder of rooms
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/ready ## Every benchmark, in its short form
+	$(BIN)/python -m benchmarks
+
+fuzz: .venv/ready ## N random programs under random kills (N=100000)
+	PERDURE_FUZZ=$(N) $(BIN)/pytest -n auto -m fuzz --timeout 0
+
+lock: $(or $(UV),$(BIN)/uv) ## Resolve requirements-dev.txt; ARGS=--upgrade moves what is already pinned
+	$< pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes -q \
+		--python $(PYTHON) --custom-compile-command "make lock" $(ARGS) -o requirements-dev.txt
+
+clean: ## Remove what make made
+	rm -rf .venv .hypothesis .pytest_cache .ruff_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: .venv/locked pyproject.toml
+	$(install) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/locked: requirements-dev.txt
+	$(venv)
+	$(install) --no-deps --require-hashes -r $<
+	@touch $@
+
+$(BIN)/uv: .venv/locked
+	$(install) uv

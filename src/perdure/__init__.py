@@ -1,0 +1,30 @@
+"""perdure (to last): AI agents and functions that survive crashes, deploys, closed browsers and week-long waits."""
+
+from perdure.app import App
+from perdure.core.manifest import Manifest, Outcome, TaskSpec
+from perdure.core.retry import Retry
+from perdure.errors import EventTimeout, PerdureError, RetryableError, StepFailed, TerminalError
+from perdure.runs.context import Context, current_step
+from perdure.runs.durable import run_durable
+from perdure.runs.worker import Worker
+from perdure.runs.workflow import Workflow
+from perdure.stores import open_store
+
+__all__ = [
+    "App",
+    "Context",
+    "EventTimeout",
+    "Manifest",
+    "Outcome",
+    "PerdureError",
+    "Retry",
+    "RetryableError",
+    "StepFailed",
+    "TaskSpec",
+    "TerminalError",
+    "Worker",
+    "Workflow",
+    "current_step",
+    "open_store",
+    "run_durable",
+]

@@ -1,0 +1,120 @@
+"""App: workflows and agents, a store, and the work done in this process while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar, overload
+
+from perdure.app.client import Client
+from perdure.app.settings import setting
+from perdure.core.clock import Clock, SystemClock, seconds
+from perdure.core.observe import Observer
+from perdure.runs.context import Context
+from perdure.runs.worker import Worker
+from perdure.runs.workflow import Workflow, Workflows
+from perdure.stores import open_store
+from perdure.stores.port import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class App(Client):
+    """What a program declares, and the door to it.
+
+    `async with app:` opens the store and does the work here too; `async with app.client():` only asks.
+    Shape: `store` is a URL, by default the setting PERDURE_STORE; `queues` maps a queue to how many of its runs may
+    run at once over all processes, None for no limit; `slots` bounds the runs of this process.
+    Units: `lease_for` and `grace` are timedeltas or seconds.
+    Raises: NameTaken where two workflows or agents have one name.
+    """
+
+    def __init__(
+        self,
+        store: str | None = None,
+        *,
+        workflows: Iterable[Workflow[..., object]] = (),
+        queues: Mapping[str, int | None] | None = None,
+        slots: int = 1000,
+        lease_for: timedelta | float = 30.0,
+        grace: timedelta | float = 10.0,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__(setting("PERDURE_STORE", store), Workflows(), clock or SystemClock())
+        self._queues = dict(queues or {})
+        self._slots = slots
+        self._lease_for = seconds(lease_for)
+        self._grace = seconds(grace)
+        self._observer = observer
+        self._stack: AsyncExitStack | None = None
+        for one in workflows:
+            self.workflows.add(one)
+
+    @overload
+    def workflow(self, function: Callable[Concatenate[Context, P], Awaitable[R]], /) -> Workflow[P, R]: ...
+
+    @overload
+    def workflow(
+        self, *, name: str | None = None, version: str | None = None, queue: str = "default"
+    ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[R]]], Workflow[P, R]]: ...
+
+    def workflow(
+        self,
+        function: Callable[..., Awaitable[object]] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        queue: str = "default",
+    ) -> object:
+        """Declare an async function that lasts; its first parameter is the Context.
+
+        Raises: NameTaken; SettingInvalid where it is not an async function.
+        """
+
+        def declare(function: Callable[..., Awaitable[object]]) -> Workflow[..., object]:
+            declared = Workflow[..., object](function, name=name, version=version, queue=queue)
+            self.workflows.add(declared)
+            return declared
+
+        return declare if function is None else declare(function)
+
+    def client(self) -> Client:
+        """The same door without the work: `async with app.client() as client:`."""
+        return Client(self.url, self.workflows, self.clock)
+
+    def worker(self, store: Store, *, worker_id: str | None = None) -> Worker:
+        """A worker for everything that is declared here, on an open store."""
+        names = dict.fromkeys(one.queue for one in self.workflows)
+        return Worker(
+            store,
+            self.workflows,
+            queues={"default": None} | dict.fromkeys(names) | self._queues,
+            slots=self._slots,
+            lease_for=self._lease_for,
+            grace=self._grace,
+            clock=self.clock,
+            worker_id=worker_id,
+            observer=self._observer,
+        )
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        worker = self.worker(self.store)
+        try:
+            await worker.start()
+        except BaseException:
+            await super().__aexit__(None, None, None)
+            raise
+        self._worker = worker
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._worker.stop()
+        await super().__aexit__(kind, error, trace)

@@ -1,0 +1,98 @@
+"""Client: asks a store about runs and acts on them; does no work itself."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self, TypeVar
+
+from perdure.app.questions import Questions
+from perdure.core.clock import Clock
+from perdure.core.ids import new_id
+from perdure.core.records import RunRecord, RunStatus
+from perdure.core.values import Value
+from perdure.errors import StoreClosed
+from perdure.runs.handles import Run
+from perdure.runs.starting import creation
+from perdure.runs.workflow import Workflow, Workflows
+from perdure.stores import open_store
+from perdure.stores.port import Store
+
+R = TypeVar("R")
+
+
+class Client:
+    """A door to a store: `async with` opens and closes it."""
+
+    def __init__(self, url: str, workflows: Workflows, clock: Clock) -> None:
+        self.url = url
+        self.workflows = workflows
+        self.clock = clock
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The open store. Raises: StoreClosed outside `async with`."""
+        if self._store is None:
+            raise StoreClosed("open it first: `async with app:`")
+        return self._store
+
+    @property
+    def questions(self) -> Questions:
+        """What runs ask a person."""
+        return Questions(self.store, self.clock)
+
+    async def start(
+        self,
+        workflow: Workflow[..., R],
+        *args: Value,
+        run_id: str | None = None,
+        queue: str | None = None,
+        project_id: str = "default",
+        scenario_id: str | None = None,
+        tenant: str | None = None,
+        tags: dict[str, str] | None = None,
+        **kwargs: Value,
+    ) -> Run[R]:
+        """Start a run; durable when this returns, executed by whatever worker has the workflow.
+
+        Shape: `args` and `kwargs` are the workflow's own. The same `run_id` with the same arguments gives the same
+        run, so a start can be repeated; without one a new id is made.
+        Raises: RunInputMismatch where the id is taken by a run with other arguments; InputError (IdInvalid,
+        NotStorable, TooLarge) before anything changed.
+        """
+        manifest = workflow.manifest(
+            args, kwargs, project_id=project_id, scenario_id=scenario_id, tenant=tenant, tags=tags or {}
+        )
+        run_id = new_id("run") if run_id is None else run_id
+        await self.store.commit(creation(workflow, manifest, run_id=run_id, at=self.clock.now(), queue=queue))
+        return Run(self.store, self.clock, run_id, workflow.returns)
+
+    def run(self, run_id: str) -> Run[Value]:
+        """The handle of a run by its id; cheap, asks nothing. Its result comes back as plain JSON data."""
+        return Run(self.store, self.clock, run_id)
+
+    async def emit_event(self, run_id: str, key: str, payload: Value = None) -> bool:
+        """Emit an event to a run; true when it was the first with its key. Raises: RunNotFound."""
+        return await self.run(run_id).emit_event(key, payload)
+
+    async def runs(
+        self,
+        *,
+        status: tuple[RunStatus, ...] = (),
+        workflow: str | None = None,
+        queue: str | None = None,
+        limit: int = 100,
+    ) -> list[RunRecord]:
+        """Runs, the newest first, without their results."""
+        return await self.store.runs.list(status=status, workflow=workflow, queue=queue, limit=limit)
+
+    async def __aenter__(self) -> Self:
+        self._store = await open_store(self.url, clock=self.clock)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._store is not None:
+            store, self._store = self._store, None
+            await store.close()

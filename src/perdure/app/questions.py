@@ -1,0 +1,38 @@
+"""The inbox of a person: what runs ask, and the answers."""
+
+from __future__ import annotations
+
+from perdure.core.clock import Clock
+from perdure.core.records import Question
+from perdure.core.values import Value, encode
+from perdure.errors import InputError, QuestionNotFound
+from perdure.stores.port import Answer, Store
+
+
+class Questions:
+    """`app.questions`."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def list(self, *, run_id: str | None = None, open_only: bool = True, limit: int = 100) -> list[Question]:
+        """Questions, the oldest first; those without an answer unless told otherwise."""
+        return await self._store.questions.list(run_id=run_id, open_only=open_only, limit=limit)
+
+    async def answer(self, question_id: str, choice: str, value: Value = None, *, by: str | None = None) -> Question:
+        """Answer a question with one of its choices; the run goes on, wherever it is executed.
+
+        Shape: the question with its answer; `value` goes with the choice `value`.
+        Raises: QuestionNotFound; QuestionAnswered: the first answer stays; InputError for another choice.
+        """
+        question = await self._store.questions.get(question_id)
+        if question is None:
+            raise QuestionNotFound(question_id)
+        if question.choices and choice not in question.choices:
+            raise InputError("choice", f"one of {', '.join(question.choices)}, not {choice!r}")
+        answer = encode({"choice": choice, "value": value}, "answer")
+        (answered,) = await self._store.commit(
+            Answer(question_id=question_id, answer=answer, by=by, at=self._clock.now())
+        )
+        return answered

@@ -1,0 +1,103 @@
+"""What a function's annotations say about the values that go in and come out."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from perdure.core.values import Value, convert, decode_strict, encode
+from perdure.errors import AnnotationUnresolved, InputError
+
+
+def unwrap(function: Callable[..., Value]) -> Value:
+    """The function under partials, bound methods and callable objects."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    return function if hasattr(function, "__code__") else type(function).__call__
+
+
+def return_type(function: Callable[..., Value]) -> Value:
+    """The return annotation, resolved; Value where there is none.
+
+    Raises: AnnotationUnresolved.
+    """
+    inner = unwrap(function)
+    if "return" not in getattr(inner, "__annotations__", ()):
+        return Value
+    return _hints(inner).get("return", Value)
+
+
+def is_async(function: Callable[..., Value]) -> bool:
+    """Whether calling the function gives a coroutine."""
+    return inspect.iscoroutinefunction(unwrap(function))
+
+
+def name_of(function: Callable[..., Value]) -> str:
+    """The function's own name."""
+    return str(getattr(unwrap(function), "__name__", type(function).__name__))
+
+
+@functools.lru_cache(maxsize=1024)
+def _hints(function: Value) -> Mapping[str, Value]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
+        raise AnnotationUnresolved(getattr(function, "__qualname__", repr(function)), str(error)) from None
+
+
+class Arguments:
+    """How a function's arguments are written down as one JSON object and come back with the annotated types."""
+
+    def __init__(self, function: Callable[..., Value], *, skip: int = 0) -> None:
+        """Shape: the first `skip` parameters (a context) are not arguments.
+
+        Raises: AnnotationUnresolved.
+        """
+        self.parameters = tuple(inspect.signature(function).parameters.values())[skip:]
+        hints = _hints(unwrap(function))
+        self.types = tuple(hints.get(parameter.name, Value) for parameter in self.parameters)
+        fields = [_field(parameter, kind) for parameter, kind in zip(self.parameters, self.types, strict=True)]
+        self.struct = msgspec.defstruct(name_of(function), fields, kw_only=True, forbid_unknown_fields=True)
+        self._signature = inspect.Signature(self.parameters)
+
+    def encode(self, args: tuple[Value, ...], kwargs: dict[str, Value]) -> bytes:
+        """The arguments of one call as a JSON object.
+
+        Raises: InputError where they do not fit the signature or an annotation; NotStorable with the path.
+        """
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise InputError("arguments", str(error)) from None
+        data = encode(bound.arguments, "arguments")
+        decode_strict(data, self.struct, "arguments")
+        return data
+
+    def restore(self, stored: Value) -> tuple[tuple[Value, ...], dict[str, Value]]:
+        """Plain data as positional and keyword arguments.
+
+        Raises: InputError where the data does not fit.
+        """
+        given = convert(stored, self.struct, "arguments")
+        bound = inspect.BoundArguments(self._signature, OrderedDict())
+        for parameter in self.parameters:
+            value = getattr(given, parameter.name)
+            if value is not msgspec.UNSET:
+                bound.arguments[parameter.name] = value
+        return bound.args, bound.kwargs
+
+
+def _field(parameter: inspect.Parameter, kind: Value) -> tuple[str, Value, Value] | tuple[str, Value]:
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return parameter.name, tuple[kind, ...] | msgspec.UnsetType, msgspec.UNSET
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return parameter.name, dict[str, kind] | msgspec.UnsetType, msgspec.UNSET
+    if parameter.default is parameter.empty:
+        return parameter.name, kind
+    return parameter.name, kind | msgspec.UnsetType if kind is not Value else Value, msgspec.UNSET

@@ -1,0 +1,52 @@
+"""Canonical JSON and the hashes made of it.
+
+Source: RFC 8785 (JSON Canonicalization Scheme), so a hash can be recomputed in any language. What RFC 8785 can't
+carry exactly (NaN, integers beyond 2^53 - 1) is refused with the path of the offender.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import rfc8785
+
+from perdure.core.values import Value, find_offender
+from perdure.errors import NotStorable
+
+if TYPE_CHECKING:
+    from perdure.core.manifest import Manifest
+
+
+def canonical_json(value: Value, field: str = "value") -> bytes:
+    """The one JSON text of a value built of None, bool, int, float, str, list, tuple and dict.
+
+    Raises: NotStorable with the path of what has no canonical form.
+    """
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, RecursionError, ValueError) as error:
+        offender = find_offender(value, field, plain=True)
+        raise NotStorable(*(offender or (field, str(error)))) from None
+
+
+def canonical_hash(value: Value, field: str = "value") -> str:
+    """Lowercase hex SHA-256 of the canonical JSON."""
+    return hashlib.sha256(canonical_json(value, field)).hexdigest()
+
+
+def manifest_hash(manifest: Manifest) -> str:
+    """What makes a run the same run: project, scenario, task, input and tenant; absent counts as null."""
+    task = manifest.task
+    return canonical_hash(
+        {
+            "project_id": manifest.project_id,
+            "scenario_id": manifest.scenario_id,
+            "task_id": task.id,
+            "task_intent": task.intent,
+            "task_domain": task.domain,
+            "tenant": manifest.tenant,
+            "input": manifest.input,
+        },
+        "manifest",
+    )

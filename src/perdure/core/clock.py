@@ -1,0 +1,84 @@
+"""The one clock, with its three kinds of time; nothing else reads a clock.
+
+Instants (timers, deadlines, every `…_at`) follow the wall clock. Lease time follows the boot-time clock, so that a
+jump of the wall clock moves no lease and a reboot ends them all. Elapsed time is monotonic and measures durations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A call that is due; `cancel()` takes it back."""
+
+    def cancel(self) -> None:
+        """Take the call back; safe after it ran."""
+        ...
+
+
+class Clock(Protocol):
+    """Where time comes from; passed in, so that a test can drive all three kinds."""
+
+    def now(self) -> datetime:
+        """The instant, aware, UTC."""
+        ...
+
+    def lease_now(self) -> float:
+        """Lease time in seconds, comparable between processes of one boot of one machine."""
+        ...
+
+    def elapsed(self) -> float:
+        """Monotonic seconds, comparable within this process only."""
+        ...
+
+    def call_after(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call back on the running loop after so many elapsed seconds."""
+        ...
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Block this thread until the event is set, or for so many seconds; true when it is set."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def lease_now(self) -> float:
+        return time.clock_gettime(_BOOT_TIME)
+
+    def elapsed(self) -> float:
+        return time.monotonic()
+
+    def call_after(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        return asyncio.get_running_loop().call_later(max(0.0, seconds), callback)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)
+
+
+# macOS has no CLOCK_BOOTTIME; its CLOCK_MONOTONIC_RAW is the nearest that all processes of a boot share.
+_BOOT_TIME: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def instant(at: float | None) -> datetime | None:
+    """The instant of so many seconds since the epoch, as stores keep it."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def epoch(at: datetime | None) -> float | None:
+    """Seconds since the epoch, as stores keep an instant."""
+    return None if at is None else at.timestamp()
+
+
+def seconds(duration: timedelta | float) -> float:
+    """A duration from the public door in seconds."""
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)

@@ -1,0 +1,87 @@
+"""A failure as data: what is stored, and what is raised from it, the first time and on every replay."""
+
+from __future__ import annotations
+
+import msgspec
+
+from perdure.core.values import Value, encode
+from perdure.errors import (
+    InputError,
+    OutcomeError,
+    PerdureError,
+    StepFailed,
+    StepInDoubt,
+    StepTimedOut,
+)
+
+_MESSAGE_CHARS = 8192
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why something failed.
+
+    Shape: `reason` is `error`, or what perdure itself decided: `timeout`, `in_doubt`, `poisoned`, `diverged`,
+    `not_storable`; `positions` are the steps whose failure this is, so that a restart can reopen them.
+    """
+
+    cause_type: str
+    message: str
+    reason: str = "error"
+    code: str = ""
+    data: Value = None
+    positions: tuple[str, ...] = ()
+
+
+def failure_of(error: BaseException, reason: str = "error") -> Failure:
+    """What is stored of an exception: its class's name, message, code and, where they can be stored, its `data`."""
+    message = error.message if isinstance(error, StepFailed) else str(error)
+    return Failure(
+        cause_type=error.cause_type if isinstance(error, StepFailed) else type(error).__name__,
+        message=_text(message),
+        reason=reason,
+        code=error.code if isinstance(error, PerdureError) else "",
+        data=_data(getattr(error, "data", None)),
+        positions=failed_positions(error),
+    )
+
+
+def failed_positions(error: BaseException) -> tuple[str, ...]:
+    """The positions of the failed steps in an exception and in what it was raised from."""
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        if isinstance(current, OutcomeError):
+            found.update(dict.fromkeys(getattr(current, "positions", ())))
+        found.update(dict.fromkeys(getattr(current, "_perdure_positions", ())))
+        current = current.__cause__ or current.__context__
+    return tuple(found)
+
+
+def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:
+    """Remember with an exception which failed steps it stands for: those of a gather, of which it is the first."""
+    vars(error)["_perdure_positions"] = positions
+
+
+def step_error(name: str, position: str, failure: Failure, attempts: int) -> StepFailed:
+    """The exception of a step's final failure."""
+    kind = _KINDS.get(failure.reason, StepFailed)
+    return kind(name, position, failure.cause_type, failure.message, failure.data, attempts)
+
+
+_KINDS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": StepInDoubt}
+
+
+def _text(message: str) -> str:
+    # a message is a description, never a reason to fail again: lone surrogates are replaced, length is bounded
+    return message.encode("utf-8", "replace").decode()[:_MESSAGE_CHARS]
+
+
+def _data(value: Value) -> Value:
+    if value is None:
+        return None
+    try:
+        return msgspec.json.decode(encode(value, "error.data", 64 * 1024))
+    except InputError:
+        return None

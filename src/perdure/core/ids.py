@@ -1,0 +1,97 @@
+"""Ids: who made them, what they may look like, and the ones that are derived."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+from pathlib import Path
+from random import Random
+
+from perdure.core.canonical import canonical_hash
+from perdure.errors import IdInvalid
+
+MAX_ID_BYTES = 512
+
+_counter = itertools.count()
+
+
+def check_id(field: str, value: object) -> str:
+    """Return the id, or refuse it.
+
+    Raises: IdInvalid where it is no text, empty, over 512 bytes of UTF-8, or holds a NUL or a lone surrogate.
+    """
+    if not isinstance(value, str):
+        raise IdInvalid(field, f"an id is text, not {type(value).__name__}")
+    if not value:
+        raise IdInvalid(field, "an id may not be empty")
+    if "\0" in value:
+        raise IdInvalid(field, "an id may not hold a NUL")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise IdInvalid(field, "an id may not hold a lone surrogate") from None
+    if size > MAX_ID_BYTES:
+        raise IdInvalid(field, f"an id has at most {MAX_ID_BYTES} bytes, this one has {size}")
+    return value
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id, `prefix_` and 24 random hex digits."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def new_seed() -> str:
+    """A fresh seed for a run's uuid() and random()."""
+    return secrets.token_hex(16)
+
+
+def new_worker_id() -> str:
+    """A worker id: `host:pid:process start token:random`, new at each call."""
+    pid = os.getpid()
+    return f"{os.uname().nodename}:{pid}:{start_token(pid)}:{secrets.token_hex(4)}{next(_counter)}"
+
+
+def start_token(pid: int) -> str:
+    """What tells this process from a later one with the same pid: its start in clock ticks since boot, else 0.
+
+    Source: proc(5), field 22 of /proc/PID/stat.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return "0"
+    return stat.rpartition(b")")[2].split()[19].decode()
+
+
+def boot_id() -> str:
+    """The machine's current boot, or an empty text where it does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def step_id(run_id: str, position: str, name: str) -> str:
+    """A step's stable id: the canonical hash of run, position and name."""
+    return canonical_hash({"run_id": run_id, "position": position, "name": name})
+
+
+def idempotency_key(tenant: str | None, run_id: str, position: str) -> str:
+    """What an outside service may refuse a second call by: the same for each attempt, retry and takeover."""
+    return canonical_hash({"tenant": tenant, "run_id": run_id, "position": position})[:40]
+
+
+def random_bits(bits: int) -> int:
+    """A random number below 2^bits."""
+    return secrets.randbits(bits)
+
+
+def random_share() -> float:
+    """A random number in [0, 1), for jitter."""
+    return secrets.randbits(53) / (1 << 53)
+
+
+def derived_random(seed: bytes) -> Random:
+    """A source of random numbers that a seed decides."""
+    return Random(seed)

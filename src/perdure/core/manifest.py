@@ -1,0 +1,36 @@
+"""What a run is asked to do: the identity of a run is the hash of this (`canonical.manifest_hash`)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from perdure.core.values import Value
+
+
+class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A task: its id, a fixed operation label (never user text, it is not redacted), and its domain."""
+
+    id: str
+    intent: str = ""
+    domain: str | None = None
+    metadata: dict[str, Value] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole request. `tags` and the task's metadata describe it; the other fields identify it."""
+
+    project_id: str = "default"
+    task: TaskSpec
+    input: Value = None
+    scenario_id: str | None = None
+    tenant: str | None = None
+    tags: dict[str, str] = {}
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How good a run's result is, by its author's own measure."""
+
+    passed: bool | None = None
+    score: float | None = None
+    notes: str | None = None
+    metadata: dict[str, Value] = {}

@@ -1,0 +1,231 @@
+"""Every exception of perdure, one tree, each leaf with a stable `code`.
+
+May import nothing of perdure. Read next: `base` (what an error carries), then the family you met.
+
+    PerdureError
+      ConfigurationError
+        StoreUrlInvalid              store_url_invalid
+        NameTaken                    name_taken
+        NameUnknown                  name_unknown
+        SettingInvalid               setting_invalid
+        ToolSignatureInvalid         tool_signature_invalid
+        AnnotationUnresolved         annotation_unresolved
+        ModelUnknown                 model_unknown
+        ExtraMissing                 extra_missing
+      InputError
+        NotStorable                  not_storable
+        TooLarge                     too_large
+        IdInvalid                    id_invalid
+        MessageEmpty                 message_empty
+        CursorInvalid                cursor_invalid
+      RunError
+        RunNotFound                  run_not_found
+        RunInputMismatch             run_input_mismatch
+        RunStateWrong                run_state_wrong
+        QuestionNotFound             question_not_found
+        QuestionAnswered             question_answered
+        ThreadNotFound               thread_not_found
+        ThreadBusy                   thread_busy
+        MessageNotFound              message_not_found
+        MessageExists                message_exists
+      OutcomeError
+        RunFailed                    run_failed
+        RunCancelled                 run_cancelled
+        StepFailed                   step_failed
+          StepTimedOut               step_timed_out
+          StepInDoubt                step_in_doubt
+        EventTimeout                 event_timeout
+        ChildFailed                  child_failed
+      LeaseError
+        LeaseHeld                    lease_held
+        LeaseLost                    lease_lost
+        WorkerExpired                worker_expired
+      WorkflowError
+        StepNotAwaited               step_not_awaited
+        ForeignTask                  foreign_task
+        StepNested                   step_nested
+        StepAborted                  step_aborted
+      ReplayError
+        Divergence                   divergence
+          StepInputMismatch          step_input_mismatch
+      StoreError
+        StoreUnavailable             store_unavailable
+        StoreClosed                  store_closed
+        StoreInvalid                 store_invalid
+        StoreTooNew                  store_too_new
+        StoreForked                  store_forked
+        StepFinal                    step_final
+        InboxMoved                   inbox_moved
+      StreamError
+        SeqConflict                  seq_conflict
+      ModelError
+        ModelUnavailable             model_unavailable
+        ModelRateLimited             model_rate_limited
+        ModelCutOff                  model_cut_off
+        ModelTimedOut                model_timed_out
+        ModelRequestInvalid          model_request_invalid
+        ModelContextTooLong          model_context_too_long
+        ModelRefused                 model_refused
+        ModelCreditsExhausted        model_credits_exhausted
+        ModelAuthFailed              model_auth_failed
+      ToolError
+        ToolNotFound                 tool_not_found
+        ToolInputInvalid             tool_input_invalid
+        ToolFailed                   tool_failed
+        ToolTimedOut                 tool_timed_out
+        ToolInDoubt                  tool_in_doubt
+      TerminalError                  terminal
+      RetryableError                 retryable
+"""
+
+from perdure.errors.base import PerdureError, RetryableError, TerminalError
+from perdure.errors.configuration import (
+    AnnotationUnresolved,
+    ConfigurationError,
+    ExtraMissing,
+    ModelUnknown,
+    NameTaken,
+    NameUnknown,
+    SettingInvalid,
+    StoreUrlInvalid,
+    ToolSignatureInvalid,
+)
+from perdure.errors.input import CursorInvalid, IdInvalid, InputError, MessageEmpty, NotStorable, TooLarge
+from perdure.errors.models import (
+    ModelAuthFailed,
+    ModelContextTooLong,
+    ModelCreditsExhausted,
+    ModelCutOff,
+    ModelError,
+    ModelRateLimited,
+    ModelRefused,
+    ModelRequestInvalid,
+    ModelTimedOut,
+    ModelUnavailable,
+)
+from perdure.errors.outcomes import (
+    ChildFailed,
+    EventTimeout,
+    OutcomeError,
+    RunCancelled,
+    RunFailed,
+    StepFailed,
+    StepInDoubt,
+    StepTimedOut,
+)
+from perdure.errors.runs import (
+    LeaseError,
+    LeaseHeld,
+    LeaseLost,
+    MessageExists,
+    MessageNotFound,
+    QuestionAnswered,
+    QuestionNotFound,
+    RunError,
+    RunInputMismatch,
+    RunNotFound,
+    RunStateWrong,
+    ThreadBusy,
+    ThreadNotFound,
+    WorkerExpired,
+)
+from perdure.errors.stores import (
+    InboxMoved,
+    SeqConflict,
+    StepFinal,
+    StoreClosed,
+    StoreError,
+    StoreForked,
+    StoreInvalid,
+    StoreTooNew,
+    StoreUnavailable,
+    StreamError,
+)
+from perdure.errors.tools import ToolError, ToolFailed, ToolInDoubt, ToolInputInvalid, ToolNotFound, ToolTimedOut
+from perdure.errors.workflows import (
+    Divergence,
+    ForeignTask,
+    ReplayError,
+    StepAborted,
+    StepInputMismatch,
+    StepNested,
+    StepNotAwaited,
+    WorkflowError,
+)
+
+__all__ = [
+    "AnnotationUnresolved",
+    "ChildFailed",
+    "ConfigurationError",
+    "CursorInvalid",
+    "Divergence",
+    "EventTimeout",
+    "ExtraMissing",
+    "ForeignTask",
+    "IdInvalid",
+    "InboxMoved",
+    "InputError",
+    "LeaseError",
+    "LeaseHeld",
+    "LeaseLost",
+    "MessageEmpty",
+    "MessageExists",
+    "MessageNotFound",
+    "ModelAuthFailed",
+    "ModelContextTooLong",
+    "ModelCreditsExhausted",
+    "ModelCutOff",
+    "ModelError",
+    "ModelRateLimited",
+    "ModelRefused",
+    "ModelRequestInvalid",
+    "ModelTimedOut",
+    "ModelUnavailable",
+    "ModelUnknown",
+    "NameTaken",
+    "NameUnknown",
+    "NotStorable",
+    "OutcomeError",
+    "PerdureError",
+    "QuestionAnswered",
+    "QuestionNotFound",
+    "ReplayError",
+    "RetryableError",
+    "RunCancelled",
+    "RunError",
+    "RunFailed",
+    "RunInputMismatch",
+    "RunNotFound",
+    "RunStateWrong",
+    "SeqConflict",
+    "SettingInvalid",
+    "StepAborted",
+    "StepFailed",
+    "StepFinal",
+    "StepInDoubt",
+    "StepInputMismatch",
+    "StepNested",
+    "StepNotAwaited",
+    "StepTimedOut",
+    "StoreClosed",
+    "StoreError",
+    "StoreForked",
+    "StoreInvalid",
+    "StoreTooNew",
+    "StoreUnavailable",
+    "StoreUrlInvalid",
+    "StreamError",
+    "TerminalError",
+    "ThreadBusy",
+    "ThreadNotFound",
+    "TooLarge",
+    "ToolError",
+    "ToolFailed",
+    "ToolInDoubt",
+    "ToolInputInvalid",
+    "ToolNotFound",
+    "ToolSignatureInvalid",
+    "ToolTimedOut",
+    "WorkerExpired",
+    "WorkflowError",
+]

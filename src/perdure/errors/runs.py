@@ -1,0 +1,138 @@
+"""Runs and threads that are not there, exist already, or are in the wrong state; and who may write to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from perdure.errors.base import PerdureError
+
+
+class RunError(PerdureError):
+    """A call names a run, a thread or a part of one that can't take it."""
+
+
+class RunNotFound(RunError):
+    """No run has this id."""
+
+    code = "run_not_found"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"no run {run_id!r}")
+        self.run_id = run_id
+
+
+class RunInputMismatch(RunError):
+    """The run exists, with another manifest: one id is one input."""
+
+    code = "run_input_mismatch"
+
+    def __init__(self, run_id: str, found: str, given: str) -> None:
+        super().__init__(f"run {run_id!r} exists with another input (stored {found[:12]}…, given {given[:12]}…)")
+        self.run_id, self.found, self.given = run_id, found, given
+
+
+class RunStateWrong(RunError):
+    """The run's status does not allow what was asked."""
+
+    code = "run_state_wrong"
+
+    def __init__(self, run_id: str, status: str, wanted: str) -> None:
+        super().__init__(f"run {run_id!r} is {status}; {wanted}")
+        self.run_id, self.status, self.wanted = run_id, status, wanted
+
+
+class QuestionNotFound(RunError):
+    """No question has this id."""
+
+    code = "question_not_found"
+
+    def __init__(self, question_id: str) -> None:
+        super().__init__(f"no question {question_id!r}")
+        self.question_id = question_id
+
+
+class QuestionAnswered(RunError):
+    """The question has its answer; the first one stays."""
+
+    code = "question_answered"
+
+    def __init__(self, question_id: str) -> None:
+        super().__init__(f"question {question_id!r} is answered")
+        self.question_id = question_id
+
+
+class ThreadNotFound(RunError):
+    """No thread has this id."""
+
+    code = "thread_not_found"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"no thread {thread_id!r}")
+        self.thread_id = thread_id
+
+
+class ThreadBusy(RunError):
+    """A turn is running on the thread; stop it, or wait for it."""
+
+    code = "thread_busy"
+    retryable = True
+
+    def __init__(self, thread_id: str, run_id: str, status: str) -> None:
+        super().__init__(f"thread {thread_id!r} is {status} (run {run_id!r}); wait for it, or stop it")
+        self.thread_id, self.run_id, self.status = thread_id, run_id, status
+
+
+class MessageNotFound(RunError):
+    """No message has this id."""
+
+    code = "message_not_found"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"no message {message_id!r}")
+        self.message_id = message_id
+
+
+class MessageExists(RunError):
+    """The message id is taken."""
+
+    code = "message_exists"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"message {message_id!r} exists")
+        self.message_id = message_id
+
+
+class LeaseError(PerdureError):
+    """Who may write to a run."""
+
+
+class LeaseHeld(LeaseError):
+    """Another worker is executing the run."""
+
+    code = "lease_held"
+    retryable = True
+
+    def __init__(self, run_id: str, holder: str, expires_at: datetime | None) -> None:
+        until = f" until {expires_at:%H:%M:%S} UTC unless renewed" if expires_at else ""
+        super().__init__(f"run {run_id!r} is held by {holder}{until}")
+        self.run_id, self.holder, self.expires_at = run_id, holder, expires_at
+
+
+class LeaseLost(LeaseError):
+    """The token is stale: another worker took the run over, or its lease was given back. Nothing was written."""
+
+    code = "lease_lost"
+
+    def __init__(self, run_id: str, token: int) -> None:
+        super().__init__(f"token {token} of run {run_id!r} is stale")
+        self.run_id, self.token = run_id, token
+
+
+class WorkerExpired(LeaseError):
+    """The worker's row has expired or is gone; it must take a new id before it claims again."""
+
+    code = "worker_expired"
+
+    def __init__(self, worker_id: str) -> None:
+        super().__init__(f"worker {worker_id} has no live lease")
+        self.worker_id = worker_id

@@ -1,0 +1,90 @@
+"""What a store could not do, and what it refused."""
+
+from __future__ import annotations
+
+from perdure.errors.base import PerdureError
+
+
+class StoreError(PerdureError):
+    """The store, not the caller, is the reason."""
+
+
+class StoreUnavailable(StoreError):
+    """The database could not be reached, read or written (disk full, failing fsync, connection lost).
+
+    Shape: `unknown` is true where the write may have landed all the same.
+    """
+
+    code = "store_unavailable"
+    retryable = True
+
+    def __init__(self, reason: str, *, unknown: bool = False) -> None:
+        super().__init__(reason + ("; whether the write landed is not known" if unknown else ""))
+        self.reason, self.unknown = reason, unknown
+
+
+class StoreClosed(StoreError):
+    """The store was closed."""
+
+    code = "store_closed"
+
+
+class StoreInvalid(StoreError):
+    """The file is not a perdure database, or is damaged."""
+
+    code = "store_invalid"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class StoreTooNew(StoreError):
+    """The database was written by a newer perdure."""
+
+    code = "store_too_new"
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(f"{path} has schema version {found}, this perdure knows up to {known}; upgrade perdure")
+        self.path, self.found, self.known = path, found, known
+
+
+class StoreForked(StoreError):
+    """The store was opened before a fork; open it in the child."""
+
+    code = "store_forked"
+
+
+class StepFinal(StoreError):
+    """The step has its outcome already, and an outcome is final."""
+
+    code = "step_final"
+
+    def __init__(self, run_id: str, position: str) -> None:
+        super().__init__(f"step {position} of run {run_id!r} has its outcome")
+        self.run_id, self.position = run_id, position
+
+
+class InboxMoved(StoreError):
+    """Something came in since this attempt looked, so the run may not be suspended."""
+
+    code = "inbox_moved"
+    retryable = True
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"something came in for run {run_id!r}")
+        self.run_id = run_id
+
+
+class StreamError(PerdureError):
+    """A stream's log refused an entry."""
+
+
+class SeqConflict(StreamError):
+    """An entry does not follow the last one: two writers, or a stale one."""
+
+    code = "seq_conflict"
+
+    def __init__(self, run_id: str, expected: int, given: int) -> None:
+        super().__init__(f"stream of run {run_id!r} is at {expected - 1}, the entry has seq {given}")
+        self.run_id, self.expected, self.given = run_id, expected, given

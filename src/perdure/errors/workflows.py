@@ -1,0 +1,72 @@
+"""A workflow that breaks the rules of replay, or that no longer agrees with its journal."""
+
+from __future__ import annotations
+
+from perdure.errors.base import PerdureError
+
+
+class WorkflowError(PerdureError):
+    """The workflow's code uses its context in a way that could not be replayed."""
+
+
+class StepNotAwaited(WorkflowError):
+    """A step handle was made and never awaited."""
+
+    code = "step_not_awaited"
+
+    def __init__(self, steps: tuple[str, ...]) -> None:
+        super().__init__(f"never awaited: {', '.join(steps)}; await each step, or pass it to ctx.gather")
+        self.steps = steps
+
+
+class ForeignTask(WorkflowError):
+    """The context was used from a task that it did not start."""
+
+    code = "foreign_task"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} from a task (or a loop, or a thread) that the context did not start; use ctx.gather or ctx.map "
+            "instead of create_task, TaskGroup or asyncio.gather, and timeout= instead of asyncio.wait_for"
+        )
+        self.what = what
+
+
+class StepNested(WorkflowError):
+    """The context was used inside a step's function."""
+
+    code = "step_nested"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} inside a step's function; a step is one unit, start the inner one in the workflow")
+        self.what = what
+
+
+class StepAborted(WorkflowError):
+    """A step was cancelled by the workflow's own asyncio.timeout or Task.cancel."""
+
+    code = "step_aborted"
+
+    def __init__(self, step: str, position: str) -> None:
+        super().__init__(f"step {step!r} ({position}) was cancelled from within the workflow; use ctx.step(timeout=…)")
+        self.step, self.position = step, position
+
+
+class ReplayError(PerdureError):
+    """The journal and the code disagree."""
+
+
+class Divergence(ReplayError):
+    """The code takes another path than the journal recorded; nothing more was executed."""
+
+    code = "divergence"
+
+    def __init__(self, position: str, expected: str, found: str) -> None:
+        super().__init__(f"at {position}: the journal has {expected}, the code does {found}")
+        self.position, self.expected, self.found = position, expected, found
+
+
+class StepInputMismatch(Divergence):
+    """A step's fingerprint is not the recorded one: its input changed."""
+
+    code = "step_input_mismatch"

@@ -1,0 +1,51 @@
+"""What a call of the context gives back: a handle with a position, to be awaited or passed to gather."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from perdure.core.values import Value
+from perdure.errors import ForeignTask, StepNested
+from perdure.runs.branch import Branch, current_branch
+
+if TYPE_CHECKING:
+    from perdure.runs.execution import Execution
+
+R = TypeVar("R")
+
+
+class Call(Generic[R]):
+    """One call, at its position; it runs when it is awaited, once."""
+
+    __slots__ = ("begun", "execution", "kind", "name", "position")
+
+    def __init__(self, execution: Execution, position: str, name: str, kind: str) -> None:
+        self.execution = execution
+        self.position = position
+        self.name = name
+        self.kind = kind
+        self.begun = False
+        execution.calls[position] = self
+
+    def __await__(self) -> Generator[Value, None, R]:
+        branch = current_branch.get(None)
+        if branch is None or branch.task is not asyncio.current_task():
+            raise ForeignTask(f"await of {self.kind} {self.name!r}")
+        return self.run_in(branch).__await__()
+
+    async def run_in(self, branch: Branch) -> R:
+        """Run in the task of a branch."""
+        if branch.step is not None:
+            raise StepNested(f"await of {self.kind} {self.name!r}")
+        if self.begun:
+            raise RuntimeError(f"{self.kind} {self.name!r} ({self.position}) is awaited a second time")
+        self.begun = True
+        self.execution.check()
+        del self.execution.calls[self.position]
+        return await self.run(branch)
+
+    async def run(self, branch: Branch) -> R:
+        """Do what this call stands for."""
+        raise NotImplementedError

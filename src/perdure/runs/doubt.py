@@ -1,0 +1,52 @@
+"""`ask`: a person decides on a step in doubt, through the same questions as every approval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from perdure.core.records import EventRecord, Question
+from perdure.core.values import Value
+from perdure.runs.waits import park_for
+from perdure.stores.port import Ask, PutStep
+
+if TYPE_CHECKING:
+    from perdure.runs.steps import StepCall
+
+KIND = "in_doubt"
+CHOICES = ("again", "failed", "value")
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person says of a step in doubt: run it again, count it as failed, or this was its value."""
+
+    choice: Literal["again", "failed", "value"]
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decisions = msgspec.json.Decoder(Decision)
+
+
+def decision_of(event: EventRecord) -> Decision:
+    """The decision in an answer."""
+    return _decisions.decode(event.payload)
+
+
+async def ask(step: StepCall[Value], why: str) -> EventRecord:
+    """Ask about this attempt, once, and wait for the answer."""
+    execution = step.execution
+    question = Question(
+        question_id=f"{step.idempotency_key}.{step.attempt}",
+        run_id=step.run_id,
+        kind=KIND,
+        prompt=f"Step {step.name!r} of {execution.run.workflow} is in doubt: {why}. Did it happen?",
+        choices=CHOICES,
+        position=step.position,
+        asked_at=execution.now(),
+    )
+    answered = execution.events.get(question.event_key)
+    if answered is None:
+        await execution.commit(PutStep(step.run_id, step.record("in_doubt")), Ask(question=question))
+        answered = await park_for(execution, step.position, question.event_key, question.event_key)
+    return answered

@@ -1,0 +1,185 @@
+"""run_durable: one run, driven to its end by whoever calls, without an App."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+import msgspec
+
+from perdure.core.clock import Clock, SystemClock, seconds
+from perdure.core.manifest import Manifest, Outcome
+from perdure.core.observe import Observer
+from perdure.core.records import RunRecord, StepRecord
+from perdure.core.states import ENDED
+from perdure.core.values import Value, convert
+from perdure.errors import LeaseLost, RunStateWrong
+from perdure.runs.execution import Execution
+from perdure.runs.halting import Halt
+from perdure.runs.handles import Run, outcome_of
+from perdure.runs.holder import Holder
+from perdure.runs.replaying import replay
+from perdure.runs.settling import Settled
+from perdure.runs.starting import creation
+from perdure.runs.stopping import stop_run
+from perdure.runs.workflow import Workflow
+from perdure.stores.port import Store, TakeRun, Watch
+
+R = TypeVar("R")
+
+
+class Durable(msgspec.Struct, Generic[R], frozen=True):
+    """What `run_durable` gives back: the function's result, the run's record, and its steps."""
+
+    result: R
+    record: RunRecord
+    steps: list[StepRecord]
+
+
+async def run_durable(
+    *,
+    run_id: str,
+    store: Store,
+    task: Callable[..., Awaitable[R]],
+    manifest: Manifest,
+    worker_id: str | None = None,
+    lease_for: timedelta | float = 30.0,
+    signal: asyncio.Event | None = None,
+    default_outcome: Outcome | None = None,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
+) -> Durable[R]:
+    """Run a function once, under an id; after a crash, go on with the same id where it was.
+
+    Shape: `task(ctx)`, or `task(ctx, input)` with the manifest's input as its second parameter's annotation says. A
+    completed run is replayed without effects, and its record stays as it is; a failed one is restarted: the steps
+    that it failed with are tried again, no other one is. Setting `signal` cancels the run. While the run waits it
+    holds no lease, and this call only waits with it.
+    Units: `lease_for` is a timedelta, or seconds.
+    Raises: what the function raises; RunInputMismatch, LeaseHeld, RunCancelled, Divergence; InputError before
+    anything changed.
+    """
+    clock = clock or SystemClock()
+    workflow = TaskWorkflow(task, name=manifest.task.id)
+    (created,) = await store.commit(creation(workflow, manifest, run_id=run_id, at=clock.now()))
+    run: RunRecord = created.run
+    error: BaseException | None = None
+    if run.status in {"completed", "cancelled"}:
+        await replay(store, clock, run, workflow)
+    else:
+        if run.status == "failed":
+            await Run[Value](store, clock, run_id).restart()
+        driver = _Driver(store, clock, workflow, seconds(lease_for), worker_id, default_outcome, observer)
+        run, error = await driver.drive(run_id, signal)
+    if error is not None:
+        raise error
+    return Durable(outcome_of(run, workflow.returns), run, await store.steps.list(run_id))
+
+
+class TaskWorkflow(Workflow[..., R]):
+    """A function as `run_durable` calls it: with the manifest's input as one argument, or with none."""
+
+    def call(self, context: object, stored: Value) -> Awaitable[R]:
+        if not self.arguments.parameters:
+            return self.function(context)
+        return self.function(context, convert(stored, self.arguments.types[0], "input"))
+
+
+class _Driver:
+    """A holder with one run, which it takes again and again until the run has ended."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        workflow: Workflow[..., Value],
+        lease_for: float,
+        worker_id: str | None,
+        default_outcome: Outcome | None,
+        observer: Observer | None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._workflow = workflow
+        self._settled: asyncio.Future[tuple[Execution, Settled]] | None = None
+        self._holder = Holder(
+            store,
+            clock,
+            worker_id=worker_id,
+            lease_for=lease_for,
+            observer=observer,
+            default_outcome=default_outcome,
+            on_ended=self._ended,
+        )
+
+    async def drive(self, run_id: str, signal: asyncio.Event | None) -> tuple[RunRecord, BaseException | None]:
+        """Execute until the run has ended; its record, and what the function raised in the last attempt."""
+        watch = self._store.watch(f"run:{run_id}")
+        watcher = asyncio.ensure_future(self._heed(run_id, signal)) if signal is not None else None
+        await self._holder.open()
+        try:
+            while True:
+                execution = await self._attempt(run_id)
+                run = await self._record(run_id)
+                if run.status in ENDED:
+                    return run, execution.error if execution is not None and run.status == "failed" else None
+                if execution is not None and execution.halt is not None and execution.halt.kind == "lost":
+                    raise LeaseLost(run_id, execution.lease.token)
+                await self._due(run, watch)
+        finally:
+            if watcher is not None:
+                watcher.cancel()
+            watch.close()
+            await self._stop()
+
+    async def _attempt(self, run_id: str) -> Execution | None:
+        """One attempt, from its lease to its end; None where the run has ended without us."""
+        take = TakeRun(
+            run_id=run_id,
+            worker_id=self._holder.worker_id,
+            at=self._clock.now(),
+            lease_now=self._clock.lease_now(),
+            boot_id=self._holder.boot_id,
+        )
+        try:
+            (loaded,) = await self._store.commit(take)
+        except RunStateWrong:
+            return None
+        self._settled = asyncio.get_running_loop().create_future()
+        self._holder.begin(loaded, self._workflow)
+        execution, _ = await self._settled
+        return execution
+
+    def _ended(self, execution: Execution, settled: Settled) -> None:
+        if self._settled is not None and not self._settled.done():
+            self._settled.set_result((execution, settled))
+
+    async def _due(self, run: RunRecord, watch: Watch) -> None:
+        """Wait, without a lease, until the suspended run is woken or due."""
+        while run.status == "suspended" and (run.due_at is None or run.due_at > self._clock.now()):
+            timer = None
+            if run.due_at is not None:
+                timer = self._clock.call_after((run.due_at - self._clock.now()).total_seconds(), watch.tell)
+            try:
+                await watch.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            run = await self._record(run.run_id)
+
+    async def _heed(self, run_id: str, signal: asyncio.Event) -> None:
+        await signal.wait()
+        await stop_run(self._store, self._clock, run_id, "the signal was set", 5.0)
+
+    async def _record(self, run_id: str) -> RunRecord:
+        return await Run[Value](self._store, self._clock, run_id).record()
+
+    async def _stop(self) -> None:
+        """Whoever drives goes away: what runs is cut off and released, for the next one to go on."""
+        for execution in tuple(self._holder.executions.values()):
+            execution.stop(Halt("release", "its driver was cancelled"))
+            if self._settled is not None:
+                await asyncio.shield(self._settled)
+        await self._holder.close()

@@ -1,0 +1,78 @@
+"""Waiting for an event, and emitting one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from perdure.core.failures import failure_of
+from perdure.core.records import EventRecord, StepRecord
+from perdure.core.values import Value, decode, encode
+from perdure.errors import EventTimeout
+from perdure.runs.recorded import Recorded
+from perdure.runs.waits import park
+from perdure.stores.port import Emit, Emitted
+
+if TYPE_CHECKING:
+    from perdure.runs.branch import Branch
+    from perdure.runs.execution import Execution
+
+
+class EventCall(Recorded[Value]):
+    """`await_event`: the payload of an event, or EventTimeout."""
+
+    __slots__ = ("_as", "_timeout")
+
+    def __init__(self, execution: Execution, position: str, key: str, timeout: float | None, as_: Value) -> None:
+        super().__init__(execution, position, key, "event")
+        self._timeout = timeout
+        self._as = as_
+
+    async def run(self, branch: Branch) -> Value:  # noqa: ARG002 - a wait runs no user code
+        record = self.execution.visit(self)
+        if record is not None and record.status == "completed":
+            return decode(record.result or b"null", self._as)
+        if record is not None and record.status == "failed":
+            raise EventTimeout(self.name, self.position)
+        event = self.execution.events.get(self.name) or await self._wait(record)
+        if event is None:
+            error = EventTimeout(self.name, self.position)
+            await self.put("failed", failure=failure_of(error, "timeout"), before=record)
+            raise error
+        await self.put("completed", result=event.payload, before=record)
+        return decode(event.payload, self._as)
+
+    async def _wait(self, record: StepRecord | None) -> EventRecord | None:
+        due_at = record.due_at if record else None
+        if record is None and self._timeout is not None:
+            due_at = self.execution.now() + timedelta(seconds=self._timeout)
+            await self.put("running", due_at=due_at)
+        event = None
+        if due_at is None or due_at > self.execution.now():
+            event = await park(self.execution, self.position, f"event:{self.name}", key=self.name, due_at=due_at)
+        if event is None:
+            # an event that is already in the store always wins over the deadline
+            await self.execution.look()
+            event = self.execution.events.get(self.name)
+        return event
+
+
+class EmitCall(Recorded[bool]):
+    """`emit_event`: whether this emit was the first, the same on every replay."""
+
+    __slots__ = ("_payload", "_to")
+
+    def __init__(self, execution: Execution, position: str, key: str, payload: Value, to: str) -> None:
+        super().__init__(execution, position, key, "emit")
+        self._payload = encode(payload, "payload")
+        self._to = to
+
+    async def run(self, branch: Branch) -> bool:  # noqa: ARG002 - an emit runs no user code
+        record = self.execution.visit(self)
+        by = f"{self.execution.run.run_id}/{self.position}"
+        if record is None:
+            emit = Emit(run_id=self._to, key=self.name, payload=self._payload, by=by, at=self.execution.now())
+            emitted: Emitted = (await self.put("completed", emit, result=b"null"))[0]
+            return emitted.accepted
+        event = await self.execution.holder.store.events.get(self._to, self.name)
+        return event is not None and event.by == by

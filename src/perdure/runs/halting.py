@@ -1,0 +1,30 @@
+"""Why an attempt unwinds, and the exception that does it, which user code can't swallow by accident."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from perdure.core.failures import Failure
+
+HaltKind = Literal["suspend", "cancel", "lost", "release", "diverged"]
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """Why an attempt ends before its workflow does."""
+
+    kind: HaltKind
+    reason: str = ""
+    failure: Failure | None = None
+
+
+class Unwind(BaseException):
+    """Raised by every call of the context while an attempt unwinds.
+
+    Source: a BaseException, as in Restate and DBOS: an Exception would die in a user's `except Exception`.
+    """
+
+    def __init__(self, halt: Halt) -> None:
+        super().__init__(halt.kind)
+        self.halt = halt

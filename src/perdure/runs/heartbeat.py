@@ -1,0 +1,92 @@
+"""The heartbeat: a thread with proof of work, so that neither a busy loop loses a lease nor a dead one keeps it.
+
+It renews the worker's one row, at a third of the lease, with the runs that are really being executed. A loop that has
+not ticked for `STALL_LIMIT` stops it. A renewal that fails is tried again until the lease has really ended; then the
+worker's attempts are cancelled, and it takes a new id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from perdure.errors import PerdureError, StoreClosed, StoreForked, WorkerExpired
+from perdure.stores.port import RenewWorker
+
+if TYPE_CHECKING:
+    from perdure.runs.holder import Holder
+
+STALL_LIMIT = 120.0
+
+_log = logging.getLogger("perdure.worker")
+
+
+class Heartbeat:
+    """Keeps one holder's lease alive; start once, stop twice if you like."""
+
+    def __init__(self, holder: Holder, loop: asyncio.AbstractEventLoop) -> None:
+        self._holder = holder
+        self._loop = loop
+        self._stop = threading.Event()
+        self._strays: set[str] = set()
+        self._thread = threading.Thread(target=self._serve, name="perdure-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to renew."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop renewing."""
+        self._stop.set()
+
+    def beat(self) -> bool:
+        """Renew once; false where the lease is gone. From any thread but the loop's."""
+        holder = self._holder
+        clock = holder.clock
+        if clock.elapsed() - holder.ticked_after > STALL_LIMIT:
+            _log.error("the event loop has not run for %.0f s; worker %s is not renewed", STALL_LIMIT, holder.worker_id)
+            return True
+        lease_now = clock.lease_now()
+        lease_until = lease_now + holder.lease_for
+        renewal = RenewWorker(
+            worker_id=holder.worker_id,
+            lease_until=lease_until,
+            lease_now=lease_now,
+            at=clock.now(),
+            executing=frozenset(holder.executions),
+        )
+        try:
+            strays = set(holder.store.renew(renewal))
+        except WorkerExpired:
+            return False
+        except (StoreClosed, StoreForked):
+            self._stop.set()
+            return True
+        except PerdureError as error:
+            _log.warning("worker %s could not renew: %s", holder.worker_id, error)
+            return holder.holds()
+        holder.lease_until = lease_until
+        self._release(strays)
+        return True
+
+    def _release(self, strays: set[str]) -> None:
+        # twice in a row: a claim whose news is still on its way to the loop is no stray
+        again = sorted(strays & self._strays)
+        self._strays = strays
+        if again:
+            self._call(lambda: self._holder.spawn(self._holder.release_strays(again)))
+
+    def _serve(self) -> None:
+        holder = self._holder
+        while not holder.clock.wait(self._stop, holder.lease_for / 3):
+            if not self.beat() and not self._stop.is_set():
+                self._call(holder.expired)
+
+    def _call(self, callback: Callable[[], object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            self._stop.set()  # the loop is closed

@@ -1,0 +1,274 @@
+"""A holder of leases: one worker row, the attempts under it, and what they share.
+
+A worker is one; `run_durable` outside a worker is one with a single run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from perdure.core.clock import Clock
+from perdure.core.ids import boot_id, new_worker_id, start_token
+from perdure.core.manifest import Outcome
+from perdure.core.observe import Observer
+from perdure.core.records import Lease, Loaded, StepRecord, WorkerRecord
+from perdure.core.values import Value
+from perdure.errors import LeaseLost, PerdureError, RunStateWrong, StoreError, WorkerExpired
+from perdure.runs.context import Context
+from perdure.runs.execution import Execution
+from perdure.runs.halting import Halt
+from perdure.runs.heartbeat import Heartbeat
+from perdure.runs.pool import Pool
+from perdure.runs.settling import Settled, settle
+from perdure.stores.port import PutStep, RegisterWorker, ReleaseRun, RetireWorker, Store
+
+if TYPE_CHECKING:
+    from perdure.runs.steps import StepCall
+    from perdure.runs.workflow import Workflow
+
+SHOW_AFTER = 0.1
+
+
+_log = logging.getLogger("perdure.worker")
+
+Ended = Callable[[Execution, Settled], None]
+
+
+class Holder:
+    """One worker's row and lease, kept alive by a thread, and the attempts that run under it."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        worker_id: str | None = None,
+        lease_for: float = 30.0,
+        queues: tuple[str, ...] = (),
+        observer: Observer | None = None,
+        default_outcome: Outcome | None = None,
+        on_ended: Ended | None = None,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.worker_id = worker_id or new_worker_id()
+        self.lease_for = lease_for
+        self.queues = queues
+        self.observer = observer
+        self.default_outcome = default_outcome
+        self.cancel_for = 5.0
+        self.boot_id = boot_id()
+        self.pool = Pool()
+        self.executions: dict[str, Execution] = {}
+        self.lease_until = 0.0
+        self.ticked_after = clock.elapsed()
+        self._on_ended = on_ended
+        self._stops: dict[str, Callable[[], None]] = {}
+        self._fresh: list[Execution] = []
+        self._background: set[asyncio.Task[Value]] = set()
+        self._timer: Value = None
+        self._loop = asyncio.get_running_loop()
+        self._heartbeat = Heartbeat(self, self._loop)
+
+    # The lease.
+
+    async def open(self) -> None:
+        """Register the worker and begin to renew its lease."""
+        await self.register()
+        self._tick()
+        self._heartbeat.start()
+
+    async def register(self) -> None:
+        """Add this worker's row."""
+        now, lease_until = self.clock.now(), self.clock.lease_now() + self.lease_for
+        pid = os.getpid()
+        worker = WorkerRecord(
+            worker_id=self.worker_id,
+            host=os.uname().nodename,
+            pid=pid,
+            process_token=start_token(pid),
+            boot_id=self.boot_id,
+            lease_until=lease_until,
+            queues=self.queues,
+            started_at=now,
+            renewed_at=now,
+        )
+        await self.store.commit(RegisterWorker(worker=worker))
+        self.lease_until = lease_until
+
+    def holds(self) -> bool:
+        """Whether this worker's own lease still runs, by this machine's clock."""
+        return self.clock.lease_now() < self.lease_until
+
+    def expired(self) -> None:
+        """The lease has ended: every attempt is lost, and the worker takes a new id."""
+        for execution in tuple(self.executions.values()):
+            execution.stop(Halt("lost", f"worker {self.worker_id} has expired"))
+        self.worker_id = new_worker_id()
+        self.spawn(self._register_again())
+
+    async def _register_again(self) -> None:
+        while True:
+            try:
+                return await self.register()
+            except StoreError as error:
+                _log.warning("worker %s can't register: %s", self.worker_id, error)
+                await self.pause(1.0)
+
+    async def close(self) -> None:
+        """Stop renewing, and remove the worker's row. Safe twice."""
+        self._heartbeat.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in tuple(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        for stop in self._stops.values():
+            stop()
+        self._stops.clear()
+        try:
+            await self.store.commit(RetireWorker(worker_id=self.worker_id, at=self.clock.now()))
+        except StoreError as error:
+            _log.warning("worker %s could not say goodbye: %s", self.worker_id, error)
+
+    # Attempts.
+
+    def begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> Execution:
+        """Begin an attempt of a run that was leased to this worker."""
+        execution = Execution(self, loaded, workflow, Context)
+        run_id = loaded.run.run_id
+        self.executions[run_id] = execution
+        self._fresh.append(execution)
+        if run_id not in self._stops:
+            self._stops[run_id] = self.store.listen(f"run:{run_id}", lambda: self._news(run_id))
+        if self.observer is not None:
+            self._observe(self.observer.run_started, run_id, workflow.name, loaded.run.token)
+        execution.start()
+        return execution
+
+    def ended(self, execution: Execution) -> None:
+        """The attempt has no task left."""
+        if execution.halt is None:
+            self._done(execution, "ended")
+        else:
+            self.spawn(self._settle(execution))
+
+    async def _settle(self, execution: Execution) -> None:
+        try:
+            settled = await settle(execution)
+        except PerdureError:
+            _log.exception("run %s could not be settled", execution.run.run_id)
+            settled = "lost"
+        if settled == "again":
+            loaded = await self.store.runs.load(execution.run.run_id)
+            if loaded is not None and loaded.run.token == execution.lease.token:
+                self.begin(loaded, execution.workflow)
+                return
+            settled = "lost"
+        self._done(execution, settled)
+
+    def _done(self, execution: Execution, settled: Settled) -> None:
+        run_id = execution.run.run_id
+        if self.executions.get(run_id) is execution:
+            del self.executions[run_id]
+            stop = self._stops.pop(run_id, None)
+            if stop is not None:
+                stop()
+        if self._on_ended is not None:
+            self._on_ended(execution, settled)
+
+    def _news(self, run_id: str) -> None:
+        execution = self.executions.get(run_id)
+        if execution is not None and execution.halt is None and not execution.ending:
+            self.spawn(self._look(execution))
+
+    async def _look(self, execution: Execution) -> None:
+        try:
+            await execution.look()
+        except StoreError as error:
+            _log.warning("run %s: can't look for news: %s", execution.run.run_id, error)
+
+    async def release_strays(self, run_ids: list[str]) -> None:
+        """Give back runs that name this worker but that it does not execute."""
+        for run_id in run_ids:
+            run = await self.store.runs.get(run_id)
+            if run is None or run.worker_id != self.worker_id or run_id in self.executions:
+                continue
+            lease = Lease(run_id, self.worker_id, run.token)
+            try:
+                await self.store.commit(ReleaseRun(run_id=run_id, at=self.clock.now()), lease=lease)
+            except (LeaseLost, RunStateWrong, WorkerExpired):
+                continue
+            _log.warning("run %s named this worker, which did not execute it; released", run_id)
+
+    # The tick: one timer for all attempts.
+
+    def _tick(self) -> None:
+        now = self.ticked_after = self.clock.elapsed()
+        fresh, self._fresh = self._fresh, []
+        for execution in fresh:  # what came between the claim and the listening
+            if self.executions.get(execution.run.run_id) is execution:
+                self._news(execution.run.run_id)
+        for execution in self.executions.values():
+            for step in execution.running.values():
+                if not step.recorded and now - step.began_after > SHOW_AFTER:
+                    step.recorded = True
+                    self.spawn(self._show(execution, step))
+        self._timer = self.clock.call_after(SHOW_AFTER, self._tick)
+
+    async def _show(self, execution: Execution, step: StepCall[Value]) -> None:
+        """A step that takes a while shows as running, and its attempt counts."""
+        try:
+            await self.store.commit(PutStep(step.run_id, step.record("running")), lease=execution.lease)
+        except PerdureError:
+            return  # it has ended meanwhile, or its lease has: the step's own commit finds out
+
+    # What attempts share.
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, by the clock."""
+        over: asyncio.Future[None] = self._loop.create_future()
+        timer = self.clock.call_after(seconds, lambda: over.done() or over.set_result(None))
+        try:
+            await over
+        finally:
+            timer.cancel()
+
+    def spawn(self, work: Awaitable[Value]) -> None:
+        """Run something in the background of this holder; what it raises is logged."""
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background_ended)
+
+    def _background_ended(self, task: asyncio.Task[Value]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("worker %s: a background task failed", self.worker_id, exc_info=task.exception())
+
+    def raised(self, execution: Execution, error: BaseException) -> None:
+        """A workflow raised: visible by default."""
+        _log.warning("run %s (%s) failed: %r", execution.run.run_id, execution.run.workflow, error, exc_info=error)
+
+    def step_ended(self, step: StepCall[Value], record: StepRecord) -> None:
+        """Tell the observer of a step's end."""
+        if self.observer is not None:
+            self._observe(
+                self.observer.step_ended,
+                step.run_id,
+                record.position,
+                record.name,
+                record.kind,
+                record.attempts,
+                record.failure,
+            )
+
+    def _observe(self, tell: Callable[..., None], *args: object) -> None:
+        try:
+            tell(*args)
+        except Exception:
+            _log.exception("an observer failed")

@@ -1,0 +1,90 @@
+"""gather and map: branches with positions of their own, so that replay does not depend on which finished first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from perdure.core.failures import failed_positions, mark_positions
+from perdure.core.positions import child
+from perdure.core.values import Value
+from perdure.errors import StepAborted
+from perdure.runs.branch import Branch
+from perdure.runs.calls import Call
+
+if TYPE_CHECKING:
+    from perdure.runs.execution import Execution
+
+Item: TypeAlias = Call[Value] | Callable[[], Awaitable[Value]]
+
+
+class GatherCall(Call[list[Value]]):
+    """Functions and calls side by side; their results in order, once every one has settled.
+
+    A function is the branch `p.i` of the gather's position p; a call keeps the position that it has. When some fail,
+    the failure at the lowest position is raised.
+    """
+
+    __slots__ = ("_items", "_limit", "_settled", "_tasks", "_waiting")
+
+    def __init__(
+        self, execution: Execution, position: str, name: str, items: Sequence[Item], limit: int | None = None
+    ) -> None:
+        super().__init__(execution, position, name, "gather")
+        self._items = items
+        self._limit = limit or len(items)
+        self._waiting: deque[tuple[Branch, Callable[[], Awaitable[Value]]]] = deque()
+        self._tasks: list[asyncio.Task[Value]] = []
+        self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, branch: Branch) -> list[Value]:  # noqa: ARG002 - the items have branches of their own
+        if not self._items:
+            return []
+        self._waiting.extend(self._branch(number, item) for number, item in enumerate(self._items))
+        for _ in range(self._limit):
+            self._start_next()
+        self.execution.rest()
+        try:
+            await self._settled
+        except asyncio.CancelledError:
+            if self._settled.cancelled():
+                self.execution.wake()
+            self.execution.check()
+            for task in self._tasks:
+                task.cancel()
+            raise StepAborted(self.name, self.position) from None
+        self.execution.check()
+        return self._results()
+
+    def _branch(self, number: int, item: Item) -> tuple[Branch, Callable[[], Awaitable[Value]]]:
+        if isinstance(item, Call):
+            branch = Branch(item.position)
+            return branch, partial(cast("Call[Value]", item).run_in, branch)
+        return Branch(child(self.position, number)), item
+
+    def _start_next(self) -> None:
+        if self._waiting and self.execution.halt is None:
+            branch, work = self._waiting.popleft()
+            self._tasks.append(self.execution.spawn(branch, work, self._ended))
+
+    def _ended(self) -> None:
+        """Called before the ended task stops counting as active, so that nothing looks parked in between."""
+        self._start_next()
+        ended = all(task.done() for task in self._tasks)
+        if ended and not self._settled.done():
+            self.execution.wake()
+            self._settled.set_result(None)
+
+    def _results(self) -> list[Value]:
+        errors = [error for task in self._tasks if (error := _error(task)) is not None]
+        if not errors:
+            return [task.result() for task in self._tasks]
+        mark_positions(errors[0], tuple(position for error in errors for position in failed_positions(error)))
+        raise errors[0]
+
+
+def _error(task: asyncio.Task[Value]) -> BaseException | None:
+    return asyncio.CancelledError("a branch cancelled itself") if task.cancelled() else task.exception()

@@ -1,0 +1,52 @@
+"""The journal of one attempt: what was recorded, what the code has asked for, and whether the two agree."""
+
+from __future__ import annotations
+
+from perdure.core.positions import sort_key
+from perdure.core.records import StepRecord
+from perdure.errors import Divergence, StepInputMismatch
+
+
+class Journal:
+    """A run's recorded steps by position, and the positions that this attempt has come to."""
+
+    def __init__(self, steps: tuple[StepRecord, ...], *, complete: bool) -> None:
+        """Shape: a `complete` journal is that of an ended run: nothing may be added to it."""
+        self.recorded = {step.position: step for step in steps}
+        self.complete = complete
+        self.seen: dict[str, str] = {}
+
+    def visit(self, position: str, name: str, kind: str, fingerprint: str | None) -> StepRecord | None:
+        """The record at a position, or None where the code comes here for the first time.
+
+        Raises: Divergence, StepInputMismatch.
+        """
+        self.seen[position] = name
+        record = self.recorded.get(position)
+        if record is None:
+            if self.complete:
+                raise Divergence(position, "no further step: the run has completed", f"{kind} {name!r}")
+            return None
+        if record.name != name or record.kind != kind:
+            raise Divergence(position, f"{record.kind} {record.name!r}", f"{kind} {name!r}")
+        if fingerprint is not None and record.fingerprint is not None and fingerprint != record.fingerprint:
+            raise StepInputMismatch(
+                position, f"{name!r} with input {record.fingerprint[:12]}", f"input {fingerprint[:12]}"
+            )
+        return record
+
+    def check_end(self) -> None:
+        """Raises: Divergence where the code ended without coming to a recorded step."""
+        missed = [position for position in self.recorded if position not in self.seen]
+        if missed:
+            first = min(missed, key=sort_key)
+            record = self.recorded[first]
+            raise Divergence(first, f"{record.kind} {record.name!r}", "the end of the workflow")
+
+    def both(self) -> dict[str, dict[str, str]]:
+        """The two journals, for the error of a run that diverged: position to name."""
+        recorded = {position: record.name for position, record in self.recorded.items()}
+        return {
+            "recorded": dict(sorted(recorded.items(), key=lambda item: sort_key(item[0]))),
+            "found": dict(sorted(self.seen.items(), key=lambda item: sort_key(item[0]))),
+        }

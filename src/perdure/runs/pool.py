@@ -1,0 +1,92 @@
+"""Daemon threads for synchronous user functions.
+
+A pool of our own: asyncio's default one is waited for at exit, so a call that was timed out and hangs would hang the
+process. A timed-out call keeps its thread until it ends; `stuck` counts those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextvars import copy_context
+
+from perdure.core.values import Value
+
+MAX_THREADS = 64
+
+
+class Pool:
+    """At most `limit` threads, started when needed; calls beyond that wait their turn."""
+
+    def __init__(self, limit: int = MAX_THREADS) -> None:
+        self._limit = limit
+        self._calls: deque[Callable[[], None]] = deque()
+        self._ready = threading.Condition()
+        self._threads = 0
+        self._idle = 0
+        self._abandoned: set[asyncio.Future[Value]] = set()
+
+    @property
+    def stuck(self) -> int:
+        """Calls that nobody waits for any more, and that still run."""
+        return len(self._abandoned)
+
+    async def call(self, function: Callable[..., Value], *args: Value, **kwargs: Value) -> Value:
+        """Call the function in a thread, with this task's context variables."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Value] = loop.create_future()
+        context = copy_context()
+
+        def work() -> None:
+            try:
+                result = context.run(function, *args, **kwargs)
+            except BaseException as error:
+                _tell(loop, self._settle, future, None, error)
+            else:
+                _tell(loop, self._settle, future, result, None)
+
+        self._submit(work)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._abandoned.add(future)
+            raise
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        with self._ready:
+            self._calls.append(work)
+            if self._idle:
+                self._idle -= 1
+                self._ready.notify()
+            elif self._threads < self._limit:
+                self._threads += 1
+                threading.Thread(target=self._serve, name="perdure-call", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            with self._ready:
+                while not self._calls:
+                    self._idle += 1
+                    self._ready.wait()
+                work = self._calls.popleft()
+            work()
+
+    def _settle(self, future: asyncio.Future[Value], result: Value, error: BaseException | None) -> None:
+        self._abandoned.discard(future)
+        if future.cancelled():
+            return
+        if isinstance(error, StopIteration):
+            future.set_exception(RuntimeError("the function raised StopIteration"))  # a future can't carry one
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object) -> None:
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:
+        return  # the loop is closed: nobody waits

@@ -1,0 +1,60 @@
+"""Replaying a run that has completed: the code must agree with the journal, and nothing is executed or written."""
+
+from __future__ import annotations
+
+import asyncio
+
+from perdure.core.clock import Clock
+from perdure.core.failures import Failure
+from perdure.core.records import RunRecord, RunStatus
+from perdure.core.values import Value
+from perdure.errors import Divergence, ReplayError
+from perdure.runs.context import Context
+from perdure.runs.execution import Execution
+from perdure.runs.halting import Halt
+from perdure.runs.holder import Holder
+from perdure.runs.journal import Journal
+from perdure.runs.settling import Settled
+from perdure.runs.workflow import Workflow
+from perdure.stores.port import Landed, Operation, Store
+
+
+class _Replay(Execution):
+    """An attempt that may only repeat."""
+
+    disagreement: ReplayError | None = None
+
+    async def commit(self, *operations: Operation) -> Landed:
+        raise AssertionError(f"a replay wrote {operations!r}")
+
+    def diverge(self, error: ReplayError) -> None:
+        self.disagreement = error
+        self.stop(Halt("lost", str(error)))
+
+    async def _complete(self, value: Value) -> None:  # noqa: ARG002 - the stored result is the result
+        self.ending = True
+
+    async def _finish(self, status: RunStatus, *, result: bytes | None = None, failure: Failure | None = None) -> None:  # noqa: ARG002 - nothing is written
+        self.ending = True
+        if failure is not None:
+            self.disagreement = Divergence("the end", "a result", f"{failure.cause_type}: {failure.message}")
+
+
+async def replay(store: Store, clock: Clock, run: RunRecord, workflow: Workflow[..., Value]) -> None:
+    """Raises: Divergence where the code takes another path than the journal of the completed run."""
+    loaded = await store.runs.load(run.run_id)
+    if loaded is None or run.status != "completed":
+        return
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_ended(execution: Execution, settled: Settled) -> None:  # noqa: ARG001 - the signature is the holder's
+        ended.set_result(None)
+
+    # a holder that is never opened: it has no row, no lease and no heartbeat
+    holder = Holder(store, clock, on_ended=on_ended)
+    execution = _Replay(holder, loaded, workflow, Context)
+    execution.journal = Journal(loaded.steps, complete=True)
+    execution.start()
+    await ended
+    if execution.disagreement is not None:
+        raise execution.disagreement

@@ -1,0 +1,83 @@
+"""What follows when an attempt has unwound: the commit that its halt stands for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Literal
+
+from perdure.core.positions import CANCEL_BRANCH
+from perdure.errors import InboxMoved
+from perdure.runs.branch import Branch
+from perdure.runs.halting import Halt, Unwind
+from perdure.stores.port import FinishRun, ReleaseRun, SuspendRun
+
+if TYPE_CHECKING:
+    from perdure.runs.execution import Execution
+
+Settled = Literal["ended", "suspended", "released", "lost", "again"]
+
+_log = logging.getLogger("perdure.runs")
+
+
+async def settle(execution: Execution) -> Settled:
+    """Commit what the halt stands for; `again` where the attempt must begin anew, with the lease that it has."""
+    halt, run_id = execution.halt, execution.run.run_id
+    if halt is None:
+        return "ended"
+    try:
+        if halt.kind == "suspend":
+            return await _suspend(execution)
+        if halt.kind == "release":
+            await execution.commit(ReleaseRun(run_id=run_id, at=execution.now()))
+            return "released"
+        if halt.kind == "diverged":
+            failed = FinishRun(run_id=run_id, status="failed", at=execution.now(), failure=halt.failure)
+            await execution.commit(failed)
+            return "ended"
+        if halt.kind == "cancel":
+            await _clean_up(execution, halt)
+            await execution.commit(FinishRun(run_id=run_id, status="cancelled", at=execution.now()))
+            return "ended"
+    except Unwind:
+        return "lost"
+    return "lost"
+
+
+async def _suspend(execution: Execution) -> Settled:
+    suspension = execution.suspension
+    try:
+        await execution.commit(
+            SuspendRun(
+                run_id=execution.run.run_id,
+                inbox=execution.inbox,
+                at=execution.now(),
+                due_at=suspension.due_at,
+                waiting_for=suspension.names,
+            )
+        )
+    except InboxMoved:
+        return "again"
+    return "suspended"
+
+
+async def _clean_up(execution: Execution, halt: Halt) -> None:
+    """Run what was registered with on_cancel, with the context usable again, within the cancel's time."""
+    if not execution.cleanups:
+        return
+    execution.reopen()
+    task = execution.spawn(Branch(CANCEL_BRANCH), lambda: _each(execution))
+    done, _ = await asyncio.wait({task}, timeout=execution.holder.cancel_for)
+    if not done:
+        _log.warning("run %s: on_cancel did not end in time", execution.run.run_id)
+        execution.ending = False
+        execution.stop(halt)
+        await asyncio.wait({task}, timeout=1.0)
+
+
+async def _each(execution: Execution) -> None:
+    for cleanup in reversed(execution.cleanups):
+        try:
+            await cleanup()
+        except Exception:
+            _log.exception("run %s: an on_cancel function failed", execution.run.run_id)

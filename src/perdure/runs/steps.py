@@ -1,0 +1,249 @@
+"""One step: replayed from its record, or executed, retried and committed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from perdure.core.annotations import is_async, return_type
+from perdure.core.failures import Failure, failure_of, step_error
+from perdure.core.ids import idempotency_key, random_share
+from perdure.core.records import StepRecord, StepStatus
+from perdure.core.values import Value, check_storable, decode, encode
+from perdure.errors import InputError, StepAborted
+from perdure.runs.calls import Call
+from perdure.runs.doubt import ask, decision_of
+from perdure.runs.options import StepOptions
+from perdure.runs.waits import park
+from perdure.stores.port import Operation, PutStep
+
+if TYPE_CHECKING:
+    from perdure.runs.branch import Branch
+    from perdure.runs.execution import Execution
+
+R = TypeVar("R")
+Landing: TypeAlias = Callable[[StepRecord], tuple[Operation, ...]]
+"""What else is committed with a step's end, asked for when its record is known."""
+
+
+class StepCall(Call[R]):
+    """A step of user code; inside its function, what the function may know of it."""
+
+    __slots__ = ("args", "attempt", "began_after", "began_at", "forgiven", "function", "landing", "options", "recorded")
+
+    def __init__(
+        self,
+        execution: Execution,
+        position: str,
+        name: str,
+        function: Callable[..., Value],
+        args: tuple[Value, ...],
+        options: StepOptions,
+        landing: Landing | None = None,
+    ) -> None:
+        super().__init__(execution, position, name, options.kind)
+        self.function = function
+        self.args = args
+        self.options = options
+        self.landing = landing
+        self.attempt = 0
+        self.forgiven = 0
+        self.recorded = False
+        self.began_at: datetime | None = None
+        self.began_after = 0.0
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.execution.run.run_id
+
+    @property
+    def token(self) -> int:
+        """The lease's token, so that an outside service can fence too."""
+        return self.execution.lease.token
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for each attempt, retry and takeover, so that another service can refuse a second call."""
+        run = self.execution.run
+        return idempotency_key(run.tenant, run.run_id, self.position)
+
+    async def run(self, branch: Branch) -> R:
+        execution, options = self.execution, self.options
+        record = execution.visit(self, options.fingerprint)
+        as_ = options.as_ if options.as_ is not None else return_type(self.function)
+        if record is not None:
+            if record.status == "completed":
+                return decode(record.result or b"null", as_)
+            if record.status == "failed":
+                raise step_error(self.name, self.position, record.failure or _UNKNOWN, record.attempts)
+            settled = await self._resume(record)
+            if settled is not None:
+                return decode(settled, as_)
+        if as_ is not Value:
+            check_storable(as_, f"step {self.name!r}")
+        while True:
+            settled = await self._attempt(branch)
+            if settled is not None:
+                return decode(settled, as_)
+
+    async def _attempt(self, branch: Branch) -> bytes | None:
+        """One attempt; its encoded value, or None where another one follows."""
+        await self._begin()
+        branch.step = self
+        running = self.execution.running
+        running[self.position] = self
+        timeout = asyncio.timeout(self.options.timeout) if self.options.timeout is not None else None
+        try:
+            if timeout is None:
+                value = await self._call()
+            else:
+                async with timeout:
+                    value = await self._call()
+        except asyncio.CancelledError:
+            await self._cut_off()
+            raise AssertionError from None  # _cut_off always raises
+        except Exception as error:
+            if timeout is not None and timeout.expired():
+                return await self._timed_out(error)
+            return await self._failed(error)
+        finally:
+            branch.step = None
+            running.pop(self.position, None)
+        return await self._land(value)
+
+    async def _begin(self) -> None:
+        """Count the attempt; where it may not simply run again, its intent is durable before the effect."""
+        execution = self.execution
+        execution.may_start()
+        self.attempt += 1
+        self.recorded = False
+        self.began_at = execution.now()
+        self.began_after = execution.holder.clock.elapsed()
+        if self.options.in_doubt != "retry":
+            self.recorded = True
+            await execution.commit(PutStep(self.run_id, self.record("running")))
+
+    async def _call(self) -> Value:
+        if is_async(self.function):
+            return await self.function(*self.args)
+        value = await self.execution.holder.pool.call(self.function, *self.args)
+        return await value if inspect.isawaitable(value) else value
+
+    async def _land(self, value: Value) -> bytes:
+        try:
+            data = encode(value, f"result of step {self.name!r}", self.execution.holder.store.abilities.max_value)
+        except InputError as error:
+            # the effect has happened: it fails for good, and is never run again because of its result
+            await self._fail(failure_of(error, "not_storable"))
+            raise AssertionError from None
+        await self._end(self.record("completed", result=data))
+        return data
+
+    async def _failed(self, error: Exception) -> None:
+        """Wait for the next attempt, or raise for good."""
+        pause = self.options.retry.pause(self.attempt - self.forgiven, error, random_share())
+        if pause is None:
+            await self._fail(failure_of(error), error)
+        await self._wait(failure_of(error), pause or 0.0)
+
+    async def _timed_out(self, error: Exception) -> bytes | None:
+        """A timeout leaves the attempt in doubt: repeated only where that does no harm."""
+        failure = Failure(cause_type="TimeoutError", message=f"no end after {self.options.timeout} s", reason="timeout")
+        if self.options.repeatable:
+            pause = self.options.retry.pause(self.attempt - self.forgiven, error, random_share())
+            if pause is not None:
+                await self._wait(failure, pause)
+                return None
+        elif self.options.in_doubt == "ask":
+            return await self._ask("it did not end in time")
+        await self._fail(failure)
+        return None
+
+    async def _wait(self, failure: Failure, pause: float) -> None:
+        retry_at = self.execution.now() + timedelta(seconds=pause)
+        await self.execution.commit(PutStep(self.run_id, self.record("running", failure=failure, retry_at=retry_at)))
+        if pause > 0:
+            await park(self.execution, self.position, f"retry:{self.position}", due_at=retry_at)
+
+    async def _cut_off(self) -> None:
+        """The effect was cancelled, by the end of this attempt or by the workflow itself: it is in doubt."""
+        halt = self.execution.halt
+        if halt is None or halt.kind != "lost":
+            await self._end(self.record("in_doubt"))
+        self.execution.check()
+        raise StepAborted(self.name, self.position)
+
+    async def _resume(self, record: StepRecord) -> bytes | None:
+        """Go on from an earlier attempt: wait for the next one's time, or decide on one in doubt."""
+        self.attempt = record.attempts
+        self.began_at = record.started_at
+        if record.retry_at is not None:
+            if record.attempts >= self.options.retry.attempts:
+                self.forgiven = record.attempts  # reopened by a restart: its retries are counted anew
+            if record.retry_at > self.execution.now():
+                await park(self.execution, self.position, f"retry:{self.position}", due_at=record.retry_at)
+            return None
+        if self.options.in_doubt == "fail":
+            message = "it began, and nobody saw its end"
+            await self._fail(Failure(cause_type="InDoubt", message=message, reason="in_doubt"))
+        return await self._ask("nobody saw its end") if self.options.in_doubt == "ask" else None
+
+    async def _ask(self, why: str) -> bytes | None:
+        """A person decides; the value given, or None for another attempt."""
+        decision = decision_of(await ask(self, why))
+        if decision.choice == "value":
+            data = bytes(decision.value)
+            await self._end(self.record("completed", result=data))
+            return data
+        if decision.choice == "failed":
+            message = f"in doubt, decided as failed: {why}"
+            await self._fail(Failure(cause_type="InDoubt", message=message, reason="in_doubt"))
+        self.forgiven = self.attempt
+        return None
+
+    async def _fail(self, failure: Failure, cause: Exception | None = None) -> None:
+        """End as failed, and raise it."""
+        record = self.record("failed", failure=failure)
+        await self._end(record)
+        raise step_error(self.name, self.position, failure, record.attempts) from cause
+
+    async def _end(self, record: StepRecord) -> None:
+        """Commit the end with whatever lands with it. To be cancelled here takes nothing back."""
+        operations = (PutStep(self.run_id, record), *(self.landing(record) if self.landing else ()))
+        try:
+            await self.execution.commit(*operations)
+        except asyncio.CancelledError:
+            self.execution.check()
+            raise StepAborted(self.name, self.position) from None
+        self.execution.holder.step_ended(self, record)
+
+    def record(
+        self,
+        status: StepStatus,
+        *,
+        result: bytes | None = None,
+        failure: Failure | None = None,
+        retry_at: datetime | None = None,
+    ) -> StepRecord:
+        """The step's record as it is now."""
+        now = self.execution.now()
+        return StepRecord(
+            position=self.position,
+            name=self.name,
+            kind=self.kind,
+            status=status,
+            attempts=self.attempt,
+            fingerprint=self.options.fingerprint,
+            result=result,
+            failure=failure,
+            started_at=self.began_at or now,
+            completed_at=None if status == "running" else now,
+            retry_at=retry_at,
+        )
+
+
+_UNKNOWN = Failure(cause_type="Unknown", message="the record holds no failure")

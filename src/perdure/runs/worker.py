@@ -1,0 +1,191 @@
+"""A worker: claims what is due, executes it, takes over from the dead, and stops politely."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from perdure.core.clock import Clock, SystemClock, Timer
+from perdure.core.observe import Observer
+from perdure.core.records import Lease, Loaded
+from perdure.core.values import Value
+from perdure.errors import NameUnknown, PerdureError, SettingInvalid, StoreClosed, StoreError, WorkerExpired
+from perdure.runs.execution import Execution
+from perdure.runs.halting import Halt
+from perdure.runs.holder import Holder
+from perdure.runs.reaper import Reaper
+from perdure.runs.settling import Settled
+from perdure.runs.workflow import Workflows
+from perdure.stores.port import Claim, ReleaseRun, Store
+
+CLAIM = 100
+
+_log = logging.getLogger("perdure.worker")
+
+
+class Worker:
+    """Executes the runs of some queues, in this process.
+
+    Shape: `queues` maps a queue's name to how many of its runs may run at once over all workers of the store, None
+    for no limit; `slots` bounds the runs of this worker.
+    Units: `lease_for` and `grace` in seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workflows: Workflows,
+        *,
+        queues: Mapping[str, int | None] | None = None,
+        slots: int = 1000,
+        lease_for: float = 30.0,
+        grace: float = 10.0,
+        clock: Clock | None = None,
+        worker_id: str | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.workflows = workflows
+        self.queues = dict(queues or {"default": None})
+        for name, limit in self.queues.items():
+            if limit is not None and limit < 1:
+                raise SettingInvalid(f"queues[{name!r}]", f"at least 1, not {limit}")
+        self._slots = slots
+        self._grace = grace
+        self._clock = clock or SystemClock()
+        self._stopping = False
+        self._news = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._timer: Timer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stops: list[Value] = []
+        self.holder = Holder(
+            store,
+            self._clock,
+            worker_id=worker_id,
+            lease_for=lease_for,
+            queues=tuple(self.queues),
+            observer=observer,
+            on_ended=self._ended,
+        )
+        self._reaper = Reaper(self.holder)
+        self._store = store
+
+    @property
+    def worker_id(self) -> str:
+        """This worker's id; a new one when its lease has ended."""
+        return self.holder.worker_id
+
+    async def start(self) -> None:
+        """Register and begin to work. Safe twice."""
+        if self._task is not None:
+            return
+        await self.holder.open()
+        self._stops = [self._store.listen(f"queue:{name}", self._news.set) for name in self.queues]
+        await self._reaper.start()
+        self._task = asyncio.get_running_loop().create_task(self._claim_all())
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Claim nothing new, let the runs end within the grace time, release the rest. Safe twice and before start.
+
+        Shape: a second call with `at_once` does not wait any longer.
+        """
+        self._stopping = True
+        self._news.set()
+        if at_once:
+            self._release()
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        self._end_when_idle()
+        timer = self._clock.call_after(0 if at_once else self._grace, self._release)
+        await self._idle.wait()
+        timer.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for stop in self._stops:
+            stop()
+        await self._reaper.stop()
+        await self.holder.close()
+
+    async def _claim_all(self) -> None:
+        while not self._stopping:
+            try:
+                claimed = await self._claim()
+            except WorkerExpired:
+                await self.holder.pause(0.1)  # the holder registers again under a new id
+                continue
+            except StoreClosed:
+                return
+            except StoreError as error:
+                _log.warning("worker %s can't claim: %s", self.worker_id, error)
+                await self.holder.pause(1.0)
+                continue
+            if not claimed:
+                await self._news.wait()
+
+    async def _claim(self) -> int:
+        """Claim and begin what is due; how many. When none, a timer is set for the next."""
+        self._news.clear()
+        places = min(CLAIM, self._slots - len(self.holder.executions))
+        if places <= 0:
+            return 0
+        now, names = self._clock.now(), self.workflows.names()
+        (claimed,) = await self._store.commit(
+            Claim(
+                worker_id=self.worker_id,
+                queues=tuple(self.queues.items()),
+                workflows=names,
+                limit=places,
+                at=now,
+                lease_now=self._clock.lease_now(),
+            )
+        )
+        for loaded in claimed:
+            self._begin(loaded)
+        if not claimed:
+            self._arm(await self._store.queues.next_due(tuple(self.queues), names, now))
+        return len(claimed)
+
+    def _begin(self, loaded: Loaded) -> None:
+        if self._stopping:
+            self.holder.spawn(self._give_back(loaded))
+            return
+        try:
+            workflow = self.workflows.get(loaded.run.workflow)
+        except NameUnknown:
+            self.holder.spawn(self._give_back(loaded))
+        else:
+            self.holder.begin(loaded, workflow)
+
+    async def _give_back(self, loaded: Loaded) -> None:
+        run = loaded.run
+        lease = Lease(run.run_id, run.worker_id or "", run.token)
+        try:
+            await self._store.commit(ReleaseRun(run_id=run.run_id, at=self._clock.now()), lease=lease)
+        except PerdureError as error:
+            _log.warning("run %s could not be given back: %s", run.run_id, error)
+
+    def _arm(self, due_at: datetime | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due_at is not None:
+            after = (due_at - self._clock.now()).total_seconds()
+            self._timer = self._clock.call_after(max(0.0, after), self._news.set)
+
+    def _ended(self, execution: Execution, settled: Settled) -> None:  # noqa: ARG002 - the signature is the holder's
+        if len(self.holder.executions) == self._slots - 1:
+            self._news.set()  # a place is free again
+        if self._stopping:
+            self._end_when_idle()
+
+    def _end_when_idle(self) -> None:
+        if not self.holder.executions:
+            self._idle.set()
+
+    def _release(self) -> None:
+        for execution in tuple(self.holder.executions.values()):
+            execution.stop(Halt("release", "the worker stops"))
+        self._end_when_idle()

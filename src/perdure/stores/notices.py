@@ -1,0 +1,78 @@
+"""Notices: who wants news of a topic, in this process. Hints, never facts.
+
+A back end calls `publish` on the loop after a commit has landed; whoever is told looks at the store itself. A watch
+remembers that it was told until it is asked, so nothing falls between looking and waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+
+class Notices:
+    """The listeners of one store, by topic."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, dict[object, Callable[[], None]]] = {}
+
+    def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back at news of a topic, until the function that comes back is called."""
+        key = object()
+        self._listeners.setdefault(topic, {})[key] = callback
+
+        def stop() -> None:
+            listeners = self._listeners.get(topic)
+            if listeners is not None and listeners.pop(key, None) is not None and not listeners:
+                del self._listeners[topic]
+
+        return stop
+
+    def watch(self, topics: tuple[str, ...]) -> TopicWatch:
+        """A watch of these topics, from now on."""
+        watch = TopicWatch()
+        watch.stops = [self.listen(topic, watch.tell) for topic in topics]
+        return watch
+
+    def publish(self, topics: Iterable[str]) -> None:
+        """Tell whoever wants news of one of the topics."""
+        if self._listeners:
+            for topic in topics:
+                for callback in tuple(self._listeners.get(topic, {}).values()):
+                    callback()
+
+    def publish_all(self) -> None:
+        """Tell everybody: something was missed, or the store closes."""
+        self.publish(tuple(self._listeners))
+
+
+class TopicWatch:
+    """The `Watch` of every back end."""
+
+    __slots__ = ("_told", "_waiter", "stops")
+
+    def __init__(self) -> None:
+        self._told = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.stops: list[Callable[[], None]] = []
+
+    def tell(self) -> None:
+        """There is news."""
+        self._told = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self) -> None:
+        """Return at the next news, or at once where there was some since the last return."""
+        if not self._told:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        self._told = False
+
+    def close(self) -> None:
+        """Stop watching."""
+        for stop in self.stops:
+            stop()

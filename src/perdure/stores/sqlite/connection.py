@@ -1,0 +1,106 @@
+"""Opening the file: what is refused before anything is touched, and how a connection is set up."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import cast
+
+import apsw
+
+from perdure.errors import StoreError, StoreInvalid, StoreTooNew, StoreUnavailable, StoreUrlInvalid
+from perdure.stores.sqlite.driver import Connection, open_connection
+
+APPLICATION_ID = 0x70647265  # "pdre": what `file` shows, and how a stranger's database is told from ours
+BUSY_SECONDS = 10.0
+
+_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "ncpfs"}
+
+
+def prepare(path: str, url: str) -> None:
+    """Check the place and make the file, readable by its owner only.
+
+    Raises: StoreUrlInvalid for a folder that is missing or can't be written, or a network file system, whose locks
+    are not to be trusted; StoreInvalid for what is no database file.
+    """
+    folder = Path(path).resolve().parent
+    if not folder.is_dir():
+        raise StoreUrlInvalid(url, f"there is no folder {folder}")
+    kind = file_system(folder)
+    if kind in _NETWORK:
+        raise StoreUrlInvalid(url, f"{folder} is on a network file system ({kind}), whose locks can't be trusted")
+    if Path(path).is_dir():
+        raise StoreInvalid(path, "is a folder")
+    try:
+        # O_EXCL: only a file that is new is ever opened outside SQLite; closing an old one would drop its locks
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreUrlInvalid(url, f"can't write there: {os.strerror(error.errno or errno.EIO)}") from None
+
+
+def connect(path: str, *, synchronous: str = "FULL") -> Connection:
+    """A connection with the settings that every one of ours has.
+
+    Raises: StoreInvalid where the file is no database.
+    """
+    try:
+        connection = open_connection(path)
+        connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", synchronous)
+        connection.pragma("trusted_schema", 0)
+        if sys.platform == "darwin":
+            connection.pragma("fullfsync", 1)
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    return connection
+
+
+def check_owner(connection: Connection, path: str, known: int) -> int:
+    """The file's schema version, 0 for an empty file.
+
+    Raises: StoreInvalid for somebody else's database; StoreTooNew.
+    """
+    version = cast("int", connection.pragma("user_version"))
+    owner = connection.pragma("application_id")
+    tables = connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
+    if owner != APPLICATION_ID and tables:
+        raise StoreInvalid(path, "is a database of another program")
+    if version > known:
+        raise StoreTooNew(path, version, known)
+    return version
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that holds a folder, or an empty text where the system does not say.
+
+    Source: proc(5), /proc/self/mounts; the longest mount point that is a prefix of the folder is the one.
+    """
+    best, kind = "", ""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    for line in mounts.splitlines():
+        _, point, this, *_ = line.split(" ")
+        if len(point) >= len(best) and Path(point) in (folder, *folder.parents):
+            best, kind = point, this
+    return kind
+
+
+def translate(error: apsw.Error, path: str) -> StoreError:
+    """What an SQLite error means for a caller."""
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError):
+        return StoreInvalid(path, f"not a usable database: {error}")
+    if isinstance(error, apsw.FullError):
+        return StoreUnavailable(f"{path}: the disk is full")
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
+        return StoreUnavailable(f"{path}: can't be written: {error}")
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return StoreUnavailable(f"{path}: another program held its lock for {BUSY_SECONDS:.0f} s")
+    unknown = isinstance(error, apsw.IOError)
+    return StoreUnavailable(f"{path}: {type(error).__name__}: {error}", unknown=unknown)

@@ -1,0 +1,78 @@
+"""What we use of apsw, typed here: its own stubs name a type that this Python may not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias, cast
+
+import apsw
+
+Cell: TypeAlias = int | float | str | bytes | None
+Row: TypeAlias = tuple[Cell, ...]
+
+
+class Cursor(Protocol):
+    """A cursor."""
+
+    def execute(self, sql: str, values: Sequence[Cell] = (), /) -> Cursor:
+        """Run one statement, or several without values."""
+        ...
+
+    def executemany(self, sql: str, values: Iterable[Sequence[Cell]], /) -> Cursor:
+        """Run a statement for each of several rows."""
+        ...
+
+    def fetchall(self) -> list[Row]:
+        """All rows that are left."""
+        ...
+
+
+class Connection(Protocol):
+    """A connection, used by one thread at a time."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        ...
+
+    def cursor(self) -> Cursor:
+        """A cursor."""
+        ...
+
+    def execute(self, sql: str, values: Sequence[Cell] = (), /) -> Cursor:
+        """Run statements on a new cursor."""
+        ...
+
+    def pragma(self, name: str, value: str | int | None = None, /) -> Cell:
+        """Ask for a setting, or change it."""
+        ...
+
+    def changes(self) -> int:
+        """How many rows the last statement changed."""
+        ...
+
+    def last_insert_rowid(self) -> int:
+        """The id of the last row inserted."""
+        ...
+
+    def set_busy_timeout(self, milliseconds: int, /) -> None:
+        """How long to wait for another program's lock."""
+        ...
+
+    def set_wal_hook(self, callback: Callable[[Connection, str, int], int], /) -> None:
+        """Call back after each commit with the pages in the log; replaces the automatic checkpoint."""
+        ...
+
+    def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:
+        """Move the log into the database."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+def open_connection(path: str) -> Connection:
+    """A connection to a file that is there. Raises: apsw.Error."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
+    return cast("Connection", apsw.Connection(path, flags=flags))

@@ -1,0 +1,124 @@
+"""One way to change a run's status: by an edge of the table, with everything that follows from it.
+
+What follows: the row's new columns, the thread's `status` event where the run is a turn and its thread's status
+changes by it, the outcome emitted to the parent where the run ends, and the topics that there is news of.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from perdure.core.children import outcome_payload
+from perdure.core.clock import epoch
+from perdure.core.records import RunRecord
+from perdure.core.states import ENDED, RunCause, run_after
+from perdure.core.threads import status_edge
+from perdure.core.values import Value
+from perdure.errors import RunNotFound, RunStateWrong
+from perdure.stores.sqlite import rows
+from perdure.stores.sqlite.transaction import Transaction
+
+_BY_ID = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE run_id = ?"
+_RESULT = "UPDATE runs SET result = ? WHERE run_id = ?"
+_MOVE = (
+    "UPDATE runs SET status = ?, token = ?, inbox = ?, worker_id = ?, takeovers = ?, due_at = ?, waiting_for = ?,"
+    " updated_at = ?, completed_at = ?, failure = ?, outcome = ?, cancel_reason = ?, cancel_by = ? WHERE run_id = ?"
+)
+_NEXT_EVENT = "SELECT coalesce(max(seq), 0) + 1 FROM thread_events WHERE thread_id = ?"
+_ADD_EVENT = "INSERT INTO thread_events (thread_id, seq, kind, body, at) VALUES (?, ?, ?, ?, ?)"
+_ADD = (
+    "INSERT INTO events (run_id, key, payload, emitted_at, emitted_by) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_TURN = "SELECT turn FROM turns WHERE thread_id = ? AND run_id = ?"
+
+
+def get(tx: Transaction, run_id: str) -> RunRecord:
+    """The run. Raises: RunNotFound."""
+    row = tx.row(_BY_ID, (run_id,))
+    if row is None:
+        raise RunNotFound(run_id)
+    return rows.run_record(row)
+
+
+def move(tx: Transaction, run: RunRecord, cause: RunCause, at: datetime, **changes: Value) -> RunRecord:
+    """Take an edge, with changes to other columns. Raises: RunStateWrong where the table has no such edge."""
+    status = run_after(run.status, cause)
+    if status is None:
+        raise RunStateWrong(run.run_id, run.status, f"{cause} needs another status")
+    if status in ENDED:
+        changes |= {"worker_id": None, "due_at": None, "waiting_for": (), "completed_at": at}
+    after = msgspec.structs.replace(run, status=status, updated_at=at, **changes)
+    write(tx, after)
+    follow(tx, run, after, at)
+    return after
+
+
+def write(tx: Transaction, run: RunRecord) -> None:
+    """Write the columns that edges change."""
+    tx.run(
+        _MOVE,
+        (
+            run.status,
+            run.token,
+            run.inbox,
+            run.worker_id,
+            run.takeovers,
+            epoch(run.due_at),
+            rows.pack(run.waiting_for),
+            epoch(run.updated_at),
+            epoch(run.completed_at),
+            rows.pack(run.failure),
+            rows.pack(run.outcome),
+            run.cancel_reason,
+            epoch(run.cancel_by),
+            run.run_id,
+        ),
+    )
+    if run.result is not None:
+        tx.run(_RESULT, (run.result, run.run_id))
+
+
+def follow(tx: Transaction, before: RunRecord | None, after: RunRecord, at: datetime) -> None:
+    """What follows from a change of status, in the same transaction."""
+    tx.topics.add(f"run:{after.run_id}")
+    if after.due_at is not None or (before and before.worker_id and after.worker_id is None):
+        tx.topics.add(f"queue:{after.queue}")  # something is claimable, or a place under the queue's limit is free
+    if after.status in ENDED:
+        tx.topics.add(f"stream:{after.run_id}")
+        if after.parent_id is not None and after.parent_key is not None:
+            deliver(tx, after.parent_id, after.parent_key, outcome_payload(after), at)
+    if after.thread_id is not None:
+        turn = tx.number(_TURN, (after.thread_id, after.run_id))
+        body = status_edge(before, after, turn)
+        if body:
+            add_thread_event(tx, after.thread_id, "status", body, at)
+
+
+def deliver(tx: Transaction, run_id: str, key: str, payload: bytes, at: datetime, by: str | None = None) -> bool:
+    """Put an event into a run's inbox and wake it; false where the key is taken. A run that is gone gets nothing."""
+    row = tx.row(_BY_ID, (run_id,))
+    if row is None:
+        return False
+    tx.run(
+        _ADD,
+        (run_id, key, payload, epoch(at), by),
+    )
+    if not tx.changed():
+        return False
+    run = rows.run_record(row)
+    if run_after(run.status, "wake"):
+        move(tx, run, "wake", at, inbox=run.inbox + 1, due_at=at)
+    else:
+        tx.run("UPDATE runs SET inbox = inbox + 1 WHERE run_id = ?", (run_id,))
+        tx.topics.add(f"run:{run_id}")
+    return True
+
+
+def add_thread_event(tx: Transaction, thread_id: str, kind: str, body: dict[str, Value], at: datetime) -> int:
+    """Append an event to a thread; its seq."""
+    seq = tx.number(_NEXT_EVENT, (thread_id,))
+    tx.run(_ADD_EVENT, (thread_id, seq, kind, msgspec.json.encode(body), epoch(at)))
+    tx.topics.add(f"thread:{thread_id}")
+    return seq

@@ -1,0 +1,181 @@
+"""One transaction for a group of commits: shared fsync, separate fates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias, cast
+
+import apsw
+
+from perdure.core.clock import Clock
+from perdure.core.ids import random_bits
+from perdure.core.records import Lease
+from perdure.core.values import Value
+from perdure.errors import PerdureError, StoreInvalid, StoreTooNew
+from perdure.stores.port import Landed
+from perdure.stores.sqlite.connection import translate
+from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.operations import Apply, apply
+from perdure.stores.sqlite.schema import VERSION
+from perdure.stores.sqlite.transaction import Transaction
+from perdure.stores.sqlite.turnstile import Turnstile
+
+_KEEP = 10_000
+_TRIM_EVERY = 1_024
+_ANNOUNCE = "INSERT INTO notices (writer, topics) VALUES (?, ?)"
+_NEWS = "SELECT id, topics FROM notices WHERE id > ? AND writer <> ? ORDER BY id"
+_RANGE = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM notices"
+
+Request: TypeAlias = tuple[tuple[Value, ...], Lease | None]
+Outcome: TypeAlias = Landed | Exception
+
+
+class Settled(NamedTuple):
+    """How a group ended: an outcome per request, and the topics there is news of; `missed` when some were lost."""
+
+    outcomes: list[Outcome]
+    topics: frozenset[str]
+    missed: bool = False
+
+
+class Group:
+    """The writing connection, used by one thread at a time, and only between `enter` and `leave`."""
+
+    def __init__(
+        self, connection: Connection, path: str, turnstile: Turnstile, table: dict[type, Apply], clock: Clock
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._turnstile = turnstile
+        self._table = table
+        self._clock = clock
+        self._tx = Transaction(connection)
+        self._writer = random_bits(62)
+        self._seen_data = -1
+        self._seen_notice = self._tx.number("SELECT max(id) FROM notices")
+        self.pages = 0
+        self.sync_took = 0.0
+        connection.set_wal_hook(self._committed)
+        self.enter = turnstile.enter
+        self.try_enter = turnstile.try_enter
+        self.leave = turnstile.leave
+
+    def commit(self, requests: Sequence[Request]) -> Settled:
+        """Commit the requests in one transaction. Never raises."""
+        try:
+            return self._commit(requests)
+        except (apsw.Error, PerdureError) as error:
+            self._roll_back()
+            failure = translate(error, self._path) if isinstance(error, apsw.Error) else error
+            if len(requests) == 1:
+                return self._again(requests[0], failure)
+        settled = [self.commit([request]) for request in requests]
+        topics = frozenset[str]().union(*(one.topics for one in settled))
+        return Settled([one.outcomes[0] for one in settled], topics, any(one.missed for one in settled))
+
+    def look(self) -> Settled:
+        """What other processes have committed since we looked."""
+        try:
+            if not self._others_wrote():
+                return Settled([], frozenset())
+            topics, missed = self._news()
+        except apsw.Error:
+            return Settled([], frozenset(), missed=True)
+        return Settled([], topics, missed)
+
+    def checkpoint(self) -> None:
+        """Move the log into the database; what stays is moved the next time."""
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error:
+            return
+        finally:
+            self.pages = 0
+
+    def _commit(self, requests: Sequence[Request]) -> Settled:
+        tx, run = self._tx, self._tx.run
+        tx.topics = set()
+        run("BEGIN IMMEDIATE")
+        news, missed = self._news() if self._others_wrote() else (frozenset[str](), False)
+        if len(requests) == 1:
+            outcomes: list[Outcome] = [self._alone(*requests[0])]
+        else:
+            outcomes = [self._with_savepoint(*request) for request in requests]
+        if tx.topics:
+            self._announce(tx)
+        begun = self._clock.elapsed()
+        run("COMMIT")
+        self.sync_took = self._clock.elapsed() - begun
+        return Settled(outcomes, news | tx.topics, missed)
+
+    def _alone(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
+        try:
+            return apply(self._tx, self._table, operations, lease)
+        except PerdureError as refusal:
+            self._tx.run("ROLLBACK")
+            self._tx.topics = set()
+            self._tx.run("BEGIN")  # so that the COMMIT below has something to end
+            return refusal
+
+    def _with_savepoint(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
+        tx = self._tx
+        topics = set(tx.topics)
+        tx.run("SAVEPOINT one")
+        try:
+            outcome: Outcome = apply(tx, self._table, operations, lease)
+        except PerdureError as refusal:
+            tx.run("ROLLBACK TO one")
+            tx.topics = topics
+            outcome = refusal
+        tx.run("RELEASE one")
+        return outcome
+
+    def _again(self, request: Request, failure: Exception) -> Settled:
+        """A second try of a single commit whose transaction failed; the failure when it fails again."""
+        try:
+            return self._commit([request])
+        except (apsw.Error, PerdureError):
+            self._roll_back()
+            return Settled([failure], frozenset())
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._tx.run("ROLLBACK")
+            except apsw.Error:
+                return
+
+    def _others_wrote(self) -> bool:
+        """Whether another connection has committed: only then can the schema or the notices have changed."""
+        row = self._tx.row("PRAGMA data_version")
+        seen = cast("int", row[0]) if row else -1
+        if seen == self._seen_data:
+            return False
+        self._seen_data = seen
+        self._check_version()
+        return True
+
+    def _check_version(self) -> None:
+        row = self._tx.row("PRAGMA user_version")
+        version = cast("int", row[0]) if row else 0
+        if version > VERSION:
+            raise StoreTooNew(self._path, version, VERSION)
+        if version < VERSION:
+            raise StoreInvalid(self._path, f"its schema version went back to {version}")
+
+    def _news(self) -> tuple[frozenset[str], bool]:
+        first, last = cast("tuple[int, int]", self._tx.row(_RANGE))
+        missed = first > self._seen_notice + 1
+        found = self._tx.rows(_NEWS, (self._seen_notice, self._writer))
+        self._seen_notice = last
+        return frozenset(topic for row in found for topic in cast("str", row[1]).split("\n")), missed
+
+    def _announce(self, tx: Transaction) -> None:
+        tx.run(_ANNOUNCE, (self._writer, "\n".join(tx.topics)))
+        number = self._connection.last_insert_rowid()
+        if number % _TRIM_EVERY == 0:
+            tx.run("DELETE FROM notices WHERE id <= ?", (number - _KEEP,))
+
+    def _committed(self, _connection: Connection, _name: str, pages: int) -> int:
+        self.pages = pages
+        return apsw.SQLITE_OK

@@ -1,0 +1,71 @@
+"""Which function applies which operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from perdure.core.records import Lease
+from perdure.core.states import FINAL
+from perdure.core.values import Value
+from perdure.stores import port
+from perdure.stores.sqlite import (
+    events,
+    leases,
+    messages,
+    questions,
+    queues,
+    runs,
+    steps,
+    streams,
+    threads,
+    workers,
+)
+from perdure.stores.sqlite.guard import guard
+from perdure.stores.sqlite.life import Life
+from perdure.stores.sqlite.transaction import Transaction
+
+Apply: TypeAlias = Callable[[Transaction, Value], Value]
+
+
+def appliers(life: Life) -> dict[type, Apply]:
+    """Every operation of the port, and what applies it."""
+    return {
+        port.PutStep: steps.put_step,
+        port.AppendEntries: streams.append_entries,
+        port.CompactEntries: streams.compact_entries,
+        port.CreateRun: runs.create_run,
+        port.SuspendRun: runs.suspend_run,
+        port.ReleaseRun: runs.release_run,
+        port.FinishRun: runs.finish_run,
+        port.CancelRun: runs.cancel_run,
+        port.SealRun: runs.seal_run,
+        port.RestartRun: runs.restart_run,
+        port.DeleteRun: runs.delete_run,
+        port.TakeRun: partial(leases.take_run, life=life),
+        port.TakeOver: partial(leases.take_over, life=life),
+        port.RegisterWorker: partial(workers.register_worker, life=life),
+        port.RenewWorker: workers.renew_worker,
+        port.RetireWorker: partial(workers.retire_worker, life=life),
+        port.Emit: events.emit,
+        port.Ask: questions.ask,
+        port.Answer: questions.answer,
+        port.Claim: queues.claim,
+        port.CreateThread: threads.create_thread,
+        port.UpdateThread: threads.update_thread,
+        port.DeleteThread: threads.delete_thread,
+        port.StartTurn: threads.start_turn,
+        port.AddThreadEvent: threads.append_thread_event,
+        port.AddMessage: messages.add_message,
+        port.PutParts: messages.put_parts,
+        port.SetMessage: messages.set_message,
+    }
+
+
+def apply(tx: Transaction, table: dict[type, Apply], operations: tuple[Value, ...], lease: Lease | None) -> port.Landed:
+    """Apply a commit: the fence first, then its operations in order. Raises: what any of them refuses."""
+    if lease is not None:
+        progress = any(type(one) is port.PutStep and one.step.status in FINAL for one in operations)
+        guard(tx, lease, progress=progress)
+    return tuple([table[type(one)](tx, one) for one in operations])

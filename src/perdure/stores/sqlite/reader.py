@@ -1,0 +1,103 @@
+"""Reading: small reads on the loop, where they cost microseconds; what may be long on a thread of its own.
+
+In WAL mode a read waits for nobody. No read transaction outlives one call: an open one would let the WAL grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from perdure.core.values import Value
+from perdure.stores.sqlite.connection import connect, translate
+from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.transaction import Transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Reader:
+    """Two connections that only read."""
+
+    def __init__(self, path: str, check: Callable[[], None]) -> None:
+        """Shape: `check` raises where the store may not be used any more."""
+        self._path = path
+        self._check = check
+        self._small = _open(path)
+        self._long = _open(path)
+        self._small_tx = Transaction(self._small)
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="perdure-reader", daemon=True)
+        self._thread.start()
+
+    @property
+    def tx(self) -> Transaction:
+        """For one small query on the loop."""
+        self._check()
+        return self._small_tx
+
+    def at_one_instant(self, read: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Several small queries on the loop, of one state of the database."""
+        self._check()
+        return _in_transaction(self._small, self._small_tx, lambda: read(self._small_tx, *args, **kwargs))
+
+    async def run(self, read: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A read that may be long, off the loop, of one state of the database."""
+        self._check()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        tx = Transaction(self._long)
+
+        def task() -> None:
+            try:
+                result = _in_transaction(self._long, tx, lambda: read(tx, *args, **kwargs))
+            except apsw.Error as error:
+                loop.call_soon_threadsafe(_settle, future, None, translate(error, self._path))
+            except BaseException as error:
+                loop.call_soon_threadsafe(_settle, future, None, error)
+            else:
+                loop.call_soon_threadsafe(_settle, future, result, None)
+
+        self._queue.put(task)
+        return await future
+
+    def _serve(self) -> None:
+        while (task := self._queue.get()) is not None:
+            task()
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._queue.put(None)
+        self._thread.join()
+        self._small.close()
+        self._long.close()
+
+
+def _open(path: str) -> Connection:
+    connection = connect(path)
+    connection.pragma("query_only", 1)
+    return connection
+
+
+def _in_transaction(connection: Connection, tx: Transaction, read: Callable[[], T]) -> T:
+    tx.run("BEGIN")
+    try:
+        return read()
+    finally:
+        if connection.in_transaction:
+            tx.run("COMMIT")
+
+
+def _settle(future: asyncio.Future[Value], result: object, error: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

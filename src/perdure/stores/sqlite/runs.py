@@ -1,0 +1,253 @@
+"""Runs in SQLite."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from perdure.core.clock import epoch
+from perdure.core.records import Loaded, RunRecord, RunStatus
+from perdure.core.states import ENDED, OWNED, RunCause
+from perdure.errors import InboxMoved, RunInputMismatch, RunNotFound, RunStateWrong
+from perdure.stores.port.runs import Created
+from perdure.stores.sqlite import rows
+from perdure.stores.sqlite.driver import Cell
+from perdure.stores.sqlite.edges import follow, get, move
+from perdure.stores.sqlite.events import list_events
+from perdure.stores.sqlite.steps import list_steps
+from perdure.stores.sqlite.streams import head
+from perdure.stores.sqlite.transaction import Transaction
+
+if TYPE_CHECKING:
+    from perdure.stores.port import (
+        CancelRun,
+        CreateRun,
+        DeleteRun,
+        FinishRun,
+        ReleaseRun,
+        RestartRun,
+        SealRun,
+        SuspendRun,
+    )
+    from perdure.stores.sqlite.reader import Reader
+
+_CREATE = (
+    "INSERT INTO runs (run_id, workflow, status, queue, project_id, scenario_id, tenant, version, manifest_hash, seed,"
+    " tags, due_at, created_at, updated_at, parent_id, parent_key, thread_id)"
+    " VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_MANIFEST = "INSERT INTO manifests (run_id, body) VALUES (?, ?)"
+_WITH_RESULT = f"SELECT {rows.RUN_COLUMNS}, result FROM runs WHERE run_id = ?"
+_CHILDREN = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE parent_id = ?"
+_OWN = ("steps", "events", "questions", "chunks", "manifests", "runs")
+_OVERDUE = "SELECT run_id FROM runs WHERE status = 'cancelling' AND cancel_by <= ? ORDER BY cancel_by"
+_REOPEN = (
+    "UPDATE steps SET status = 'running', retry_at = ?, completed_at = NULL"
+    " WHERE run_id = ? AND position = ? AND status = 'failed'"
+)
+_ENDINGS: dict[RunStatus, RunCause] = {"completed": "complete", "failed": "fail", "cancelled": "seal"}
+
+
+def create_run(tx: Transaction, operation: CreateRun) -> Created:
+    """Apply CreateRun."""
+    at = epoch(operation.at)
+    tx.run(
+        _CREATE,
+        (
+            operation.run_id,
+            operation.workflow,
+            operation.queue,
+            operation.project_id,
+            operation.scenario_id,
+            operation.tenant,
+            operation.version,
+            operation.manifest_hash,
+            operation.seed,
+            rows.pack(operation.tags),
+            at,
+            at,
+            at,
+            operation.parent_id,
+            operation.parent_key,
+            operation.thread_id,
+        ),
+    )
+    if not tx.changed():
+        run = get_with_result(tx, operation.run_id)
+        if run.manifest_hash != operation.manifest_hash:
+            raise RunInputMismatch(run.run_id, run.manifest_hash, operation.manifest_hash)
+        return Created(run, existed=True)
+    tx.run(_MANIFEST, (operation.run_id, operation.manifest))
+    run = get(tx, operation.run_id)
+    follow(tx, None, run, operation.at)
+    return Created(run, existed=False)
+
+
+def suspend_run(tx: Transaction, operation: SuspendRun) -> None:
+    """Apply SuspendRun."""
+    run = get(tx, operation.run_id)
+    if run.inbox != operation.inbox:
+        raise InboxMoved(run.run_id)
+    move(
+        tx,
+        run,
+        "suspend",
+        operation.at,
+        worker_id=None,
+        due_at=operation.due_at,
+        waiting_for=operation.waiting_for,
+    )
+
+
+def release_run(tx: Transaction, operation: ReleaseRun) -> None:
+    """Apply ReleaseRun."""
+    move(tx, get(tx, operation.run_id), "release", operation.at, worker_id=None, due_at=operation.at)
+
+
+def finish_run(tx: Transaction, operation: FinishRun) -> None:
+    """Apply FinishRun."""
+    move(
+        tx,
+        get(tx, operation.run_id),
+        _ENDINGS[operation.status],
+        operation.at,
+        result=operation.result,
+        failure=operation.failure,
+        outcome=operation.outcome,
+    )
+
+
+def cancel_run(tx: Transaction, operation: CancelRun) -> RunRecord:
+    """Apply CancelRun."""
+    run = get(tx, operation.run_id)
+    if run.status not in ENDED and run.status != "cancelling":
+        run = _cancel(tx, run, operation)
+    for row in tx.rows(_CHILDREN, (operation.run_id,)):
+        cancel_run(tx, _for(operation, rows.run_record(row)))
+    return run
+
+
+def _cancel(tx: Transaction, run: RunRecord, operation: CancelRun) -> RunRecord:
+    reason, inbox = operation.reason or None, run.inbox + 1
+    if run.status in OWNED:
+        return move(
+            tx, run, "cancel_owned", operation.at, inbox=inbox, cancel_reason=reason, cancel_by=operation.cancel_by
+        )
+    return move(tx, run, "cancel", operation.at, inbox=inbox, cancel_reason=reason)
+
+
+def _for(operation: CancelRun, child: RunRecord) -> CancelRun:
+    return type(operation)(run_id=child.run_id, at=operation.at, cancel_by=operation.cancel_by, reason=operation.reason)
+
+
+def seal_run(tx: Transaction, operation: SealRun) -> RunRecord:
+    """Apply SealRun."""
+    run = get(tx, operation.run_id)
+    if run.status != "cancelling" or run.cancel_by is None or operation.at < run.cancel_by:
+        return run
+    return move(tx, run, "seal", operation.at, token=run.token + 1)
+
+
+def restart_run(tx: Transaction, operation: RestartRun) -> RunRecord:
+    """Apply RestartRun."""
+    run = get(tx, operation.run_id)
+    for position in operation.reopen:
+        tx.run(_REOPEN, (epoch(operation.at), run.run_id, position))
+    return move(
+        tx,
+        run,
+        "restart",
+        operation.at,
+        due_at=operation.at,
+        takeovers=0,
+        failure=None,
+        outcome=None,
+        completed_at=None,
+        inbox=run.inbox + 1,
+    )
+
+
+def delete_run(tx: Transaction, operation: DeleteRun) -> None:
+    """Apply DeleteRun."""
+    run = get(tx, operation.run_id)
+    if run.status not in ENDED:
+        raise RunStateWrong(run.run_id, run.status, "cancel it first")
+    erase(tx, run.run_id)
+
+
+def erase(tx: Transaction, run_id: str) -> None:
+    """Remove a run's rows, whatever its status."""
+    for table in _OWN:
+        tx.run(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+    tx.topics |= {f"run:{run_id}", f"stream:{run_id}"}
+
+
+def get_with_result(tx: Transaction, run_id: str) -> RunRecord:
+    """The run with its result. Raises: RunNotFound."""
+    run = with_result(tx, run_id)
+    if run is None:
+        raise RunNotFound(run_id)
+    return run
+
+
+def with_result(tx: Transaction, run_id: str) -> RunRecord | None:
+    """The run with its result, or None."""
+    row = tx.row(_WITH_RESULT, (run_id,))
+    return rows.run_record(row, cast("bytes | None", row[-1])) if row else None
+
+
+def loaded(tx: Transaction, run: RunRecord) -> Loaded:
+    """A run with what its replay needs; a run that nobody wrote to yet has nothing to read."""
+    manifest = tx.row("SELECT body FROM manifests WHERE run_id = ?", (run.run_id,))
+    return Loaded(
+        run,
+        cast("bytes", manifest[0]) if manifest else b"",
+        tuple(list_steps(tx, run.run_id)) if run.rev else (),
+        tuple(list_events(tx, run.run_id)) if run.inbox else (),
+        head(tx, run.run_id) if run.rev else 0,
+    )
+
+
+def _load(tx: Transaction, run_id: str) -> Loaded | None:
+    run = with_result(tx, run_id)
+    return loaded(tx, run) if run else None
+
+
+class Runs:
+    """Reading runs."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def get(self, run_id: str) -> RunRecord | None:
+        return with_result(self._reader.tx, run_id)
+
+    async def load(self, run_id: str) -> Loaded | None:
+        return await self._reader.run(_load, run_id)
+
+    async def overdue(self, at: datetime) -> list[str]:
+        return [rows.text(row[0]) for row in self._reader.tx.rows(_OVERDUE, (at.timestamp(),))]
+
+    async def list(
+        self,
+        *,
+        status: tuple[RunStatus, ...] = (),
+        workflow: str | None = None,
+        queue: str | None = None,
+        thread_id: str | None = None,
+        parent_id: str | None = None,
+        before: tuple[datetime, str] | None = None,
+        limit: int = 100,
+    ) -> list[RunRecord]:
+        wanted = {"workflow": workflow, "queue": queue, "thread_id": thread_id, "parent_id": parent_id}
+        conditions = [f"{column} = ?" for column, value in wanted.items() if value is not None]
+        values: list[Cell] = [value for value in wanted.values() if value is not None]
+        if status:
+            conditions.append(f"status IN ({', '.join('?' * len(status))})")
+            values += status
+        if before is not None:
+            conditions.append("(created_at, run_id) < (?, ?)")
+            values += (before[0].timestamp(), before[1])
+        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+        sql = f"SELECT {rows.RUN_COLUMNS} FROM runs {where}ORDER BY created_at DESC, run_id DESC LIMIT ?"
+        return [rows.run_record(row) for row in self._reader.tx.rows(sql, (*values, limit))]

@@ -1,0 +1,152 @@
+"""The SQLite store: a thin class over its facets, its writer and its reader."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from typing import TYPE_CHECKING, cast
+
+import apsw
+
+from perdure.core.clock import Clock, SystemClock
+from perdure.core.values import MAX_VALUE_BYTES
+from perdure.errors import StoreClosed, StoreError, StoreForked
+from perdure.stores.limits import check_sizes
+from perdure.stores.notices import Notices, TopicWatch
+from perdure.stores.port import Abilities, Landed, RenewWorker
+from perdure.stores.sqlite.connection import connect, prepare, translate
+from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.events import Events
+from perdure.stores.sqlite.group import Group, Settled
+from perdure.stores.sqlite.life import Life
+from perdure.stores.sqlite.messages import Messages
+from perdure.stores.sqlite.operations import appliers
+from perdure.stores.sqlite.questions import Questions
+from perdure.stores.sqlite.queues import Queues
+from perdure.stores.sqlite.reader import Reader
+from perdure.stores.sqlite.runs import Runs
+from perdure.stores.sqlite.schema import migrate
+from perdure.stores.sqlite.steps import Steps
+from perdure.stores.sqlite.streams import Streams
+from perdure.stores.sqlite.threads import Threads
+from perdure.stores.sqlite.turnstile import Turnstile
+from perdure.stores.sqlite.workers import Workers
+from perdure.stores.sqlite.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.core.records import Lease
+    from perdure.stores.port import Operation
+    from perdure.stores.shielded import Shielded
+
+
+class SqliteStore:
+    """One SQLite file, shared by the processes of one machine."""
+
+    abilities = Abilities(
+        survives_kill=True, many_processes=True, proves_death=True, push=False, max_value=MAX_VALUE_BYTES
+    )
+
+    def __init__(self, url: str, path: str, connection: Connection, clock: Clock) -> None:
+        """Use `open_sqlite`."""
+        self.url = url
+        self._unusable: StoreError | None = None
+        self._connection = connection
+        self._turnstile = Turnstile(path)
+        self._life = Life(path)
+        self._notices = Notices()
+        self._reader = Reader(path, self._check)
+        group = Group(connection, path, self._turnstile, appliers(self._life), clock)
+        self._writer = Writer(group, self._publish)
+        self.runs = Runs(self._reader)
+        self.steps = Steps(self._reader)
+        self.events = Events(self._reader)
+        self.questions = Questions(self._reader)
+        self.streams = Streams(self._reader)
+        self.threads = Threads(self._reader)
+        self.messages = Messages(self._reader)
+        self.workers = Workers(self._reader, self._life)
+        self.queues = Queues(self._reader)
+        _opened.add(self)
+
+    def commit(self, *operations: Operation, lease: Lease | None = None) -> Shielded[Landed]:
+        self._check()
+        check_sizes(operations, MAX_VALUE_BYTES)
+        return self._writer.commit(operations, lease)
+
+    def renew(self, operation: RenewWorker) -> list[str]:
+        self._check()
+        return cast("list[str]", self._writer.call((operation,))[0])
+
+    def watch(self, *topics: str) -> TopicWatch:
+        self._check()
+        self._writer.watch()
+        return self._notices.watch(topics)
+
+    def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
+        self._check()
+        self._writer.watch()
+        return self._notices.listen(topic, callback)
+
+    async def close(self) -> None:
+        if self._unusable is not None:
+            return
+        await self._writer.close()
+        self._unusable = StoreClosed(f"{self.url} was closed")
+        self._notices.publish_all()
+        self._reader.close()
+        self._connection.close()
+        self._life.close()
+        self._turnstile.close()
+
+    def forked(self) -> None:
+        """In the child of a fork: this handle, its locks and its threads belong to the parent."""
+        self._unusable = StoreForked(f"{self.url} was opened before a fork; open it again in the child")
+        self._life.abandon()
+        self._turnstile.close()
+
+    def _check(self) -> None:
+        if self._unusable is not None:
+            raise self._unusable
+
+    def _publish(self, settled: Settled) -> None:
+        if settled.missed:
+            self._notices.publish_all()
+        elif settled.topics:
+            self._notices.publish(settled.topics)
+
+
+async def open_sqlite(url: str, path: str, clock: Clock | None = None) -> SqliteStore:
+    """Open a file, made and migrated where it needs to be.
+
+    Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreUnavailable; nothing was changed then.
+    """
+    connection = await asyncio.to_thread(_connect, url, path)
+    return SqliteStore(url, path, connection, clock or SystemClock())
+
+
+def _connect(url: str, path: str) -> Connection:
+    prepare(path, url)
+    connection = connect(path)
+    try:
+        migrate(connection, path)
+    except apsw.Error as error:
+        connection.close()
+        raise translate(error, path) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+_opened: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in _opened:
+        store.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,223 @@
+"""Group commit: whoever is ready at one moment shares one transaction and one fsync, and nothing else.
+
+Commits of one tick of the event loop travel together. While the disk is quick they are committed on the loop itself,
+which spares two thread switches (on small machines these cost more than the fsync does). When commits have been slow,
+when another process is inside the turnstile, or when a checkpoint is due, the group goes to the writer thread and
+the loop goes on. The order of commits is kept: as long as the thread has work, everything goes there.
+
+Fates are not shared: each commit of a group has a savepoint of its own, and a refusal undoes only that one. Where the
+transaction as a whole fails (a full disk, a failing fsync), its commits are tried again one by one. After a COMMIT
+that failed on its fsync SQLite has not moved the end of its log, so a second try writes over the first: it can't
+land twice. Only where that fails too is the outcome unknown, until the next successful commit.
+
+What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off and
+done by the thread, inside the turnstile, where nobody writes and it can therefore finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, TypeAlias
+
+from perdure.core.records import Lease
+from perdure.core.values import Value
+from perdure.errors import StoreUnavailable
+from perdure.stores.port import Landed
+from perdure.stores.shielded import Shielded
+from perdure.stores.sqlite.group import Group, Settled
+
+GROUP = 128
+CHECKPOINT_PAGES = 1000
+SLOW_AFTER = 0.00075
+POLL_AFTER = 0.02
+
+
+class Item(NamedTuple):
+    """A commit on its way."""
+
+    operations: tuple[Value, ...]
+    lease: Lease | None
+    future: Shielded[Landed]
+
+
+Work: TypeAlias = list[Item] | None
+"""Commits for the thread; empty for a checkpoint, None to stop."""
+
+
+class Writer:
+    """The one writer of a store in this process."""
+
+    def __init__(self, group: Group, publish: Callable[[Settled], None]) -> None:
+        """Shape: `publish` is called on the loop with what there is news of."""
+        self._group = group
+        self._publish = publish
+        self._loop = asyncio.get_running_loop()
+        self._pending: list[Item] = []
+        self._handed = 0
+        self._busy = threading.Lock()
+        self._work: SimpleQueue[Work] = SimpleQueue()
+        self._pace = 0.0
+        self._watching = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="perdure-writer", daemon=True)
+        self._thread.start()
+
+    def commit(self, operations: tuple[Value, ...], lease: Lease | None) -> Shielded[Landed]:
+        """Put a commit on its way."""
+        future: Shielded[Landed] = Shielded(loop=self._loop)
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(Item(operations, lease, future))
+        return future
+
+    def call(self, operations: tuple[Value, ...]) -> Landed:
+        """Commit on this thread, which is not the loop's, and wait."""
+        with self._busy:
+            settled = self._settle([(operations, None)])
+        self._tell(self._publish, settled)
+        outcome = settled.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def watch(self) -> None:
+        """Look for other processes' commits from now on."""
+        if not self._watching.is_set():
+            self._watching.set()
+            self._hand_over([])
+
+    async def close(self) -> None:
+        """Land what is on its way, then stop the thread."""
+        while self._pending or self._handed:
+            waiting = [item.future for item in self._pending]
+            self._flush()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            await asyncio.to_thread(self._barrier)
+        self._work.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _barrier(self) -> None:
+        with self._busy:
+            return
+
+    def _flush(self) -> None:
+        """Commit what is pending, on the loop where that is quick, else by the thread."""
+        items, self._pending = self._pending[:GROUP], self._pending[GROUP:]
+        if self._pending:
+            self._loop.call_soon(self._flush)
+        settled = None
+        if items and not self._handed and self._pace <= SLOW_AFTER and self._busy.acquire(blocking=False):
+            try:
+                settled = self._settle_now(items)
+            finally:
+                self._busy.release()
+        if settled is None:
+            self._hand_over(items)
+            return
+        self._deliver(items, settled)
+        if self._group.pages > CHECKPOINT_PAGES:
+            self._hand_over([])
+
+    def _settle_now(self, items: list[Item]) -> Settled | None:
+        """Commit a group if nobody is in the turnstile."""
+        if not self._group.try_enter():
+            return None
+        try:
+            return self._commit([(item.operations, item.lease) for item in items])
+        finally:
+            self._group.leave()
+
+    def _settle(self, requests: list[tuple[tuple[Value, ...], Lease | None]]) -> Settled:
+        """Commit a group when it is our turn."""
+        try:
+            self._group.enter()
+        except OSError as error:
+            return Settled([StoreUnavailable(str(error)) for _ in requests], frozenset())
+        try:
+            return self._commit(requests)
+        finally:
+            self._group.leave()
+
+    def _commit(self, requests: list[tuple[tuple[Value, ...], Lease | None]]) -> Settled:
+        settled = self._group.commit(requests)
+        self._pace += (self._group.sync_took - self._pace) * 0.1
+        return settled
+
+    def _hand_over(self, items: list[Item]) -> None:
+        self._handed += 1
+        self._work.put(items)
+
+    def _deliver(self, items: list[Item], settled: Settled) -> None:
+        for item, outcome in zip(items, settled.outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                item.future.set_exception(outcome)
+            else:
+                item.future.set_result(outcome)
+        self._publish(settled)
+
+    def _delivered(self, items: list[Item], settled: Settled, taken: int) -> None:
+        self._handed -= taken
+        self._deliver(items, settled)
+
+    # The thread.
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                work = self._work.get(timeout=POLL_AFTER if self._watching.is_set() else None)
+            except Empty:
+                self._look()
+                continue
+            if work is None:
+                return
+            items, taken, stop = self._gather(work)
+            with self._busy:
+                settled = self._settle([(item.operations, item.lease) for item in items]) if items else self._idle()
+                if self._group.pages > CHECKPOINT_PAGES:
+                    self._checkpoint()
+            self._tell(self._delivered, items, settled, taken)
+            if stop:
+                return
+
+    def _gather(self, work: list[Item]) -> tuple[list[Item], int, bool]:
+        """What has come in the meantime joins the group."""
+        items, taken = list(work), 1
+        while len(items) < GROUP:
+            try:
+                more = self._work.get_nowait()
+            except Empty:
+                break
+            if more is None:
+                return items, taken, True
+            items += more
+            taken += 1
+        return items, taken, False
+
+    def _idle(self) -> Settled:
+        return Settled([], frozenset())
+
+    def _checkpoint(self) -> None:
+        self._group.enter()
+        try:
+            self._group.checkpoint()
+        finally:
+            self._group.leave()
+
+    def _look(self) -> None:
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            settled = self._group.look()
+        finally:
+            self._busy.release()
+        if settled.topics or settled.missed:
+            self._tell(self._publish, settled)
+
+    def _tell(self, callback: Callable[..., object], *args: object) -> None:
+        """Call back on the loop; a loop that is closed has nobody who waits."""
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:
+            return

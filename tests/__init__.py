@@ -1,0 +1,1 @@
+"""The promises of perdure, each held by a test that is named after it."""
