@@ -15,7 +15,6 @@ from perdure.core.observe import Observer
 from perdure.runs.context import Context
 from perdure.runs.worker import Worker
 from perdure.runs.workflow import Workflow, Workflows
-from perdure.stores import open_store
 from perdure.stores.port import Store
 
 P = ParamSpec("P")

@@ -7,7 +7,7 @@ import msgspec
 from perdure.core.values import Value
 
 
-class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
+class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A task: its id, a fixed operation label (never user text, it is not redacted), and its domain."""
 
     id: str
@@ -16,7 +16,7 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Value] = {}
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole request. `tags` and the task's metadata describe it; the other fields identify it."""
 
     project_id: str = "default"
@@ -27,7 +27,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How good a run's result is, by its author's own measure."""
 
     passed: bool | None = None

@@ -28,6 +28,7 @@ _log = logging.getLogger("perdure.values")
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 _SAFE_INT = 2**53 - 1
 _NESTING = 200
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
 
@@ -46,6 +47,7 @@ def _from_plain(kind: type, value: Any) -> Any:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_to_plain)
+_packer = msgspec.msgpack.Encoder(enc_hook=_to_plain)
 _plain_decoder = msgspec.json.Decoder()
 
 
@@ -61,11 +63,19 @@ def encode(value: Any, field: str = "value", limit: int = MAX_VALUE_BYTES) -> by
     if len(data) > limit:
         raise TooLarge(field, len(data), limit)
     # msgspec writes NaN as null, and integers of any size, without a word: look where they could be
-    if (b"null" in data and value is not None) or _LONG_NUMBER.search(data):
+    if (b"null" in data and value is not None and _hides_a_float(value)) or _LONG_NUMBER.search(data):
         offender = find_offender(value, field)
         if offender:
             raise NotStorable(*offender)
     return data
+
+
+def _hides_a_float(value: Any) -> bool:
+    """Whether one of the nulls may have been a NaN or an infinity: in MessagePack their bits show."""
+    try:
+        return _NOT_FINITE.search(_packer.encode(value)) is not None
+    except (TypeError, ValueError, OverflowError):
+        return True  # it has a JSON form only: look closely
 
 
 def decode(data: bytes, as_: Any = None) -> Any:

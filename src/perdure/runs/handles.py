@@ -40,10 +40,7 @@ class Run(Generic[R]):
 
     async def wait(self) -> RunRecord:
         """Wait for its end, wherever it runs; the record. Raises: RunNotFound."""
-        run = await self.record()
-        if run.status in ENDED:
-            return run
-        watch = self._store.watch(f"run:{self.id}")
+        watch = self._store.watch(f"end:{self.id}")
         try:
             while (run := await self.record()).status not in ENDED:
                 await watch.wait()

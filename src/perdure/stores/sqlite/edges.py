@@ -21,16 +21,14 @@ from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.transaction import Transaction
 
 _BY_ID = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE run_id = ?"
-_RESULT = "UPDATE runs SET result = ? WHERE run_id = ?"
 _MOVE = (
     "UPDATE runs SET status = ?, token = ?, inbox = ?, worker_id = ?, takeovers = ?, due_at = ?, waiting_for = ?,"
-    " updated_at = ?, completed_at = ?, failure = ?, outcome = ?, cancel_reason = ?, cancel_by = ? WHERE run_id = ?"
+    " updated_at = ?, completed_at = ?, failure = ?, outcome = ?, cancel_reason = ?, cancel_by = ?, result = ?"
+    " WHERE run_id = ?"
 )
 _NEXT_EVENT = "SELECT coalesce(max(seq), 0) + 1 FROM thread_events WHERE thread_id = ?"
 _ADD_EVENT = "INSERT INTO thread_events (thread_id, seq, kind, body, at) VALUES (?, ?, ?, ?, ?)"
-_ADD = (
-    "INSERT INTO events (run_id, key, payload, emitted_at, emitted_by) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+_ADD = "INSERT INTO events (run_id, key, payload, emitted_at, emitted_by) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _TURN = "SELECT turn FROM turns WHERE thread_id = ? AND run_id = ?"
 
 
@@ -73,11 +71,10 @@ def write(tx: Transaction, run: RunRecord) -> None:
             rows.pack(run.outcome),
             run.cancel_reason,
             epoch(run.cancel_by),
+            run.result,
             run.run_id,
         ),
     )
-    if run.result is not None:
-        tx.run(_RESULT, (run.result, run.run_id))
 
 
 def follow(tx: Transaction, before: RunRecord | None, after: RunRecord, at: datetime) -> None:
@@ -87,6 +84,7 @@ def follow(tx: Transaction, before: RunRecord | None, after: RunRecord, at: date
         tx.topics.add(f"queue:{after.queue}")  # something is claimable, or a place under the queue's limit is free
     if after.status in ENDED:
         tx.topics.add(f"stream:{after.run_id}")
+        tx.topics.add(f"end:{after.run_id}")
         if after.parent_id is not None and after.parent_key is not None:
             deliver(tx, after.parent_id, after.parent_key, outcome_payload(after), at)
     if after.thread_id is not None:

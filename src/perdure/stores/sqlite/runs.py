@@ -78,9 +78,31 @@ def create_run(tx: Transaction, operation: CreateRun) -> Created:
             raise RunInputMismatch(run.run_id, run.manifest_hash, operation.manifest_hash)
         return Created(run, existed=True)
     tx.run(_MANIFEST, (operation.run_id, operation.manifest))
-    run = get(tx, operation.run_id)
+    run = _created(operation)
     follow(tx, None, run, operation.at)
     return Created(run, existed=False)
+
+
+def _created(operation: CreateRun) -> RunRecord:
+    return RunRecord(
+        run_id=operation.run_id,
+        workflow=operation.workflow,
+        status="queued",
+        queue=operation.queue,
+        project_id=operation.project_id,
+        scenario_id=operation.scenario_id,
+        tenant=operation.tenant,
+        version=operation.version,
+        manifest_hash=operation.manifest_hash,
+        seed=operation.seed,
+        tags=operation.tags,
+        due_at=operation.at,
+        parent_id=operation.parent_id,
+        parent_key=operation.parent_key,
+        thread_id=operation.thread_id,
+        created_at=operation.at,
+        updated_at=operation.at,
+    )
 
 
 def suspend_run(tx: Transaction, operation: SuspendRun) -> None:

@@ -57,6 +57,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._pending: list[Item] = []
         self._handed = 0
+        self._checkpointing = False
         self._busy = threading.Lock()
         self._work: SimpleQueue[Work] = SimpleQueue()
         self._pace = 0.0
@@ -104,11 +105,13 @@ class Writer:
 
     def _flush(self) -> None:
         """Commit what is pending, on the loop where that is quick, else by the thread."""
+        if self._checkpointing or not self._pending:
+            return  # what is pending is flushed after the checkpoint
         items, self._pending = self._pending[:GROUP], self._pending[GROUP:]
         if self._pending:
             self._loop.call_soon(self._flush)
         settled = None
-        if items and not self._handed and self._pace <= SLOW_AFTER and self._busy.acquire(blocking=False):
+        if not self._handed and self._pace <= SLOW_AFTER and self._busy.acquire(blocking=False):
             try:
                 settled = self._settle_now(items)
             finally:
@@ -118,6 +121,7 @@ class Writer:
             return
         self._deliver(items, settled)
         if self._group.pages > CHECKPOINT_PAGES:
+            self._checkpointing = True
             self._hand_over([])
 
     def _settle_now(self, items: list[Item]) -> Settled | None:
@@ -160,6 +164,10 @@ class Writer:
     def _delivered(self, items: list[Item], settled: Settled, taken: int) -> None:
         self._handed -= taken
         self._deliver(items, settled)
+        if self._checkpointing and not self._handed:
+            self._checkpointing = False
+            if self._pending:
+                self._flush()
 
     # The thread.
 
