@@ -1,5 +1,6 @@
 """perdure (to last): AI agents and functions that survive crashes, deploys, closed browsers and week-long waits."""
 
+from perdure.agents import Agent, Thread, Tool, ToolContext, Turn, tool
 from perdure.app import App
 from perdure.core.manifest import Manifest, Outcome, TaskSpec
 from perdure.core.retry import Retry
@@ -11,6 +12,7 @@ from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
 
 __all__ = [
+    "Agent",
     "App",
     "Context",
     "EventTimeout",
@@ -22,9 +24,14 @@ __all__ = [
     "StepFailed",
     "TaskSpec",
     "TerminalError",
+    "Thread",
+    "Tool",
+    "ToolContext",
+    "Turn",
     "Worker",
     "Workflow",
     "current_step",
     "open_store",
     "run_durable",
+    "tool",
 ]

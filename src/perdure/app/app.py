@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar, overload
 
+from perdure.agents.agent import Agent
+from perdure.agents.loop import turn_workflow
 from perdure.app.client import Client
 from perdure.app.settings import setting
 from perdure.core.clock import Clock, SystemClock, seconds
 from perdure.core.observe import Observer
+from perdure.errors import NameTaken
 from perdure.runs.context import Context
 from perdure.runs.worker import Worker
 from perdure.runs.workflow import Workflow, Workflows
@@ -25,7 +27,8 @@ class App(Client):
     """What a program declares, and the door to it.
 
     `async with app:` opens the store and does the work here too; `async with app.client():` only asks.
-    Shape: `store` is a URL, by default the setting PERDURE_STORE; `queues` maps a queue to how many of its runs may
+    Shape: `store` is a URL, by default the setting PERDURE_STORE; `model` is for agents that name none, by default
+    the setting PERDURE_MODEL; `queues` maps a queue to how many of its runs may
     run at once over all processes, None for no limit; `slots` bounds the runs of this process.
     Units: `lease_for` and `grace` are timedeltas or seconds.
     Raises: NameTaken where two workflows or agents have one name.
@@ -35,7 +38,9 @@ class App(Client):
         self,
         store: str | None = None,
         *,
+        agents: Iterable[Agent] = (),
         workflows: Iterable[Workflow[..., object]] = (),
+        model: str | None = None,
         queues: Mapping[str, int | None] | None = None,
         slots: int = 1000,
         lease_for: timedelta | float = 30.0,
@@ -49,12 +54,23 @@ class App(Client):
         self._lease_for = seconds(lease_for)
         self._grace = seconds(grace)
         self._observer = observer
-        self._stack: AsyncExitStack | None = None
-        for one in workflows:
-            self.workflows.add(one)
+        self.agents: dict[str, Agent] = {}
+        self.model = setting("PERDURE_MODEL", model)
+        for workflow in workflows:
+            self.workflows.add(workflow)
+        for agent in agents:
+            self.add(agent)
+
+    def add(self, agent: Agent) -> Agent:
+        """Declare an agent. Raises: NameTaken."""
+        if agent.name in self.agents:
+            raise NameTaken("an agent", agent.name)
+        self.agents[agent.name] = agent
+        self.workflows.add(turn_workflow(agent, self.model))
+        return agent
 
     @overload
-    def workflow(self, function: Callable[Concatenate[Context, P], Awaitable[R]], /) -> Workflow[P, R]: ...
+    def workflow(self, function: Callable[Concatenate[Context, P], Awaitable[R]]) -> Workflow[P, R]: ...
 
     @overload
     def workflow(
@@ -64,7 +80,6 @@ class App(Client):
     def workflow(
         self,
         function: Callable[..., Awaitable[object]] | None = None,
-        /,
         *,
         name: str | None = None,
         version: str | None = None,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self, TypeVar
 
+from perdure.agents.loop import PREFIX
+from perdure.agents.thread import Thread
+from perdure.agents.threads import Threads
 from perdure.app.questions import Questions
 from perdure.core.clock import Clock
 from perdure.core.ids import new_id
@@ -40,6 +43,18 @@ class Client:
     def questions(self) -> Questions:
         """What runs ask a person."""
         return Questions(self.store, self.clock)
+
+    @property
+    def threads(self) -> Threads:
+        """Conversations: make, find, list and delete them."""
+        return Threads(self.store, self.clock, self._workflow_of)
+
+    def thread(self, thread_id: str) -> Thread:
+        """The handle of a thread by its id; cheap, asks nothing."""
+        return self.threads.thread(thread_id)
+
+    def _workflow_of(self, agent: str) -> Workflow[..., Value]:
+        return self.workflows.get(f"{PREFIX}{agent}")
 
     async def start(
         self,

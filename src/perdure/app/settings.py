@@ -1,4 +1,7 @@
-"""The settings: what the environment may say, in one table. An argument in code comes first, then this, then the default."""
+"""The settings: what the environment may say, in one table.
+
+An argument in code comes first, then the environment, then the default.
+"""
 
 from __future__ import annotations
 

@@ -65,13 +65,13 @@ _decoder = msgspec.json.Decoder(list[Chunk])
 _raw_decoder = msgspec.json.Decoder(list[dict[str, Value]])
 
 
-def chunk_entry(seq: int, chunk: Chunk) -> Entry:
-    """The log entry of one chunk."""
+def chunk_entry(chunk: Chunk, seq: int = 0) -> Entry:
+    """The log entry of one chunk; the store gives it the next seq where none is given."""
     return Entry(seq, seq, _encoder.encode([chunk]))
 
 
-def reset_entry(from_seq: int, seq: int) -> Entry:
-    """The log entry that supersedes everything in its span."""
+def reset_entry(from_seq: int, seq: int = 0) -> Entry:
+    """The log entry that supersedes everything from a seq up to itself."""
     return Entry(from_seq, seq, b"[]")
 
 

@@ -1,8 +1,7 @@
 """A step's span as one entry: invisible to readers, and no second copy of what the model said.
 
 The entry keeps, for each seq of the attempt that survived, where its delta lies in the message's part; `expand` gives
-back exactly the chunks that were there. What a superseded attempt said before is gone: the first chunk's `from_seq`
-reaches back over it.
+back exactly the chunks that were there.
 """
 
 from __future__ import annotations
@@ -58,22 +57,42 @@ def compact(from_seq: int, chunks: Sequence[Chunk], message_id: str | None, part
 
 
 def expand(entry: Entry, parts: Sequence[Part]) -> Iterator[Chunk]:
-    """The chunks of any entry, in order, with `seq` and `from_seq`; `parts` are those of its message, if it has one."""
+    """The chunks of any entry, in order, with `seq` and `from_seq`; `parts` are those of its message, if it has one.
+
+    What a superseded attempt said is gone from a compacted span; a reset stands for it.
+    """
     if not entry.body.startswith(b"{"):
         yield from _plain(entry)
         return
     span = _decoder.decode(entry.body)
-    seq, first = span.fresh, entry.from_seq
-    taken: dict[int, int] = {}
-    for chunk in _chunks(span, parts, taken):
-        yield msgspec.structs.replace(chunk, seq=seq, from_seq=first)
-        seq += 1
-        first = seq
+    if span.fresh > entry.from_seq:
+        yield Chunk(kind="reset", seq=span.fresh - 1, from_seq=entry.from_seq)
+    for seq, chunk in enumerate(_chunks(span, parts), span.fresh):
+        yield msgspec.structs.replace(chunk, seq=seq, from_seq=seq)
+
+
+def first_chunk(entry: Entry) -> Chunk | None:
+    """The chunk that a compacted entry begins with, where it is kept whole."""
+    items = _decoder.decode(entry.body).items if entry.body.startswith(b"{") else []
+    return items[0].chunk if items else None
 
 
 def message_of(entry: Entry) -> str | None:
     """The message that a compacted entry refers to."""
     return _decoder.decode(entry.body).message_id if entry.body.startswith(b"{") else None
+
+
+def resolve(chunk: Chunk, parts: Sequence[Part]) -> Chunk:
+    """A chunk that refers to a tool call of a message, with what stands there; any other chunk as it is."""
+    if chunk.message_id is None or chunk.part is None or chunk.part >= len(parts):
+        return chunk
+    part = parts[chunk.part]
+    if not isinstance(part, ToolCallPart) or chunk.kind not in {"tool_call", "tool_result"}:
+        return chunk
+    known = msgspec.structs.replace(chunk, call_id=part.call_id, tool=part.tool)
+    if chunk.kind == "tool_call":
+        return msgspec.structs.replace(known, arguments=part.arguments)
+    return msgspec.structs.replace(known, output=part.output, error=part.error)
 
 
 def _plain(entry: Entry) -> Iterator[Chunk]:
@@ -82,7 +101,8 @@ def _plain(entry: Entry) -> Iterator[Chunk]:
         yield msgspec.structs.replace(chunk, seq=entry.seq, from_seq=entry.from_seq)
 
 
-def _chunks(span: Span, parts: Sequence[Part], taken: dict[int, int]) -> Iterator[Chunk]:
+def _chunks(span: Span, parts: Sequence[Part]) -> Iterator[Chunk]:
+    taken: dict[int, int] = {}
     for item in span.items:
         if item.chunk is not None:
             yield item.chunk

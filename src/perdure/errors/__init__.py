@@ -26,6 +26,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         QuestionAnswered             question_answered
         ThreadNotFound               thread_not_found
         ThreadBusy                   thread_busy
+        TurnTooLong                  turn_too_long
         MessageNotFound              message_not_found
         MessageExists                message_exists
       OutcomeError
@@ -127,6 +128,7 @@ from perdure.errors.runs import (
     RunStateWrong,
     ThreadBusy,
     ThreadNotFound,
+    TurnTooLong,
     WorkerExpired,
 )
 from perdure.errors.stores import (
@@ -226,6 +228,7 @@ __all__ = [
     "ToolNotFound",
     "ToolSignatureInvalid",
     "ToolTimedOut",
+    "TurnTooLong",
     "WorkerExpired",
     "WorkflowError",
 ]

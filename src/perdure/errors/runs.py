@@ -82,6 +82,16 @@ class ThreadBusy(RunError):
         self.thread_id, self.run_id, self.status = thread_id, run_id, status
 
 
+class TurnTooLong(RunError):
+    """A turn asked its model as often as its agent allows, and was not done."""
+
+    code = "turn_too_long"
+
+    def __init__(self, agent: str, steps: int) -> None:
+        super().__init__(f"agent {agent!r} was not done after {steps} model steps; raise max_steps if that is right")
+        self.agent, self.steps = agent, steps
+
+
 class MessageNotFound(RunError):
     """No message has this id."""
 

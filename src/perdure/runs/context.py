@@ -23,7 +23,7 @@ from perdure.runs.children import ChildCall, ChildResult
 from perdure.runs.events import EmitCall, EventCall
 from perdure.runs.joining import GatherCall, Item
 from perdure.runs.options import DEFAULT, InDoubt, StepOptions
-from perdure.runs.steps import StepCall
+from perdure.runs.steps import Landing, StepCall
 from perdure.runs.timers import NowCall, SleepCall
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class Context:
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
+
+    @property
+    def execution(self) -> Execution:
+        """For rooms above: the attempt, to commit under its lease."""
+        return self._execution
 
     @property
     def run_id(self) -> str:
@@ -133,8 +138,8 @@ class Context:
         function: Callable[..., Value],
         args: tuple[Value, ...],
         options: StepOptions,
-        landing: Value = None,
-    ) -> Call[Value]:
+        landing: Landing | None = None,
+    ) -> StepCall[Value]:
         """For rooms above: a step that lands more than its result (`landing`, see `perdure.runs.steps`)."""
         return StepCall(self._execution, self._take("ctx.step"), name, function, args, options, landing)
 

@@ -21,7 +21,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -49,6 +49,10 @@ COMMIT_AGAIN_AFTER = 0.05
 
 _log = logging.getLogger("perdure.runs")
 _manifests = msgspec.json.Decoder(Manifest)
+
+
+AtEnd: TypeAlias = Callable[[RunStatus, Failure | None], tuple[Operation, ...]]
+"""What else is committed with the run's end."""
 
 
 class Suspension(NamedTuple):
@@ -82,6 +86,7 @@ class Execution:
         self.running: dict[str, StepCall[Value]] = {}
         self.waits: dict[str, Wait] = {}
         self.calls: dict[str, Call[Value]] = {}
+        self.at_end: AtEnd | None = None
         self.cleanups: list[Callable[[], Awaitable[object]]] = []
         self.ending = False
         self.suspension = Suspension(None, ())
@@ -292,11 +297,14 @@ class Execution:
         outcome = self.outcome or self.holder.default_outcome
         if failure is not None and outcome is not None:
             outcome = msgspec.structs.replace(outcome, notes=failure.message)
-        await self.commit(
-            FinishRun(
-                run_id=self.run.run_id, status=status, at=self.now(), result=result, failure=failure, outcome=outcome
-            )
+        finish = FinishRun(
+            run_id=self.run.run_id, status=status, at=self.now(), result=result, failure=failure, outcome=outcome
         )
+        await self.commit(*self.last(status, failure), finish)
+
+    def last(self, status: RunStatus, failure: Failure | None) -> tuple[Operation, ...]:
+        """What a room above lands with the run's end."""
+        return self.at_end(status, failure) if self.at_end is not None else ()
 
     def diverge(self, error: ReplayError) -> None:
         """The code and the journal disagree: nothing more is executed, and the run fails with both."""

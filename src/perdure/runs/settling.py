@@ -33,11 +33,12 @@ async def settle(execution: Execution) -> Settled:
             return "released"
         if halt.kind == "diverged":
             failed = FinishRun(run_id=run_id, status="failed", at=execution.now(), failure=halt.failure)
-            await execution.commit(failed)
+            await execution.commit(*execution.last("failed", halt.failure), failed)
             return "ended"
         if halt.kind == "cancel":
             await _clean_up(execution, halt)
-            await execution.commit(FinishRun(run_id=run_id, status="cancelled", at=execution.now()))
+            cancelled = FinishRun(run_id=run_id, status="cancelled", at=execution.now())
+            await execution.commit(*execution.last("cancelled", None), cancelled)
             return "ended"
     except Unwind:
         return "lost"

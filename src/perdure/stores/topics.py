@@ -1,6 +1,7 @@
 """Topics: which change is news of what. One place, so that a hint is missing in no store.
 
     run:ID      the run is new, its status or its inbox changed, or it was deleted
+    end:ID      the run ended, or was deleted: for whoever waits for nothing else
     stream:ID   entries were appended or compacted, the run ended, or it was deleted
     queue:NAME  a run of the queue is due now, or has a new time to be due at; or one gave up its place in it
     thread:ID   the thread, its turns, its events or its messages changed
@@ -28,6 +29,11 @@ def run(run_id: str) -> str:
     return f"run:{run_id}"
 
 
+def end(run_id: str) -> str:
+    """The topic of a run's end."""
+    return f"end:{run_id}"
+
+
 def stream(run_id: str) -> str:
     """The topic of a run's stream."""
     return f"stream:{run_id}"
@@ -47,6 +53,7 @@ def of_edge(before: RunRecord | None, after: RunRecord) -> Iterator[str]:
     """The topics of a run that is new (`before` is None), or that took an edge."""
     yield run(after.run_id)
     if after.status in ENDED:
+        yield end(after.run_id)
         yield stream(after.run_id)
     gave_up_its_place = before is not None and before.status in OWNED and after.status not in OWNED
     if after.due_at is not None or gave_up_its_place:
@@ -56,6 +63,7 @@ def of_edge(before: RunRecord | None, after: RunRecord) -> Iterator[str]:
 def of_deletion(gone: RunRecord) -> Iterator[str]:
     """The topics of a run that was deleted, in whatever status."""
     yield run(gone.run_id)
+    yield end(gone.run_id)
     yield stream(gone.run_id)
     yield QUESTIONS
     if gone.status in OWNED:

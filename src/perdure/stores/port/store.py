@@ -172,7 +172,8 @@ class Store(Protocol):
         ...
 
     def watch(self, *topics: str) -> Watch:
-        """Watch topics: `run:ID` (inbox, status), `end:ID`, `stream:ID`, `queue:NAME`, `thread:ID`, `questions`, `workers`.
+        """Watch topics: `run:ID` (inbox, status), `end:ID`, `stream:ID`,
+        `queue:NAME`, `thread:ID`, `questions`, `workers`.
 
         News of this process's commits comes at once, of other processes' after at most 50 ms.
         """

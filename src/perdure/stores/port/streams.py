@@ -12,7 +12,8 @@ from perdure.core.chunks import Entry
 class AppendEntries(msgspec.Struct, frozen=True):
     """Append entries to a run's log. Needs the lease.
 
-    Raises: SeqConflict where they do not follow the last seq one by one; nothing is appended then.
+    Shape: the last seq. An entry with seq 0 gets the next one, and covers only that where its `from_seq` is 0 too.
+    Raises: SeqConflict where a seq that is given does not follow the last one; nothing is appended then.
     """
 
     run_id: str

@@ -26,14 +26,18 @@ def head(tx: Transaction, run_id: str) -> int:
     return tx.number(_HEAD, (run_id,))
 
 
-def append_entries(tx: Transaction, operation: AppendEntries) -> None:
+def append_entries(tx: Transaction, operation: AppendEntries) -> int:
     """Apply AppendEntries."""
-    expected = head(tx, operation.run_id) + 1
-    for seq, entry in enumerate(operation.entries, expected):
-        if entry.seq != seq or not 0 < entry.from_seq <= seq:
-            raise SeqConflict(operation.run_id, seq, entry.seq)
-        tx.run(_INSERT, (operation.run_id, entry.seq, entry.from_seq, entry.body))
+    last = head(tx, operation.run_id)
+    for entry in operation.entries:
+        seq = entry.seq or last + 1
+        from_seq = entry.from_seq or seq
+        if seq != last + 1 or not 0 < from_seq <= seq:
+            raise SeqConflict(operation.run_id, last + 1, entry.seq)
+        tx.run(_INSERT, (operation.run_id, seq, from_seq, entry.body))
+        last = seq
     tx.topics.add(f"stream:{operation.run_id}")
+    return last
 
 
 def compact_entries(tx: Transaction, operation: CompactEntries) -> None:

@@ -1,0 +1,118 @@
+"""The tool step: call, and land the result in the message's part, or the error that the model is told."""
+
+from __future__ import annotations
+
+import inspect
+
+import msgspec
+
+from perdure.agents.agent import Agent
+from perdure.agents.history import UNKNOWN_OUTCOME
+from perdure.agents.state import TurnState
+from perdure.agents.tools import Tool, ToolContext
+from perdure.core.chunks import Chunk, chunk_entry
+from perdure.core.failures import Failure
+from perdure.core.messages import ToolCallPart
+from perdure.core.records import StepRecord
+from perdure.core.values import Value, plain
+from perdure.errors import StepFailed, ToolNotFound
+from perdure.runs.context import Context
+from perdure.runs.options import StepOptions
+from perdure.runs.steps import StepCall
+from perdure.stores.port import AppendEntries, Operation, PutParts
+from perdure.turns.streaming import is_final
+
+NAME_CHARS = 200
+
+_unknown_tool = StepOptions(kind="tool")
+
+
+async def call(context: Context, agent: Agent, state: TurnState, place: int, part: ToolCallPart) -> None:
+    """Run one tool call as a step of its own; its result or its error stands in the message then.
+
+    Raises: StepFailed for a tool that says that a call in doubt fails the turn.
+    """
+    calling = _Calling(context, agent.tools.get(part.tool), state, place, part)
+    try:
+        await calling.step
+    except StepFailed as error:
+        if calling.tool is not None and calling.tool.in_doubt == "fail" and error.code == "step_in_doubt":
+            raise
+    if not calling.landed:  # replayed: its result is in the message
+        state.put(place, (state.stored[place],))
+
+
+class _Calling:
+    """One tool call."""
+
+    def __init__(self, context: Context, tool: Tool | None, state: TurnState, place: int, part: ToolCallPart) -> None:
+        self._context = context
+        self._state = state
+        self._place = place
+        self._part = part
+        self._output: Value = None
+        self.tool = tool
+        self.landed = False
+        name = part.tool[:NAME_CHARS] or "?"
+        options = tool.options if tool is not None else _unknown_tool
+        self.step: StepCall[Value] = context.step_with(name, self._run, (), options, self._land)
+
+    async def _run(self) -> None:
+        tool = self.tool
+        if tool is None:
+            raise ToolNotFound(self._part.tool, "the agent has no tool of this name")
+        args, kwargs = tool.bind(self._part.arguments)
+        if tool.takes_context:
+            args = (self._tool_context(), *args)
+        if tool.is_async:
+            value = await tool.function(*args, **kwargs)
+        else:
+            value = await self._context.execution.holder.pool.call(tool.function, *args, **kwargs)
+            value = await value if inspect.isawaitable(value) else value
+        limit = self._context.execution.holder.store.abilities.max_value
+        self._output = plain(value, f"output of tool {tool.name!r}", limit)
+
+    def _tool_context(self) -> ToolContext:
+        return ToolContext(
+            thread_id=self._state.given.thread_id,
+            run_id=self._context.run_id,
+            call_id=self._part.call_id,
+            idempotency_key=self.step.idempotency_key,
+            token=self.step.token,
+            attempt=self.step.attempt,
+            metadata=self._state.metadata,
+        )
+
+    def _land(self, record: StepRecord) -> tuple[Operation, ...]:
+        if not is_final(record, self._context.execution):
+            return ()
+        ended = self._ended(record)
+        self._state.put(self._place, (ended,))
+        self.landed = True
+        message_id = self._state.message_id
+        shown = Chunk(kind="tool_result", part=self._place, message_id=message_id)
+        return (
+            PutParts(message_id=message_id, first=self._place, parts=(ended,)),
+            AppendEntries(self._context.run_id, (chunk_entry(shown),)),
+        )
+
+    def _ended(self, record: StepRecord) -> ToolCallPart:
+        if record.status == "completed":
+            return msgspec.structs.replace(self._part, state="completed", output=self._output)
+        failure = record.failure
+        if record.status == "in_doubt" or failure is None or failure.reason == "in_doubt":
+            return msgspec.structs.replace(
+                self._part, state="in_doubt", error=UNKNOWN_OUTCOME, error_code="tool_in_doubt"
+            )
+        state = "in_doubt" if failure.reason == "timeout" else "failed"
+        return msgspec.structs.replace(self._part, state=state, error=_said(failure), error_code=_code(failure))
+
+
+def _said(failure: Failure) -> str:
+    if failure.reason == "timeout":
+        return f"The tool did not end in time ({failure.message}). {UNKNOWN_OUTCOME}"
+    return f"{failure.cause_type}: {failure.message}"
+
+
+def _code(failure: Failure) -> str:
+    return "tool_timed_out" if failure.reason == "timeout" else failure.code or "tool_failed"

@@ -1,0 +1,65 @@
+"""A turn as its loop holds it: the messages before it, and the assistant's message as far as it has come."""
+
+from __future__ import annotations
+
+import msgspec
+
+from perdure.core.messages import Message, Part
+from perdure.core.values import Value
+from perdure.errors import MessageNotFound, ThreadNotFound
+from perdure.stores.port import Store
+
+
+class TurnInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a turn's run is asked to do; the user's message is in the thread, by its id, and here by its hash."""
+
+    thread_id: str
+    user_message_id: str
+    message_id: str
+    text_hash: str
+    model: str | None = None
+    settings: dict[str, Value] = {}
+
+
+class TurnState:
+    """The state of one attempt of a turn; `parts` are those of the assistant's message that are durable."""
+
+    def __init__(self, given: TurnInput, turn: int, history: list[Message], metadata: dict[str, Value]) -> None:
+        self.given = given
+        self.turn = turn
+        self.history = history
+        self.metadata = metadata
+        self.parts: list[Part] = []
+        self.stored: tuple[Part, ...] = ()
+        self.step = 0
+        self.finish_reason: str | None = None
+        self.model: str | None = None
+        self.settings: dict[str, Value] = {}
+
+    @property
+    def message_id(self) -> str:
+        """The assistant's message."""
+        return self.given.message_id
+
+    def put(self, first: int, parts: tuple[Part, ...]) -> None:
+        """Take in parts from a place on."""
+        self.parts[first : first + len(parts)] = parts
+
+
+async def load(store: Store, given: TurnInput) -> TurnState:
+    """Read the thread up to this turn; it sees nothing of later ones.
+
+    Raises: ThreadNotFound, MessageNotFound.
+    """
+    thread = await store.threads.get(given.thread_id)
+    if thread is None:
+        raise ThreadNotFound(given.thread_id)
+    own = await store.messages.get(given.message_id)
+    if own is None:
+        raise MessageNotFound(given.message_id)
+    messages = await store.messages.list(given.thread_id, up_to_turn=own.turn)
+    history = [message for message in messages if message.message_id != given.message_id]
+    state = TurnState(given, own.turn, history, thread.metadata)
+    state.stored = own.parts
+    state.settings = dict(thread.settings)
+    return state

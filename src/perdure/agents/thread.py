@@ -1,0 +1,148 @@
+"""A thread's handle: send, read, stop. Cheap, made from an id in any process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from perdure.agents.settling import settle_message
+from perdure.agents.state import TurnInput
+from perdure.agents.turn import Turn, reply_id
+from perdure.core.canonical import canonical_hash
+from perdure.core.clock import Clock
+from perdure.core.ids import check_id, new_id
+from perdure.core.manifest import Manifest, TaskSpec
+from perdure.core.messages import Message, TextPart
+from perdure.core.states import ENDED
+from perdure.core.threads import ThreadEvent, ThreadRecord
+from perdure.core.values import Value, plain
+from perdure.errors import InputError, MessageEmpty, ThreadNotFound
+from perdure.runs.starting import creation
+from perdure.runs.workflow import Workflow
+from perdure.stores.port import StartTurn, Store
+
+FindWorkflow = Callable[[str], Workflow[..., Value]]
+
+
+class Thread:
+    """One conversation. Holds no connection."""
+
+    def __init__(self, store: Store, clock: Clock, workflow_of: FindWorkflow, thread_id: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._workflow_of = workflow_of
+        self.id = check_id("thread_id", thread_id)
+
+    async def record(self) -> ThreadRecord:
+        """The thread as it is now: its status, and why it is so. Raises: ThreadNotFound."""
+        thread = await self._store.threads.get(self.id)
+        if thread is None:
+            raise ThreadNotFound(self.id)
+        return thread
+
+    async def send(
+        self,
+        text: str,
+        *,
+        idempotency_key: str | None = None,
+        model: str | None = None,
+        settings: dict[str, Value] | None = None,
+        metadata: dict[str, Value] | None = None,
+    ) -> Turn:
+        """Add a message of the user and the turn that answers it; durable when this returns.
+
+        Shape: the same `idempotency_key` with the same message gives the same turn, so a send can be repeated.
+        `model` (a name) and `settings` hold for this turn, over the thread's and the agent's; `metadata` stays with
+        the message.
+        Raises: ThreadBusy while another turn runs; ThreadNotFound; MessageEmpty; NotStorable, TooLarge;
+        RunInputMismatch where the key was used with another message; NameUnknown where this process does not know
+        the thread's agent.
+        """
+        _check_text(text)
+        thread = await self.record()
+        run_id = self._run_id(idempotency_key)
+        given = TurnInput(
+            thread_id=self.id,
+            user_message_id=f"{run_id}.user",
+            message_id=reply_id(run_id),
+            text_hash=canonical_hash(text),
+            model=model,
+            settings=plain(settings or {}, "settings"),
+        )
+        start = self._start(thread, run_id, given, text, plain(metadata or {}, "metadata"))
+        (number,) = await self._store.commit(start)
+        return Turn(self._store, self._clock, self.id, number, run_id)
+
+    async def turns(self) -> list[Turn]:
+        """Its turns, in order."""
+        return [
+            Turn(self._store, self._clock, self.id, number, run_id)
+            for number, run_id in await self._store.threads.turns(self.id)
+        ]
+
+    async def turn(self) -> Turn | None:
+        """Its latest turn, or None."""
+        thread = await self.record()
+        if thread.run_id is None:
+            return None
+        return Turn(self._store, self._clock, self.id, thread.turn, thread.run_id)
+
+    async def messages(self) -> list[Message]:
+        """Its messages, in order; the one that is being written has the status `streaming`."""
+        thread = await self.record()
+        if thread.run_id is not None and thread.status in {"stopped", "failed"}:
+            await settle_message(self._store, thread.run_id, reply_id(thread.run_id))
+        return await self._store.messages.list(self.id)
+
+    async def events(self, *, after: int = 0) -> AsyncIterator[ThreadEvent]:
+        """What happened to it, in order: every edge of its status, and what others did."""
+        while found := await self._store.threads.events(self.id, after=after):
+            for event in found:
+                after = event.seq
+                yield event
+
+    async def stop(self, reason: str = "") -> ThreadRecord:
+        """Stop its running turn, as `Turn.stop`; a thread that does not run stays as it is."""
+        turn = await self.turn()
+        if turn is not None and (await turn.record()).status not in ENDED:
+            await turn.stop(reason)
+        return await self.record()
+
+    def _start(
+        self, thread: ThreadRecord, run_id: str, given: TurnInput, text: str, metadata: dict[str, Value]
+    ) -> StartTurn:
+        workflow = self._workflow_of(thread.agent)
+        now = self._clock.now()
+        manifest = Manifest(task=TaskSpec(id=workflow.name, intent="turn"), input={"given": msgspec.to_builtins(given)})
+        user = Message(
+            message_id=given.user_message_id,
+            thread_id=self.id,
+            turn=0,
+            role="user",
+            parts=(TextPart(text=text),),
+            metadata=metadata,
+            created_at=now,
+        )
+        reply = Message(
+            message_id=given.message_id,
+            thread_id=self.id,
+            turn=0,
+            role="assistant",
+            status="streaming",
+            created_at=now,
+        )
+        create = creation(workflow, manifest, run_id=run_id, at=now, thread_id=self.id)
+        return StartTurn(thread_id=self.id, run=create, messages=(user, reply))
+
+    def _run_id(self, key: str | None) -> str:
+        if key is None:
+            return new_id("turn")
+        return f"turn_{canonical_hash([self.id, check_id('idempotency_key', key)])[:32]}"
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise InputError("text", f"a message is text, not {type(text).__name__}")
+    if not text.strip():
+        raise MessageEmpty("text", "a message needs content")

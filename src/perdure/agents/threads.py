@@ -1,0 +1,73 @@
+"""The door to threads: `app.threads`."""
+
+from __future__ import annotations
+
+from perdure.agents.agent import Agent
+from perdure.agents.thread import FindWorkflow, Thread
+from perdure.core.clock import Clock
+from perdure.core.ids import check_id, new_id
+from perdure.core.threads import ThreadRecord
+from perdure.core.values import Value, plain
+from perdure.errors import RunInputMismatch
+from perdure.stores.port import CreateThread, DeleteThread, Store
+
+
+class Threads:
+    """Makes, finds, lists and deletes threads."""
+
+    def __init__(self, store: Store, clock: Clock, workflow_of: FindWorkflow) -> None:
+        self._store = store
+        self._clock = clock
+        self._workflow_of = workflow_of
+
+    async def create(
+        self,
+        agent: Agent | str,
+        *,
+        thread_id: str | None = None,
+        owner: str | None = None,
+        title: str | None = None,
+        metadata: dict[str, Value] | None = None,
+        settings: dict[str, Value] | None = None,
+    ) -> Thread:
+        """Make a thread for an agent; the same `thread_id` again gives the thread that is there.
+
+        Raises: NameUnknown for an agent that this process does not know; RunInputMismatch where the id belongs to
+        another agent's thread; IdInvalid, NotStorable.
+        """
+        name = agent if isinstance(agent, str) else agent.name
+        self._workflow_of(name)
+        record = ThreadRecord(
+            thread_id=check_id("thread_id", thread_id) if thread_id is not None else new_id("thread"),
+            agent=name,
+            owner=owner,
+            title=title,
+            metadata=plain(metadata or {}, "metadata"),
+            settings=plain(settings or {}, "settings"),
+            created_at=self._clock.now(),
+        )
+        (made,) = await self._store.commit(CreateThread(thread=record))
+        if made.agent != name:
+            raise RunInputMismatch(record.thread_id, made.agent, name)
+        return self.thread(record.thread_id)
+
+    def thread(self, thread_id: str) -> Thread:
+        """The handle of a thread by its id; cheap, asks nothing."""
+        return Thread(self._store, self._clock, self._workflow_of, thread_id)
+
+    async def get(self, thread_id: str) -> Thread:
+        """The handle of a thread that is there. Raises: ThreadNotFound."""
+        thread = self.thread(thread_id)
+        await thread.record()
+        return thread
+
+    async def list(self, *, owner: str | None = None, agent: str | None = None, limit: int = 100) -> list[ThreadRecord]:
+        """Threads, the newest first; of one owner or one agent where given."""
+        return await self._store.threads.list(owner=owner, agent=agent, limit=limit)
+
+    async def delete(self, thread_id: str) -> None:
+        """Delete a thread with its messages, turns, runs and events; what runs of it is cut off.
+
+        Raises: ThreadNotFound.
+        """
+        await self._store.commit(DeleteThread(thread_id=thread_id))

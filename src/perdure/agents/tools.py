@@ -1,0 +1,125 @@
+"""Tools: plain typed functions that a model may call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Literal, overload
+
+import msgspec
+
+from perdure.agents.schema import describe
+from perdure.core.annotations import Arguments, is_async, name_of, unwrap
+from perdure.core.retry import Retry
+from perdure.core.values import Value
+from perdure.errors import AnnotationUnresolved, SettingInvalid, ToolInputInvalid, ToolSignatureInvalid
+from perdure.models.protocol import ToolSpec
+from perdure.runs.options import StepOptions
+
+InDoubt = Literal["retry", "tell", "fail", "ask"]
+
+
+class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tool may know of its call; a tool gets it by a first parameter with this annotation.
+
+    Shape: `idempotency_key` is the same for each attempt, retry and takeover of this call, so that an outside
+    service can refuse a second one; `token` grows with every takeover, so that one can fence; `attempt` is from 1.
+    """
+
+    thread_id: str
+    run_id: str
+    call_id: str
+    idempotency_key: str
+    token: int
+    attempt: int
+    metadata: dict[str, Value] = {}
+
+
+class Tool:
+    """A function as a tool; made by `tool`, or by an agent from a plain function."""
+
+    def __init__(
+        self,
+        function: Callable[..., Value],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        read_only: bool = False,
+        idempotent: bool = False,
+        in_doubt: InDoubt | None = None,
+        timeout: timedelta | float | None = None,
+        retry: Retry | None = None,
+    ) -> None:
+        """Raises: ToolSignatureInvalid; SettingInvalid."""
+        if in_doubt not in {None, "retry", "tell", "fail", "ask"}:
+            raise SettingInvalid("in_doubt", f"one of retry, tell, fail, ask, not {in_doubt!r}")
+        self.function = function
+        self.name = name or name_of(function)
+        self.is_async = is_async(function)
+        self.takes_context = takes_context(function)
+        try:
+            self.arguments = Arguments(function, skip=int(self.takes_context))
+        except (AnnotationUnresolved, TypeError, ValueError) as error:
+            raise ToolSignatureInvalid(self.name, "signature", str(error)) from None
+        self.in_doubt: InDoubt = in_doubt or ("retry" if read_only or idempotent else "tell")
+        self.options = StepOptions(
+            kind="tool",
+            retry=retry,
+            timeout=timeout,
+            in_doubt="fail" if self.in_doubt in {"tell", "fail"} else self.in_doubt,  # pyright: ignore[reportArgumentType] - retry or ask
+            read_only=read_only,
+            idempotent=idempotent,
+        )
+        self.spec: ToolSpec = describe(self.name, self.function, self.arguments, description)
+
+    def bind(self, arguments: str) -> tuple[tuple[Value, ...], dict[str, Value]]:
+        """The function's arguments from the JSON text that a model wrote. Raises: ToolInputInvalid."""
+        try:
+            return self.arguments.restore(msgspec.json.decode(arguments or "{}"))
+        except (msgspec.DecodeError, ValueError) as error:
+            raise ToolInputInvalid(self.name, f"the arguments are no JSON object: {error}") from None
+        except Exception as error:
+            raise ToolInputInvalid(self.name, str(error)) from None
+
+
+def takes_context(function: Callable[..., Value]) -> bool:
+    """Whether a function's first parameter is a ToolContext."""
+    inner = unwrap(function)
+    names = list(inspect.signature(function).parameters)
+    annotation = getattr(inner, "__annotations__", {}).get(names[0]) if names else None
+    return annotation is ToolContext or (isinstance(annotation, str) and annotation.split(".")[-1] == "ToolContext")
+
+
+@overload
+def tool(function: Callable[..., object]) -> Tool: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    read_only: bool = False,
+    idempotent: bool = False,
+    in_doubt: InDoubt | None = None,
+    timeout: timedelta | float | None = None,
+    retry: Retry | None = None,
+) -> Callable[[Callable[..., object]], Tool]: ...
+
+
+def tool(function: Callable[..., Value] | None = None, **options: Value) -> Value:
+    """Make a function a tool, with what should be known of its effect.
+
+    Shape: `read_only` and `idempotent` (it passes on `ToolContext.idempotency_key`) allow it to run again; any other
+    tool never runs twice in silence. `in_doubt` says what happens when a call began and nobody saw its end: `retry`
+    (the default of a read-only or idempotent tool), `tell` the model (of any other), `fail` the turn, or `ask` a
+    person. `retry` repeats a call that failed.
+    Units: `timeout` is a timedelta, or seconds.
+    Raises: ToolSignatureInvalid where the signature can't be described to a model.
+    """
+
+    def make(inner: Callable[..., Value]) -> Tool:
+        return Tool(inner, **options)
+
+    return make if function is None else make(function)

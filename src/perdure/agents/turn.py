@@ -1,0 +1,84 @@
+"""A turn's handle: what its run says while it runs, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from perdure.agents.cursors import parse_cursor
+from perdure.agents.settling import settle_message
+from perdure.core.chunks import Chunk
+from perdure.core.clock import Clock
+from perdure.core.messages import Message
+from perdure.core.records import RunRecord
+from perdure.errors import MessageNotFound, RunCancelled
+from perdure.runs.handles import Run, outcome_of
+from perdure.stores.port import Store
+from perdure.streams import follow
+
+
+class Turn:
+    """One turn of a thread. Holds no connection."""
+
+    def __init__(self, store: Store, clock: Clock, thread_id: str, number: int, run_id: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._run = Run[None](store, clock, run_id)
+        self.thread_id = thread_id
+        self.number = number
+        self.run_id = run_id
+
+    @property
+    def message_id(self) -> str:
+        """The assistant's message of this turn."""
+        return reply_id(self.run_id)
+
+    async def stream(self, *, after: str | None = None) -> AsyncIterator[Chunk]:
+        """Its chunks, from the beginning or after a cursor, as they become durable, until it has ended.
+
+        A chunk of the kind `reset` takes back what was said since its `from_seq`: an attempt was superseded. Every
+        chunk has a `cursor`; continuing after one gives, folded, what an unbroken stream gives, in any process.
+        Raises: CursorInvalid.
+        """
+        seq = parse_cursor(after, self.number)
+        async for chunk in follow(self._store, self.run_id, after=seq, turn=self.number):
+            yield chunk
+
+    async def result(self) -> Message:
+        """Wait for its end; the assistant's message.
+
+        A turn that was stopped gives what was said by then, with the status `stopped`.
+        Raises: RunFailed when the turn failed; its message keeps what was said.
+        """
+        run = await self._run.wait()
+        message = await self.message()
+        try:
+            outcome_of(run, None)
+        except RunCancelled:
+            return message
+        return message
+
+    async def message(self) -> Message:
+        """The assistant's message as it is now."""
+        await settle_message(self._store, self.run_id, self.message_id)
+        message = await self._store.messages.get(self.message_id)
+        if message is None:
+            raise MessageNotFound(self.message_id)
+        return message
+
+    async def record(self) -> RunRecord:
+        """Its run as it is now."""
+        return await self._run.record()
+
+    async def stop(self, reason: str = "") -> Message:
+        """Stop it: the request to the model and the tools are cancelled, what was said is kept and marked.
+
+        Returns when it has stopped; at the latest after 5 s, even where its worker is dead or deaf. A turn that has
+        ended stays as it is.
+        """
+        await self._run.cancel(reason)
+        return await self.message()
+
+
+def reply_id(run_id: str) -> str:
+    """The id of a turn's assistant message."""
+    return f"{run_id}.reply"
