@@ -13,10 +13,10 @@ PYTHON = $(or $(shell for python in python3.11 python3.12 python3.13 python3; do
 
 ifneq ($(UV),)
 venv = $(UV) venv -q --clear --python $(PYTHON) .venv
-install = $(UV) pip install -q --python $(BIN)/python
+install = $(UV) pip install -q --compile-bytecode --python $(BIN)/python
 else
 venv = $(PYTHON) -m venv --clear --without-pip .venv
-install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq --no-compile
+install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq
 endif
 
 .PHONY: help demo test lint bench fuzz lock clean
@@ -52,6 +52,7 @@ clean: ## Remove what make made
 
 .venv/ready: .venv/locked pyproject.toml
 	$(install) --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 .venv/locked: requirements-dev.txt

@@ -52,6 +52,10 @@ def _turn(operation: port.StartTurn) -> Iterator[tuple[str, int]]:
         yield from (("message part", len(encode_part(part))) for part in message.parts)
 
 
+def _message(operation: port.AddMessage) -> Iterator[tuple[str, int]]:
+    yield from (("message part", len(encode_part(part))) for part in operation.message.parts)
+
+
 def _parts(operation: port.PutParts) -> Iterator[tuple[str, int]]:
     for part in operation.parts:
         field = f"output of tool {part.tool!r}" if isinstance(part, ToolCallPart) else "message part"
@@ -65,5 +69,6 @@ _SIZES: dict[type, Sizes] = {
     port.Answer: _answer,
     port.AppendEntries: _append,
     port.StartTurn: _turn,
+    port.AddMessage: _message,
     port.PutParts: _parts,
 }

@@ -14,8 +14,8 @@ class Emit(msgspec.Struct, frozen=True, kw_only=True):
     """Put an event into a run's inbox. For anybody.
 
     Shape: Emitted; `by` is kept with the event. The first emit per key stays; a later one changes nothing and gets
-    the first one back. An accepted one grows the inbox and, where the run is suspended, queues it, due at once: edge `wake`. An ended run
-    keeps the event and stays ended.
+    the first one back. An accepted one grows the inbox and, where the run is suspended, queues it, due at once: edge
+    `wake`. An ended run keeps the event and stays ended.
     Raises: RunNotFound.
     """
 

@@ -11,7 +11,8 @@ class TakeRun(msgspec.Struct, frozen=True, kw_only=True):
     """Lease one run to a worker, whatever its queue says: edge `claim`.
 
     Shape: Loaded, with the raised token. A run that the same worker holds is leased to it again, with a raised token.
-    A run in backoff or waiting for a timer is taken all the same. A failed run is not taken: restart it first.
+    A run in backoff or waiting for a timer is taken all the same. A failed run is not taken: restart it first. A run
+    of a worker that is dead is taken over on the way: it counts a takeover, and never fails by it.
     Units: `lease_now` in seconds of lease time of the boot `boot_id`.
     Raises: RunNotFound; LeaseHeld where another worker, whose lease is later than `lease_now` (strictly) and whose
     death is not proven, has it; RunStateWrong where it has ended or is being cancelled; WorkerExpired where
@@ -30,7 +31,8 @@ class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
 
     Shape: the ids of the runs; none where the worker renewed in time after all: its row is looked at again here.
     The worker's row goes with its last run. `proven` says that the store has proof of its death, lease or not.
-    A run with `max_takeovers` takeovers in a row without a step between them fails with the reason `poisoned`.
+    A run that was taken over `max_takeovers` times without a step between them is not taken over again: it fails with
+    the reason `poisoned`. A run that is being cancelled is cancelled by it.
     """
 
     worker_id: str

@@ -12,7 +12,7 @@ from perdure.core.messages import Message, MessageStatus, Part, Usage
 class AddMessage(msgspec.Struct, frozen=True):
     """Add a message with its parts; where the lease's run makes it, needs the lease.
 
-    Raises: MessageExists; ThreadNotFound.
+    Raises: MessageExists where its id is taken, or its place in the thread; ThreadNotFound.
     """
 
     message: Message
@@ -21,6 +21,7 @@ class AddMessage(msgspec.Struct, frozen=True):
 class PutParts(msgspec.Struct, frozen=True, kw_only=True):
     """Write parts of a message from place `first` on; a part that is there is replaced.
 
+    Shape: `first` is at most the number of the parts that are there: a part's place is its identity.
     Raises: MessageNotFound.
     """
 

@@ -17,7 +17,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer a question, and emit the answer to its run under `question:ID`, in the same transaction. For anybody.
+    """Answer a question, and emit the answer to its run under `question:ID`, in one transaction. For anybody.
 
     Shape: the question as it is now.
     Raises: QuestionNotFound; QuestionAnswered where it has an answer: the first one stays.

@@ -2,7 +2,9 @@
 
 Each operation takes the edge of `core.states.RUN_EDGES` that its docstring names. Whatever changes the status of a
 run that belongs to a thread also adds the thread's `status` event in the same transaction, when the thread's status
-changes by it. Whatever ends a run with a parent emits its outcome to the parent, in the same transaction.
+changes by it: a run that is not its thread's latest turn changes nothing. Whatever ends a run with a parent and a
+`parent_key` emits its outcome (`core.children`) to the parent under that key, in the same transaction; a parent that
+is gone is told nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +90,8 @@ class CancelRun(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for the end of a run: edge `cancel` (at once) without an owner, `cancel_owned` with one.
 
     Shape: the run as it is now. With an owner, `cancel_by` is when anybody may seal it, and the inbox grows. A run
-    that has ended or is being cancelled stays as it is. The same is done to its children, and theirs.
+    that has ended or is being cancelled stays as it is. The same is done to its children, and theirs, whatever their
+    parents' statuses; parents come first, so that nobody wakes for the end of a child who is to end too.
     Raises: RunNotFound.
     """
 

@@ -162,7 +162,8 @@ class Store(Protocol):
         The commit is on its way when this returns; to cancel whoever awaits it takes nothing back, and the
         cancellation is delivered once the commit has landed or been refused.
         Shape: one result per operation.
-        Raises: LeaseLost where the lease is stale, or its run is not owned any more; what the operations raise;
+        Raises: LeaseLost where the lease is stale, or its run is not owned any more, and where an operation that needs
+        the lease of its run comes with another, or with none (token 0 then); what the operations raise;
         TooLarge for a value over the ability's limit; StoreUnavailable, StoreClosed, StoreForked.
         """
         ...
@@ -172,10 +173,10 @@ class Store(Protocol):
         ...
 
     def watch(self, *topics: str) -> Watch:
-        """Watch topics: `run:ID` (inbox, status), `end:ID`, `stream:ID`,
-        `queue:NAME`, `thread:ID`, `questions`, `workers`.
+        """Watch topics: `run:ID`, `end:ID`, `stream:ID`, `queue:NAME`, `thread:ID`, `questions`, `workers`.
 
-        News of this process's commits comes at once, of other processes' after at most 50 ms.
+        What is news of which stands in `stores.topics`. News of this process's commits comes at once, of other
+        processes' after at most 50 ms. Whoever watches a store that is closed is told.
         """
         ...
 

@@ -23,7 +23,8 @@ class AppendEntries(msgspec.Struct, frozen=True):
 class CompactEntries(msgspec.Struct, frozen=True):
     """Put one entry in the place of all within its span, which ends the log. Needs the lease.
 
-    Shape: the entry may end past the last seq: then it brings chunks that were never appended.
+    Shape: the entry may end past the last seq: then it brings chunks that were never appended. Its size has no limit:
+    what it holds was taken before.
     Raises: SeqConflict where it ends before the last seq, or begins after the one that would follow it.
     """
 

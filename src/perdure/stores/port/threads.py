@@ -48,9 +48,11 @@ class DeleteThread(msgspec.Struct, frozen=True, kw_only=True):
 class StartTurn(msgspec.Struct, frozen=True, kw_only=True):
     """Add the next turn to a thread: its messages, and its run, queued.
 
-    Shape: the turn's number, from 1, which the messages get too, with places in their order. Where the run is there
-    already with the same manifest, nothing changes and its turn's number comes back: a send can be repeated.
-    Raises: ThreadNotFound; ThreadBusy where the latest turn has not ended; RunInputMismatch; MessageExists.
+    Shape: the turn's number, from 1, which the messages get too, with places in their order. Where the run is
+    such a turn already, with the same manifest, nothing changes and its number comes back: a send can be repeated, even
+    when the run has been deleted since.
+    Raises: ThreadNotFound; ThreadBusy where the latest turn has not ended; RunInputMismatch where the run is there with
+    another manifest, or is no turn of this thread; MessageExists.
     """
 
     thread_id: str

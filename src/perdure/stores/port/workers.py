@@ -11,7 +11,7 @@ from perdure.core.records import WorkerRecord
 
 
 class RegisterWorker(msgspec.Struct, frozen=True, kw_only=True):
-    """Add a worker's row.
+    """Add a worker's row, under an id that is new.
 
     From here to its RetireWorker, or to the end of this process, its death can be proven, where the store can do
     that: this process holds the proof of its life.
@@ -23,7 +23,8 @@ class RegisterWorker(msgspec.Struct, frozen=True, kw_only=True):
 class RenewWorker(msgspec.Struct, frozen=True, kw_only=True):
     """Move a worker's lease forward.
 
-    Shape: the ids of the runs that name this worker but are not among `executing`: it releases them.
+    Shape: the ids of the runs that name this worker but are not among `executing`, none where that is None. They are
+    not touched here: a claim may be on its way to the worker, which looks again and releases what is really left.
     Units: `lease_until` and `lease_now` in seconds of lease time.
     Raises: WorkerExpired where its row is gone, or its lease is not later than `lease_now`: a late renewal is none.
     """
@@ -36,7 +37,7 @@ class RenewWorker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetireWorker(msgspec.Struct, frozen=True, kw_only=True):
-    """Remove a worker that stops; runs that still name it are queued again as by ReleaseRun."""
+    """Remove a worker that stops; runs that still name it are queued again as by ReleaseRun, under a raised token."""
 
     worker_id: str
     at: datetime

@@ -47,6 +47,10 @@ class Connection(Protocol):
         """Ask for a setting, or change it."""
         ...
 
+    def data_version(self) -> int:
+        """A number that changes with every commit, this connection's and others', as far as it has read."""
+        ...
+
     def changes(self) -> int:
         """How many rows the last statement changed."""
         ...

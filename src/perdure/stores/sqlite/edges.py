@@ -7,6 +7,7 @@ changes by it, the outcome emitted to the parent where the run ends, and the top
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 import msgspec
 
@@ -17,10 +18,11 @@ from perdure.core.states import ENDED, RunCause, run_after
 from perdure.core.threads import status_edge
 from perdure.core.values import Value
 from perdure.errors import RunNotFound, RunStateWrong
+from perdure.stores import topics
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.transaction import Transaction
 
-_BY_ID = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE run_id = ?"
+_BY_ID = f"SELECT {rows.RUN_COLUMNS}, result FROM runs WHERE run_id = ?"
 _MOVE = (
     "UPDATE runs SET status = ?, token = ?, inbox = ?, worker_id = ?, takeovers = ?, due_at = ?, waiting_for = ?,"
     " updated_at = ?, completed_at = ?, failure = ?, outcome = ?, cancel_reason = ?, cancel_by = ?, result = ?"
@@ -29,15 +31,24 @@ _MOVE = (
 _NEXT_EVENT = "SELECT coalesce(max(seq), 0) + 1 FROM thread_events WHERE thread_id = ?"
 _ADD_EVENT = "INSERT INTO thread_events (thread_id, seq, kind, body, at) VALUES (?, ?, ?, ?, ?)"
 _ADD = "INSERT INTO events (run_id, key, payload, emitted_at, emitted_by) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_TURN = "SELECT turn FROM turns WHERE thread_id = ? AND run_id = ?"
+_LATEST_TURN = (
+    "SELECT turn FROM turns WHERE thread_id = ?1 AND run_id = ?2"
+    " AND turn = (SELECT max(turn) FROM turns WHERE thread_id = ?1)"
+)
 
 
 def get(tx: Transaction, run_id: str) -> RunRecord:
     """The run. Raises: RunNotFound."""
-    row = tx.row(_BY_ID, (run_id,))
-    if row is None:
+    run = find(tx, run_id)
+    if run is None:
         raise RunNotFound(run_id)
-    return rows.run_record(row)
+    return run
+
+
+def find(tx: Transaction, run_id: str) -> RunRecord | None:
+    """The run with its result, or None."""
+    row = tx.row(_BY_ID, (run_id,))
+    return rows.run_record(row, cast("bytes | None", row[-1])) if row else None
 
 
 def move(tx: Transaction, run: RunRecord, cause: RunCause, at: datetime, **changes: Value) -> RunRecord:
@@ -79,25 +90,20 @@ def write(tx: Transaction, run: RunRecord) -> None:
 
 def follow(tx: Transaction, before: RunRecord | None, after: RunRecord, at: datetime) -> None:
     """What follows from a change of status, in the same transaction."""
-    tx.topics.add(f"run:{after.run_id}")
-    if after.due_at is not None or (before and before.worker_id and after.worker_id is None):
-        tx.topics.add(f"queue:{after.queue}")  # something is claimable, or a place under the queue's limit is free
-    if after.status in ENDED:
-        tx.topics.add(f"stream:{after.run_id}")
-        tx.topics.add(f"end:{after.run_id}")
-        if after.parent_id is not None and after.parent_key is not None:
-            deliver(tx, after.parent_id, after.parent_key, outcome_payload(after), at)
+    tx.topics.update(topics.of_edge(before, after))
+    if after.status in ENDED and after.parent_id is not None and after.parent_key is not None:
+        deliver(tx, after.parent_id, after.parent_key, outcome_payload(after), at)
     if after.thread_id is not None:
-        turn = tx.number(_TURN, (after.thread_id, after.run_id))
-        body = status_edge(before, after, turn)
-        if body:
+        turn = tx.number(_LATEST_TURN, (after.thread_id, after.run_id))
+        body = status_edge(before, after, turn) if turn else None
+        if body is not None:
             add_thread_event(tx, after.thread_id, "status", body, at)
 
 
 def deliver(tx: Transaction, run_id: str, key: str, payload: bytes, at: datetime, by: str | None = None) -> bool:
     """Put an event into a run's inbox and wake it; false where the key is taken. A run that is gone gets nothing."""
-    row = tx.row(_BY_ID, (run_id,))
-    if row is None:
+    run = find(tx, run_id)
+    if run is None:
         return False
     tx.run(
         _ADD,
@@ -105,12 +111,11 @@ def deliver(tx: Transaction, run_id: str, key: str, payload: bytes, at: datetime
     )
     if not tx.changed():
         return False
-    run = rows.run_record(row)
     if run_after(run.status, "wake"):
-        move(tx, run, "wake", at, inbox=run.inbox + 1, due_at=at)
+        move(tx, run, "wake", at, inbox=run.inbox + 1, due_at=at, waiting_for=())
     else:
         tx.run("UPDATE runs SET inbox = inbox + 1 WHERE run_id = ?", (run_id,))
-        tx.topics.add(f"run:{run_id}")
+        tx.topics.add(topics.run(run_id))
     return True
 
 
@@ -118,5 +123,5 @@ def add_thread_event(tx: Transaction, thread_id: str, kind: str, body: dict[str,
     """Append an event to a thread; its seq."""
     seq = tx.number(_NEXT_EVENT, (thread_id,))
     tx.run(_ADD_EVENT, (thread_id, seq, kind, msgspec.json.encode(body), epoch(at)))
-    tx.topics.add(f"thread:{thread_id}")
+    tx.topics.add(topics.thread(thread_id))
     return seq

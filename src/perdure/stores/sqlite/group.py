@@ -27,6 +27,8 @@ _ANNOUNCE = "INSERT INTO notices (writer, topics) VALUES (?, ?)"
 _NEWS = "SELECT id, topics FROM notices WHERE id > ? AND writer <> ? ORDER BY id"
 _RANGE = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM notices"
 
+_NOTHING: frozenset[str] = frozenset()
+
 Request: TypeAlias = tuple[tuple[Value, ...], Lease | None]
 Outcome: TypeAlias = Landed | Exception
 
@@ -77,11 +79,13 @@ class Group:
     def look(self) -> Settled:
         """What other processes have committed since we looked."""
         try:
-            if not self._others_wrote():
-                return Settled([], frozenset())
+            self._tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
+            if self._connection.data_version() == self._seen_data:
+                return Settled([], _NOTHING)
             topics, missed = self._news()
-        except apsw.Error:
-            return Settled([], frozenset(), missed=True)
+            self._seen_data = self._connection.data_version()
+        except (apsw.Error, PerdureError):
+            return Settled([], _NOTHING, missed=True)
         return Settled([], topics, missed)
 
     def checkpoint(self) -> None:
@@ -94,10 +98,10 @@ class Group:
             self.pages = 0
 
     def _commit(self, requests: Sequence[Request]) -> Settled:
-        tx, run = self._tx, self._tx.run
+        tx, run, connection = self._tx, self._tx.run, self._connection
         tx.topics = set()
         run("BEGIN IMMEDIATE")
-        news, missed = self._news() if self._others_wrote() else (frozenset[str](), False)
+        news, missed = self._news() if connection.data_version() != self._seen_data else (_NOTHING, False)
         if len(requests) == 1:
             outcomes: list[Outcome] = [self._alone(*requests[0])]
         else:
@@ -107,7 +111,8 @@ class Group:
         begun, pages = self._clock.elapsed(), self.pages
         run("COMMIT")
         self.sync_took = self._clock.elapsed() - begun - max(0, self.pages - pages) * _PAGE_TAKES
-        return Settled(outcomes, news | tx.topics, missed)
+        self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
+        return Settled(outcomes, news.union(tx.topics) if news or tx.topics else _NOTHING, missed)
 
     def _alone(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
         try:
@@ -115,7 +120,7 @@ class Group:
         except PerdureError as refusal:
             self._tx.run("ROLLBACK")
             self._tx.topics = set()
-            self._tx.run("BEGIN")  # so that the COMMIT below has something to end
+            self._tx.run("BEGIN")  # so that the COMMIT that follows has something to end
             return refusal
 
     def _with_savepoint(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
@@ -146,16 +151,6 @@ class Group:
             except apsw.Error:
                 return
 
-    def _others_wrote(self) -> bool:
-        """Whether another connection has committed: only then can the schema or the notices have changed."""
-        row = self._tx.row("PRAGMA data_version")
-        seen = cast("int", row[0]) if row else -1
-        if seen == self._seen_data:
-            return False
-        self._seen_data = seen
-        self._check_version()
-        return True
-
     def _check_version(self) -> None:
         row = self._tx.row("PRAGMA user_version")
         version = cast("int", row[0]) if row else 0
@@ -165,6 +160,8 @@ class Group:
             raise StoreInvalid(self._path, f"its schema version went back to {version}")
 
     def _news(self) -> tuple[frozenset[str], bool]:
+        """What another connection has committed; only one of those can have changed the schema."""
+        self._check_version()
         first, last = cast("tuple[int, int]", self._tx.row(_RANGE))
         missed = first > self._seen_notice + 1
         found = self._tx.rows(_NEWS, (self._seen_notice, self._writer))

@@ -11,6 +11,7 @@ from perdure.core.failures import Failure
 from perdure.core.records import Loaded, RunRecord
 from perdure.core.states import ENDED
 from perdure.errors import LeaseHeld, RunStateWrong
+from perdure.stores import topics
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.edges import get, move, write
 from perdure.stores.sqlite.runs import loaded
@@ -52,7 +53,7 @@ def take_over(tx: Transaction, operation: TakeOver, life: Life) -> list[str]:
     for run in runs:
         _take_from(tx, run, operation)
     tx.run("DELETE FROM workers WHERE worker_id = ?", (operation.worker_id,))
-    tx.topics.add("workers")
+    tx.topics.add(topics.WORKERS)
     life.forget(operation.worker_id)
     return [run.run_id for run in runs]
 

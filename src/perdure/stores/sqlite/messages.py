@@ -10,6 +10,7 @@ from perdure.core.clock import epoch
 from perdure.core.messages import Message, MessageStatus, Part, Role, Usage, decode_part, encode_part
 from perdure.core.values import Value
 from perdure.errors import MessageExists, MessageNotFound, ThreadNotFound
+from perdure.stores import topics
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.driver import Row
 from perdure.stores.sqlite.transaction import Transaction
@@ -66,7 +67,7 @@ def insert_message(tx: Transaction, message: Message) -> None:
     if not tx.changed():
         raise MessageExists(message.message_id)
     _put(tx, message.message_id, 0, message.parts)
-    tx.topics.add(f"thread:{message.thread_id}")
+    tx.topics.add(topics.thread(message.thread_id))
 
 
 def put_parts(tx: Transaction, operation: PutParts) -> None:
@@ -90,7 +91,7 @@ def _check(tx: Transaction, message_id: str) -> Row:
     row = tx.row(_ONE, (message_id,))
     if row is None:
         raise MessageNotFound(message_id)
-    tx.topics.add(f"thread:{rows.text(row[1])}")
+    tx.topics.add(topics.thread(rows.text(row[1])))
     return row
 
 

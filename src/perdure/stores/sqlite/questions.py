@@ -9,6 +9,7 @@ import msgspec
 from perdure.core.clock import epoch
 from perdure.core.records import Question
 from perdure.errors import QuestionAnswered, QuestionNotFound
+from perdure.stores import topics
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.edges import deliver
 from perdure.stores.sqlite.transaction import Transaction
@@ -42,7 +43,7 @@ def ask(tx: Transaction, operation: Ask) -> None:
             epoch(asked.asked_at),
         ),
     )
-    tx.topics.add("questions")
+    tx.topics.add(topics.QUESTIONS)
 
 
 def answer(tx: Transaction, operation: Answer) -> Question:
@@ -54,7 +55,7 @@ def answer(tx: Transaction, operation: Answer) -> Question:
     if not tx.changed():
         raise QuestionAnswered(operation.question_id)
     deliver(tx, question.run_id, question.event_key, operation.answer, operation.at, operation.by)
-    tx.topics.add("questions")
+    tx.topics.add(topics.QUESTIONS)
     return msgspec.structs.replace(
         question, answer=operation.answer, answered_by=operation.by, answered_at=operation.at
     )

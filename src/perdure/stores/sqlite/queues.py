@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from perdure.core.clock import epoch, instant
-from perdure.core.records import Loaded
+from perdure.core.records import Loaded, RunRecord
 from perdure.core.states import ENDED
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.edges import move
@@ -36,28 +36,32 @@ def claim(tx: Transaction, operation: Claim) -> tuple[Loaded, ...]:
     """Apply Claim."""
     check_live(tx, operation.worker_id, operation.lease_now)
     workflows = msgspec.json.encode(operation.workflows).decode()
-    claimed: list[Loaded] = []
-    for queue, limit in operation.queues:
-        places = operation.limit - len(claimed)
-        if limit is not None:
-            row = tx.row(_RUNNING, (queue,))
-            places = min(places, limit - cast("int", row[0] if row else 0))
-        if places <= 0:
-            continue
-        for row in tx.rows(_DUE, (queue, epoch(operation.at), workflows, places)):
-            run = rows.run_record(row)
-            run = move(
-                tx,
-                run,
-                "claim",
-                operation.at,
-                token=run.token + 1,
-                worker_id=operation.worker_id,
-                due_at=None,
-                waiting_for=(),
-            )
-            claimed.append(loaded(tx, run))
-    return tuple(claimed)
+    due = [
+        rows.run_record(row)
+        for queue, limit in operation.queues
+        for row in tx.rows(_DUE, (queue, epoch(operation.at), workflows, _places(tx, queue, limit, operation.limit)))
+    ]
+    if len(operation.queues) > 1:
+        due.sort(key=lambda run: run.due_at or operation.at)  # stable: within a queue the rows are in order
+    return tuple(loaded(tx, _lease(tx, run, operation)) for run in due[: operation.limit])
+
+
+def _places(tx: Transaction, queue: str, limit: int | None, wanted: int) -> int:
+    """How many runs of a queue may be claimed now."""
+    return wanted if limit is None else max(0, min(wanted, limit - tx.number(_RUNNING, (queue,))))
+
+
+def _lease(tx: Transaction, run: RunRecord, operation: Claim) -> RunRecord:
+    return move(
+        tx,
+        run,
+        "claim",
+        operation.at,
+        token=run.token + 1,
+        worker_id=operation.worker_id,
+        due_at=None,
+        waiting_for=(),
+    )
 
 
 class Queues:

@@ -22,6 +22,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Reading(asyncio.Future[T]):
+    """What the reader's thread will settle: a class of its own, so that a test's clock can tell that it must wait."""
+
+
 class Reader:
     """Two connections that only read."""
 
@@ -51,7 +55,7 @@ class Reader:
         """A read that may be long, off the loop, of one state of the database."""
         self._check()
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        future: Reading[T] = Reading(loop=loop)
         tx = Transaction(self._long)
 
         def task() -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, cast
 from perdure.core.clock import epoch
 from perdure.core.records import Loaded, RunRecord, RunStatus
 from perdure.core.states import ENDED, OWNED, RunCause
-from perdure.errors import InboxMoved, RunInputMismatch, RunNotFound, RunStateWrong
+from perdure.errors import InboxMoved, RunInputMismatch, RunStateWrong
+from perdure.stores import topics
 from perdure.stores.port.runs import Created
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.driver import Cell
-from perdure.stores.sqlite.edges import follow, get, move
+from perdure.stores.sqlite.edges import find, follow, get, move
 from perdure.stores.sqlite.events import list_events
 from perdure.stores.sqlite.steps import list_steps
 from perdure.stores.sqlite.streams import head
@@ -37,7 +38,6 @@ _CREATE = (
     " VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _MANIFEST = "INSERT INTO manifests (run_id, body) VALUES (?, ?)"
-_WITH_RESULT = f"SELECT {rows.RUN_COLUMNS}, result FROM runs WHERE run_id = ?"
 _CHILDREN = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE parent_id = ?"
 _OWN = ("steps", "events", "questions", "chunks", "manifests", "runs")
 _OVERDUE = "SELECT run_id FROM runs WHERE status = 'cancelling' AND cancel_by <= ? ORDER BY cancel_by"
@@ -73,7 +73,7 @@ def create_run(tx: Transaction, operation: CreateRun) -> Created:
         ),
     )
     if not tx.changed():
-        run = get_with_result(tx, operation.run_id)
+        run = get(tx, operation.run_id)
         if run.manifest_hash != operation.manifest_hash:
             raise RunInputMismatch(run.run_id, run.manifest_hash, operation.manifest_hash)
         return Created(run, existed=True)
@@ -194,28 +194,14 @@ def delete_run(tx: Transaction, operation: DeleteRun) -> None:
     run = get(tx, operation.run_id)
     if run.status not in ENDED:
         raise RunStateWrong(run.run_id, run.status, "cancel it first")
-    erase(tx, run.run_id)
+    erase(tx, run)
 
 
-def erase(tx: Transaction, run_id: str) -> None:
+def erase(tx: Transaction, run: RunRecord) -> None:
     """Remove a run's rows, whatever its status."""
     for table in _OWN:
-        tx.run(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
-    tx.topics |= {f"run:{run_id}", f"stream:{run_id}"}
-
-
-def get_with_result(tx: Transaction, run_id: str) -> RunRecord:
-    """The run with its result. Raises: RunNotFound."""
-    run = with_result(tx, run_id)
-    if run is None:
-        raise RunNotFound(run_id)
-    return run
-
-
-def with_result(tx: Transaction, run_id: str) -> RunRecord | None:
-    """The run with its result, or None."""
-    row = tx.row(_WITH_RESULT, (run_id,))
-    return rows.run_record(row, cast("bytes | None", row[-1])) if row else None
+        tx.run(f"DELETE FROM {table} WHERE run_id = ?", (run.run_id,))
+    tx.topics.update(topics.of_deletion(run))
 
 
 def loaded(tx: Transaction, run: RunRecord) -> Loaded:
@@ -231,7 +217,7 @@ def loaded(tx: Transaction, run: RunRecord) -> Loaded:
 
 
 def _load(tx: Transaction, run_id: str) -> Loaded | None:
-    run = with_result(tx, run_id)
+    run = find(tx, run_id)
     return loaded(tx, run) if run else None
 
 
@@ -242,7 +228,7 @@ class Runs:
         self._reader = reader
 
     async def get(self, run_id: str) -> RunRecord | None:
-        return with_result(self._reader.tx, run_id)
+        return find(self._reader.tx, run_id)
 
     async def load(self, run_id: str) -> Loaded | None:
         return await self._reader.run(_load, run_id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from perdure.core.chunks import Entry
 from perdure.core.states import ENDED
 from perdure.errors import RunNotFound, SeqConflict
+from perdure.stores import topics
 from perdure.stores.port.streams import StreamPage
 from perdure.stores.sqlite.transaction import Transaction
 
@@ -36,7 +37,7 @@ def append_entries(tx: Transaction, operation: AppendEntries) -> int:
             raise SeqConflict(operation.run_id, last + 1, entry.seq)
         tx.run(_INSERT, (operation.run_id, seq, from_seq, entry.body))
         last = seq
-    tx.topics.add(f"stream:{operation.run_id}")
+    tx.topics.add(topics.stream(operation.run_id))
     return last
 
 
@@ -47,7 +48,7 @@ def compact_entries(tx: Transaction, operation: CompactEntries) -> None:
         raise SeqConflict(operation.run_id, last + 1, entry.seq)
     tx.run(_CLEAR, (operation.run_id, entry.from_seq, entry.seq))
     tx.run(_INSERT, (operation.run_id, entry.seq, entry.from_seq, entry.body))
-    tx.topics.add(f"stream:{operation.run_id}")
+    tx.topics.add(topics.stream(operation.run_id))
 
 
 def _read(tx: Transaction, run_id: str, after: int, limit: int) -> StreamPage:

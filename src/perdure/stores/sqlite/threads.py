@@ -13,9 +13,10 @@ from perdure.core.states import ENDED, thread_status
 from perdure.core.threads import ThreadEvent, ThreadRecord
 from perdure.core.values import Value
 from perdure.errors import RunInputMismatch, ThreadBusy, ThreadNotFound
+from perdure.stores import topics
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.driver import Cell, Row
-from perdure.stores.sqlite.edges import add_thread_event
+from perdure.stores.sqlite.edges import add_thread_event, get
 from perdure.stores.sqlite.messages import insert_message
 from perdure.stores.sqlite.runs import create_run, erase
 from perdure.stores.sqlite.transaction import Transaction
@@ -68,7 +69,7 @@ def create_thread(tx: Transaction, operation: CreateThread) -> ThreadRecord:
             epoch(thread.created_at),
         ),
     )
-    tx.topics.add(f"thread:{thread.thread_id}")
+    tx.topics.add(topics.thread(thread.thread_id))
     return _get(tx, thread.thread_id)
 
 
@@ -80,7 +81,7 @@ def update_thread(tx: Transaction, operation: UpdateThread) -> None:
     tx.run(_UPDATE, (operation.title, metadata, settings, operation.thread_id))
     if not tx.changed():
         raise ThreadNotFound(operation.thread_id)
-    tx.topics.add(f"thread:{operation.thread_id}")
+    tx.topics.add(topics.thread(operation.thread_id))
 
 
 def delete_thread(tx: Transaction, operation: DeleteThread) -> None:
@@ -88,11 +89,11 @@ def delete_thread(tx: Transaction, operation: DeleteThread) -> None:
     thread_id = operation.thread_id
     _get(tx, thread_id)
     for (run_id,) in tx.rows("SELECT run_id FROM turns WHERE thread_id = ?", (thread_id,)):
-        erase(tx, rows.text(run_id))
+        erase(tx, get(tx, rows.text(run_id)))
     tx.run("DELETE FROM parts WHERE message_id IN (SELECT message_id FROM messages WHERE thread_id = ?)", (thread_id,))
     for table in ("messages", "turns", "thread_events", "threads"):
         tx.run(f"DELETE FROM {table} WHERE thread_id = ?", (thread_id,))
-    tx.topics.add(f"thread:{thread_id}")
+    tx.topics.add(topics.thread(thread_id))
 
 
 def start_turn(tx: Transaction, operation: StartTurn) -> int:

@@ -11,12 +11,12 @@ from perdure.stores.sqlite.driver import Cell, Connection, Cursor, Row
 class Transaction:
     """One transaction of the writer's connection."""
 
-    __slots__ = ("_connection", "_cursor", "run", "topics")
+    __slots__ = ("_cursor", "changed", "run", "topics")
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
         self._cursor = connection.cursor()
         self.run: Callable[..., Cursor] = self._cursor.execute
+        self.changed: Callable[[], int] = connection.changes
         self.topics: set[str] = set()
 
     def row(self, sql: str, values: Sequence[Cell] = ()) -> Row | None:
@@ -32,10 +32,6 @@ class Transaction:
         """The integer that the first row begins with, 0 where there is none or it is NULL."""
         row = self.row(sql, values)
         return cast("int", row[0] or 0) if row else 0
-
-    def changed(self) -> int:
-        """How many rows the last statement changed."""
-        return self._connection.changes()
 
     def many(self, sql: str, values: Iterable[Sequence[Cell]]) -> None:
         """Run a statement once for each of several rows."""

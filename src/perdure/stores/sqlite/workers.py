@@ -9,6 +9,7 @@ import msgspec
 from perdure.core.clock import epoch
 from perdure.core.records import WorkerRecord
 from perdure.errors import WorkerExpired
+from perdure.stores import topics
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.edges import move
 from perdure.stores.sqlite.transaction import Transaction
@@ -49,7 +50,7 @@ def register_worker(tx: Transaction, operation: RegisterWorker, life: Life) -> N
             epoch(worker.renewed_at),
         ),
     )
-    tx.topics.add("workers")
+    tx.topics.add(topics.WORKERS)
 
 
 def renew_worker(tx: Transaction, operation: RenewWorker) -> list[str]:
@@ -69,7 +70,7 @@ def retire_worker(tx: Transaction, operation: RetireWorker, life: Life) -> None:
         run = rows.run_record(row)
         move(tx, run, "release", operation.at, token=run.token + 1, worker_id=None, due_at=operation.at)
     tx.run("DELETE FROM workers WHERE worker_id = ?", (operation.worker_id,))
-    tx.topics.add("workers")
+    tx.topics.add(topics.WORKERS)
     life.drop(operation.worker_id)
 
 

@@ -146,7 +146,8 @@ class Writer:
 
     def _commit(self, requests: list[tuple[tuple[Value, ...], Lease | None]]) -> Settled:
         settled = self._group.commit(requests)
-        self._pace += (self._group.sync_took - self._pace) * 0.1
+        # one slow commit says little: a disk is slow when many are
+        self._pace += (min(self._group.sync_took, 2 * SLOW_AFTER) - self._pace) * 0.05
         return settled
 
     def _hand_over(self, items: list[Item]) -> None:

@@ -1,0 +1,51 @@
+"""A model by its name."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from perdure.core.clock import Clock
+from perdure.errors import ModelUnknown
+from perdure.models.compatible import OpenAICompatible
+from perdure.models.protocol import Model
+
+EXTRACTIVE = "perdure:extractive"
+API_KEY_VARIABLE = "PERDURE_MODEL_API_KEY"
+
+_COMPATIBLE = "openai-compatible:"
+
+
+def resolve(model: str | Model, *, clock: Clock | None = None) -> Model:
+    """The model that a name, or a model itself, stands for.
+
+    Shape: `perdure:extractive`; `openai-compatible:MODEL@BASE_URL`, with the key in PERDURE_MODEL_API_KEY where the
+    server wants one; any `provider:model` of pydantic-ai, whose import takes about a second the first time.
+    Raises: ModelUnknown; ExtraMissing; SettingInvalid that names the variable where a key is missing, or the URL.
+    """
+    if not isinstance(model, str):
+        return model
+    name = model.strip()
+    provider, _, rest = name.partition(":")
+    if not provider or not rest:
+        raise ModelUnknown(model, "a name is provider:model, such as openai:gpt-5-mini or perdure:extractive")
+    if name == EXTRACTIVE:
+        from perdure.models.extractive.model import ExtractiveModel
+
+        return ExtractiveModel(clock=clock)
+    if provider == "perdure":
+        raise ModelUnknown(model, f"perdure has one embedded model: {EXTRACTIVE}")
+    if name.startswith(_COMPATIBLE):
+        return _compatible(name, clock)
+    from perdure.models.providers.load import load_provider
+
+    return load_provider(name, clock)
+
+
+def _compatible(name: str, clock: Clock | None) -> Model:
+    # A model's own name may hold an @: the URL begins at the first one that is followed by a scheme.
+    found = re.fullmatch(r"(?P<model>.+?)@(?P<url>https?://.+)", name.removeprefix(_COMPATIBLE))
+    if found is None:
+        raise ModelUnknown(name, "the form is openai-compatible:MODEL@BASE_URL, with a URL of http or https")
+    key = os.environ.get(API_KEY_VARIABLE)
+    return OpenAICompatible(found["model"], base_url=found["url"], api_key=key, clock=clock)
