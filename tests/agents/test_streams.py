@@ -1,0 +1,78 @@
+"""Streams of turns: continued after any cursor, before and after the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from perdure import Agent
+from perdure.core.chunks import Chunk, Fold
+from perdure.errors import CursorInvalid, ModelUnavailable
+from perdure.testing.scripted import call, calls, fail, say, think
+from tests.agents.conftest import Stage
+
+
+async def chunks_of(stage: Stage) -> list[Chunk]:
+    def look(place: str) -> str:
+        return f"seen {place}"
+
+    model = stage.scripted(
+        [think("Hm, let me see."), *calls(call("look", place="a"), call("look", place="b"))],
+        [say("Half an ans"), fail(ModelUnavailable("reset", retry_after=0.0))],
+        say("The whole answer, word by word."),
+    )
+    thread = await stage.open(Agent("assistant", model=model, tools=[look]))
+    turn = await thread.send("Look")
+    live = [chunk async for chunk in turn.stream()]
+    await turn.result()
+    return live
+
+
+async def test_after_every_cursor_of_a_live_stream_the_rest_comes_to_the_same(stage: Stage) -> None:
+    live = await chunks_of(stage)
+    assert stage.app is not None
+    turn = await stage.app.thread("thread").turn()
+    assert turn is not None
+    whole = [chunk async for chunk in turn.stream()]
+    expected = Fold().add_all(whole).chunks
+    assert Fold().add_all(live).chunks == expected
+    for held in range(len(live)):
+        fold = Fold().add_all(live[:held])
+        after = live[held - 1].cursor if held else None
+        async for chunk in turn.stream(after=after):
+            fold.add(chunk)
+        assert fold.chunks == expected
+        assert fold.gaps == 0
+
+
+async def test_the_folded_stream_says_what_the_message_says(stage: Stage) -> None:
+    fold = Fold().add_all(await chunks_of(stage))
+    assert stage.app is not None
+    turn = await stage.app.thread("thread").turn()
+    assert turn is not None
+    reply = await turn.message()
+    assert fold.text == reply.text == "The whole answer, word by word."
+    results = [chunk.output for chunk in fold.chunks if chunk.kind == "tool_result"]
+    assert sorted(results) == ["seen a", "seen b"]
+    assert fold.chunks[-1].kind == "finish"
+
+
+async def test_a_sealed_stream_holds_no_second_copy_of_the_text(stage: Stage) -> None:
+    await chunks_of(stage)
+    assert stage.app is not None
+    turn = await stage.app.thread("thread").turn()
+    assert turn is not None
+    page = await stage.app.store.streams.read(turn.run_id)
+    stored = b"".join(entry.body for entry in page.entries)
+    assert b"whole" not in stored
+    assert b"seen" not in stored
+    assert b"Hm" not in stored
+
+
+@pytest.mark.parametrize("cursor", ["", "1", "x.1", "1.x", "2.1", "-1.1"])
+async def test_a_cursor_that_no_stream_gave_out_is_refused(stage: Stage, cursor: str) -> None:
+    thread = await stage.open(Agent("assistant", model=stage.scripted(say("One."))))
+    turn = await thread.send("One?")
+    await turn.result()
+    with pytest.raises(CursorInvalid):
+        async for _ in turn.stream(after=cursor):
+            pass
