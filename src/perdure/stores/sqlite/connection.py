@@ -19,11 +19,11 @@ BUSY_SECONDS = 10.0
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "ncpfs"}
 
 
-def prepare(path: str, url: str) -> None:
+def prepare(path: str, url: str, *, create: bool = True) -> None:
     """Check the place and make the file, readable by its owner only.
 
-    Raises: StoreUrlInvalid for a folder that is missing or can't be written, or a network file system, whose locks
-    are not to be trusted; StoreInvalid for what is no database file.
+    Raises: StoreUrlInvalid for a folder that is missing or can't be written, a network file system, whose locks
+    are not to be trusted, or a missing file that may not be made; StoreInvalid for what is no database file.
     """
     folder = Path(path).resolve().parent
     if not folder.is_dir():
@@ -33,6 +33,8 @@ def prepare(path: str, url: str) -> None:
         raise StoreUrlInvalid(url, f"{folder} is on a network file system ({kind}), whose locks can't be trusted")
     if Path(path).is_dir():
         raise StoreInvalid(path, "is a folder")
+    if not (create or Path(path).exists()):
+        raise StoreUrlInvalid(url, "there is no such file, and looking into it makes none")
     try:
         # O_EXCL: only a file that is new is ever opened outside SQLite; closing an old one would drop its locks
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

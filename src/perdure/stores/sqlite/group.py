@@ -102,10 +102,7 @@ class Group:
         tx.topics = set()
         run("BEGIN IMMEDIATE")
         news, missed = self._news() if connection.data_version() != self._seen_data else (_NOTHING, False)
-        if len(requests) == 1:
-            outcomes: list[Outcome] = [self._alone(*requests[0])]
-        else:
-            outcomes = [self._with_savepoint(*request) for request in requests]
+        outcomes = self._apply(requests)
         if tx.topics:
             self._announce(tx)
         begun, pages = self._clock.elapsed(), self.pages
@@ -114,14 +111,18 @@ class Group:
         self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
         return Settled(outcomes, news.union(tx.topics) if news or tx.topics else _NOTHING, missed)
 
-    def _alone(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
+    def _apply(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Refusals are rare: try without savepoints, which cost as much as a step, and begin again where one comes."""
+        tx, table = self._tx, self._table
         try:
-            return apply(self._tx, self._table, operations, lease)
+            return [apply(tx, table, operations, lease) for operations, lease in requests]
         except PerdureError as refusal:
-            self._tx.run("ROLLBACK")
-            self._tx.topics = set()
-            self._tx.run("BEGIN")  # so that the COMMIT that follows has something to end
-            return refusal
+            tx.run("ROLLBACK")
+            tx.topics = set()
+            tx.run("BEGIN IMMEDIATE")
+            if len(requests) == 1:
+                return [refusal]
+        return [self._with_savepoint(*request) for request in requests]
 
     def _with_savepoint(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
         tx = self._tx

@@ -27,7 +27,7 @@ from perdure.stores.sqlite.questions import Questions
 from perdure.stores.sqlite.queues import Queues
 from perdure.stores.sqlite.reader import Reader
 from perdure.stores.sqlite.runs import Runs
-from perdure.stores.sqlite.schema import migrate
+from perdure.stores.sqlite.schema import VERSION, migrate
 from perdure.stores.sqlite.steps import Steps
 from perdure.stores.sqlite.streams import Streams
 from perdure.stores.sqlite.threads import Threads
@@ -47,7 +47,12 @@ class SqliteStore:
     """One SQLite file, shared by the processes of one machine."""
 
     abilities = Abilities(
-        survives_kill=True, many_processes=True, proves_death=True, push=False, max_value=MAX_VALUE_BYTES
+        survives_kill=True,
+        many_processes=True,
+        proves_death=True,
+        push=False,
+        max_value=MAX_VALUE_BYTES,
+        made_of={"SQLite": apsw.sqlite_lib_version(), "schema": str(VERSION)},
     )
 
     def __init__(self, url: str, path: str, connection: Connection, clock: Clock) -> None:
@@ -120,17 +125,17 @@ class SqliteStore:
             self._notices.publish(settled.topics)
 
 
-async def open_sqlite(url: str, path: str, clock: Clock | None = None) -> SqliteStore:
-    """Open a file, made and migrated where it needs to be.
+async def open_sqlite(url: str, path: str, clock: Clock | None = None, *, create: bool = True) -> SqliteStore:
+    """Open a file, made (unless told not to) and migrated where it needs to be.
 
     Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreUnavailable; nothing was changed then.
     """
-    connection = await asyncio.to_thread(_connect, url, path)
+    connection = await asyncio.to_thread(_connect, url, path, create)
     return SqliteStore(url, path, connection, clock or SystemClock())
 
 
-def _connect(url: str, path: str) -> Connection:
-    prepare(path, url)
+def _connect(url: str, path: str, create: bool) -> Connection:  # noqa: FBT001 - handed on by to_thread
+    prepare(path, url, create=create)
     connection = connect(path)
     try:
         migrate(connection, path)

@@ -113,7 +113,9 @@ def start_turn(tx: Transaction, operation: StartTurn) -> int:
     tx.run("INSERT INTO turns (thread_id, turn, run_id) VALUES (?, ?, ?)", (thread_id, turn, run.run_id))
     for place, message in enumerate(operation.messages):
         insert_message(tx, msgspec.structs.replace(message, thread_id=thread_id, turn=turn, place=place))
-    create_run(tx, run)
+    created = create_run(tx, msgspec.structs.replace(run, thread_id=thread_id))
+    if created.existed:  # somebody else's run becomes no turn of this thread
+        raise RunInputMismatch(run.run_id, created.run.manifest_hash, run.manifest_hash)
     return turn
 
 
