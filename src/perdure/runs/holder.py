@@ -223,6 +223,8 @@ class Holder:
 
     async def _show(self, execution: Execution, step: StepCall[Value]) -> None:
         """A step that takes a while shows as running, and its attempt counts."""
+        if execution.running.get(step.position) is not step:
+            return  # it has ended in the meantime, and what it wrote then stays
         try:
             await self.store.commit(PutStep(step.run_id, step.record("running")), lease=execution.lease)
         except PerdureError:

@@ -17,6 +17,10 @@ from perdure.core.values import Value
 MAX_THREADS = 64
 
 
+class Calling(asyncio.Future[Value]):
+    """What a thread will settle: a class of its own, so that a test's clock can tell that it must wait."""
+
+
 class Pool:
     """At most `limit` threads, started when needed; calls beyond that wait their turn."""
 
@@ -36,7 +40,7 @@ class Pool:
     async def call(self, function: Callable[..., Value], *args: Value, **kwargs: Value) -> Value:
         """Call the function in a thread, with this task's context variables."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Value] = loop.create_future()
+        future = Calling(loop=loop)
         context = copy_context()
 
         def work() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from perdure.core.failures import Failure
 from perdure.core.records import StepRecord, StepStatus
@@ -11,13 +11,20 @@ from perdure.core.values import Value
 from perdure.runs.calls import Call
 from perdure.stores.port import Operation, PutStep
 
+if TYPE_CHECKING:
+    from perdure.runs.execution import Execution
+
 R = TypeVar("R")
 
 
 class Recorded(Call[R]):
     """A call with a record and no attempts."""
 
-    __slots__ = ()
+    __slots__ = ("_written",)
+
+    def __init__(self, execution: Execution, position: str, name: str, kind: str) -> None:
+        super().__init__(execution, position, name, kind)
+        self._written: StepRecord | None = None
 
     async def put(
         self,
@@ -28,8 +35,8 @@ class Recorded(Call[R]):
         due_at: datetime | None = None,
         before: StepRecord | None = None,
     ) -> tuple[Value, ...]:
-        now = self.execution.now()
-        record = StepRecord(
+        now, before = self.execution.now(), before or self._written
+        self._written = record = StepRecord(
             position=self.position,
             name=self.name,
             kind=self.kind,

@@ -93,27 +93,24 @@ class StepCall(Call[R]):
     async def _attempt(self, branch: Branch) -> bytes | None:
         """One attempt; its encoded value, or None where another one follows."""
         await self._begin()
-        branch.step = self
-        running = self.execution.running
-        running[self.position] = self
-        timeout = asyncio.timeout(self.options.timeout) if self.options.timeout is not None else None
+        timeout = asyncio.timeout(None) if self.options.timeout is not None else None
         try:
-            if timeout is None:
-                value = await self._call()
-            else:
-                async with timeout:
-                    value = await self._call()
-        except asyncio.CancelledError:
-            await self._cut_off()
-            raise AssertionError from None  # _cut_off always raises
-        except Exception as error:
-            if timeout is not None and timeout.expired():
-                return await self._timed_out(error)
-            return await self._failed(error)
+            value = await self._execute(branch, timeout)
+        except (asyncio.CancelledError, Exception) as raised:
+            error = raised
+        else:
+            error = None
         finally:
+            # before anything is committed: a step that only waits for its next attempt is not running
             branch.step = None
             running.pop(self.position, None)
-        return await self._land(value)
+        if error is None:
+            return await self._land(value)
+        if isinstance(error, asyncio.CancelledError):
+            return await self._cut_off()
+        if timeout is not None and timeout.expired():
+            return await self._timed_out(error)
+        return await self._failed(error)
 
     async def _begin(self) -> None:
         """Count the attempt; where it may not simply run again, its intent is durable before the effect."""
@@ -127,11 +124,31 @@ class StepCall(Call[R]):
             self.recorded = True
             await execution.commit(PutStep(self.run_id, self.record("running")))
 
+    async def _execute(self, branch: Branch, timeout: asyncio.Timeout | None) -> Value:
+        """Call the function. Only meanwhile is it running: a pause before the next attempt is none of it."""
+        branch.step = self
+        self.execution.running[self.position] = self
+        try:
+            return await (self._call() if timeout is None else self._call_within(timeout))
+        finally:
+            branch.step = None
+            self.execution.running.pop(self.position, None)
+
     async def _call(self) -> Value:
         if is_async(self.function):
             return await self.function(*self.args)
         value = await self.execution.holder.pool.call(self.function, *self.args)
         return await value if inspect.isawaitable(value) else value
+
+    async def _call_within(self, timeout: asyncio.Timeout) -> Value:
+        """Call it, and let the clock that was passed in, not the loop's, say when it has run too long."""
+        async with timeout:
+            clock = self.execution.holder.clock
+            timer = clock.call_after(self.options.timeout or 0.0, lambda: timeout.reschedule(0.0))
+            try:
+                return await self._call()
+            finally:
+                timer.cancel()
 
     async def _land(self, value: Value) -> bytes:
         try:
@@ -169,7 +186,7 @@ class StepCall(Call[R]):
         if pause > 0:
             await park(self.execution, self.position, f"retry:{self.position}", due_at=retry_at)
 
-    async def _cut_off(self) -> None:
+    async def _cut_off(self) -> bytes | None:
         """The effect was cancelled, by the end of this attempt or by the workflow itself: it is in doubt."""
         halt = self.execution.halt
         if halt is None or halt.kind != "lost":

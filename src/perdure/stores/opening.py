@@ -9,15 +9,17 @@ from perdure.errors import StoreUrlInvalid
 from perdure.stores.port import Store
 
 
-async def open_store(url: str, *, clock: Clock | None = None) -> Store:
+async def open_store(url: str, *, clock: Clock | None = None, create: bool = True) -> Store:
     """Open the store that a URL names.
 
     Shape: `memory:` is a new store of this process; `sqlite:///relative/path.db` and `sqlite:////absolute/path.db`
-    are files, made where they are missing.
+    are files, made where they are missing, unless `create` is off.
     Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreUnavailable; nothing was changed then.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and rest in {"", "//"}:
+        if not create:
+            raise StoreUrlInvalid(url, "a store in memory is a new one, and there is nothing in it")
         from perdure.stores.memory import MemoryStore
 
         return MemoryStore(url)
@@ -26,5 +28,5 @@ async def open_store(url: str, *, clock: Clock | None = None) -> Store:
             raise StoreUrlInvalid(url, "write sqlite:///relative/path.db or sqlite:////absolute/path.db")
         from perdure.stores.sqlite import open_sqlite
 
-        return await open_sqlite(url, unquote(rest.removeprefix("///")), clock)
+        return await open_sqlite(url, unquote(rest.removeprefix("///")), clock, create=create)
     raise StoreUrlInvalid(url, f"the scheme {scheme!r} is not known; use memory: or sqlite:///path.db")

@@ -69,6 +69,8 @@ Landed: TypeAlias = tuple[Value, ...]
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a store can do; the suite asks for it, and what is lacking is printed.
 
+    Shape: with `push`, news comes to those whom it concerns, and to nobody else.
+    `made_of` names versions, for a person who looks.
     Units: `max_value` in bytes, for one encoded value.
     """
 
@@ -77,6 +79,7 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     proves_death: bool
     push: bool
     max_value: int
+    made_of: dict[str, str] = {}
 
 
 class Watch(Protocol):

@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+from perdure.errors import SettingInvalid
+
 
 class Life:
     """The locks of the workers of this process, and a look at those of others."""
@@ -20,12 +22,19 @@ class Life:
         self._held: dict[str, int] = {}
 
     def hold(self, worker_id: str) -> None:
-        """Take a worker's lock; kept until `drop`, or the end of the process."""
+        """Take a worker's lock; kept until `drop`, or the end of the process.
+
+        Raises: SettingInvalid where a living process is this worker already.
+        """
         if worker_id in self._held:
             return
         self._folder.mkdir(mode=0o700, exist_ok=True)
         handle = os.open(self._file(worker_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise SettingInvalid("worker_id", f"another process is the worker {worker_id!r}") from None
         self._held[worker_id] = handle
 
     def drop(self, worker_id: str) -> None:
