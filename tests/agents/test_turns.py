@@ -212,7 +212,7 @@ async def test_every_edge_of_the_status_is_one_event_in_order(stage: Stage) -> N
     thread = await stage.open(Agent("assistant", model=stage.scripted(say("One."))))
     await (await thread.send("One?")).result()
     edges = [(event.body["from"], event.body["to"]) async for event in thread.events() if event.kind == "status"]
-    assert [edge[1] for edge in edges] == ["queued", "running", "completed"]
+    assert edges == [("idle", "queued"), ("queued", "running"), ("running", "completed")]
     assert [event.seq async for event in thread.events()] == list(range(1, len(edges) + 1))
 
 

@@ -69,6 +69,16 @@ class SystemClock:
 _BOOT_TIME: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
+async def pause(clock: Clock, seconds: float) -> None:
+    """Wait for so many elapsed seconds."""
+    over = asyncio.Event()
+    timer = clock.call_after(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
+
+
 def instant(at: float | None) -> datetime | None:
     """The instant of so many seconds since the epoch, as stores keep it."""
     return None if at is None else datetime.fromtimestamp(at, UTC)

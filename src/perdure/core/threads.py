@@ -46,9 +46,10 @@ class ThreadEvent(msgspec.Struct, frozen=True, kw_only=True):
 def status_edge(before: RunRecord | None, after: RunRecord, turn: int) -> dict[str, Value] | None:
     """The body of the `status` event that a run's change of status makes in its thread; None where it makes none.
 
-    Shape: `before` is None for a run that is new. `from` is what the turn's run said before; a new turn's is None.
+    Shape: `before` is the run that the thread's status came from until now: this one as it was, for a new turn the
+    run of the turn before, None for the first turn.
     """
-    old = thread_status(before.status, before.waiting_for) if before else None
+    old = thread_status(before.status, before.waiting_for) if before else thread_status(None)
     new = thread_status(after.status, after.waiting_for)
     if old == new:
         return None

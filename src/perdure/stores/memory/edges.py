@@ -43,7 +43,7 @@ def follow(state: State, before: RunRecord | None, after: RunRecord, at: datetim
     turns = state.turns.get(after.thread_id or "")
     latest = next(reversed(turns), None) if turns else None
     if after.thread_id is not None and turns and latest is not None and turns[latest] == after.run_id:
-        body = status_edge(before, after, latest)
+        body = status_edge(before or state.runs.get(turns.get(latest - 1, "")), after, latest)
         if body is not None:
             add_thread_event(state, after.thread_id, "status", body, at)
     if after.status in ENDED and after.parent_id is not None and after.parent_key is not None:

@@ -95,9 +95,14 @@ def follow(tx: Transaction, before: RunRecord | None, after: RunRecord, at: date
         deliver(tx, after.parent_id, after.parent_key, outcome_payload(after), at)
     if after.thread_id is not None:
         turn = tx.number(_LATEST_TURN, (after.thread_id, after.run_id))
-        body = status_edge(before, after, turn) if turn else None
+        body = status_edge(before or _of_turn(tx, after.thread_id, turn - 1), after, turn) if turn else None
         if body is not None:
             add_thread_event(tx, after.thread_id, "status", body, at)
+
+
+def _of_turn(tx: Transaction, thread_id: str, turn: int) -> RunRecord | None:
+    row = tx.row("SELECT run_id FROM turns WHERE thread_id = ? AND turn = ?", (thread_id, turn))
+    return find(tx, rows.text(row[0])) if row else None
 
 
 def deliver(tx: Transaction, run_id: str, key: str, payload: bytes, at: datetime, by: str | None = None) -> bool:
