@@ -111,7 +111,7 @@ class ThreadEventPromises(Promises):
         world.advance(1)
         await world.do(world.cancel(reason="enough"))
         first, second = await world.store.threads.events("thread")
-        assert (first.body["from"], first.body["to"]) == (None, "queued")
+        assert (first.body["from"], first.body["to"]) == ("idle", "queued")
         assert (second.kind, second.at) == ("status", world.at)
         assert {name: second.body[name] for name in ("from", "to", "run_id", "turn", "reason")} == {
             "from": "queued",
@@ -120,6 +120,13 @@ class ThreadEventPromises(Promises):
             "turn": 1,
             "reason": "enough",
         }
+
+    async def test_a_new_turn_comes_from_the_status_of_the_turn_before(self, world: World) -> None:
+        await turn_begun(world, "one")
+        await world.end_turn("one", "failed")
+        await world.do(world.turn("two"))
+        *_, last = await world.store.threads.events("thread")
+        assert (last.body["from"], last.body["to"], last.body["turn"]) == ("failed", "queued", 2)
 
     async def test_what_does_not_change_the_status_is_no_event(self, world: World) -> None:
         await turn_begun(world)
