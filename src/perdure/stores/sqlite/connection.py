@@ -44,21 +44,29 @@ def prepare(path: str, url: str, *, create: bool = True) -> None:
         raise StoreUrlInvalid(url, f"can't write there: {os.strerror(error.errno or errno.EIO)}") from None
 
 
-def connect(path: str, *, synchronous: str = "FULL") -> Connection:
-    """A connection with the settings that every one of ours has.
+def connect(path: str, known: int) -> Connection:
+    """A connection with the settings that every one of ours has; `known` is the newest schema version of this code.
 
-    Raises: StoreInvalid where the file is no database.
+    Raises: StoreInvalid where the file is no database, or another program's; StoreTooNew; untouched then.
     """
     try:
         connection = open_connection(path)
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    try:
         connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+        check_owner(connection, path, known)
         connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", synchronous)
+        connection.pragma("synchronous", "FULL")
         connection.pragma("trusted_schema", 0)
         if sys.platform == "darwin":
             connection.pragma("fullfsync", 1)
     except apsw.Error as error:
+        connection.close()
         raise translate(error, path) from error
+    except StoreError:
+        connection.close()
+        raise
     return connection
 
 

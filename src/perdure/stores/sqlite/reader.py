@@ -16,6 +16,7 @@ import apsw
 from perdure.core.values import Value
 from perdure.stores.sqlite.connection import connect, translate
 from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.transaction import Transaction
 
 P = ParamSpec("P")
@@ -84,7 +85,7 @@ class Reader:
 
 
 def _open(path: str) -> Connection:
-    connection = connect(path)
+    connection = connect(path, VERSION)
     connection.pragma("query_only", 1)
     return connection
 

@@ -136,7 +136,7 @@ async def open_sqlite(url: str, path: str, clock: Clock | None = None, *, create
 
 def _connect(url: str, path: str, create: bool) -> Connection:  # noqa: FBT001 - handed on by to_thread
     prepare(path, url, create=create)
-    connection = connect(path)
+    connection = connect(path, VERSION)
     try:
         migrate(connection, path)
     except apsw.Error as error:

@@ -1,0 +1,138 @@
+"""Migrations: a file that an earlier schema wrote, several processes at once, a schema from the future."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from perdure import App, Context
+from perdure.errors import StoreInvalid, StoreTooNew
+from perdure.stores import open_store
+from perdure.stores.sqlite.driver import Cell, open_connection
+from perdure.stores.sqlite.schema import STEPS, VERSION
+
+KEPT = Path(__file__).parent / "files" / "schema-1.db"
+
+OPEN = """
+import asyncio, sys
+from perdure.stores import open_store
+async def main():
+    store = await open_store(sys.argv[1])
+    print((await store.runs.get("done")).result.decode())
+    await store.close()
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    shutil.copy(KEPT, tmp_path / "kept.db")
+    return f"sqlite:///{tmp_path}/kept.db"
+
+
+def version_of(url: str, new: int | None = None) -> Cell:
+    connection = open_connection(url.removeprefix("sqlite:///"))
+    version = connection.pragma("user_version", new)
+    connection.close()
+    return version
+
+
+async def test_a_kept_file_of_the_first_schema_opens_with_all_that_it_holds(url: str) -> None:
+    assert version_of(url) == 1
+    store = await open_store(url)
+    kept = await store.runs.load("kept")
+    assert kept is not None
+    assert (kept.run.status, kept.run.token, kept.run.tags) == ("running", 3, {"plan": "pro"})
+    assert (kept.run.cancel_by, kept.run.parent_id, kept.run.thread_id) == (None, None, None)
+    assert [(step.position, step.name, step.result) for step in kept.steps] == [("0", "look up", b'"Ana"')]
+    assert [(event.key, event.payload, event.by) for event in kept.events] == [("go", b'{"now":true}', None)]
+    done = await store.runs.get("done")
+    assert done is not None
+    assert done.result == b'"hello ana"'
+    await store.close()
+    assert version_of(url) == VERSION == len(STEPS)
+
+
+async def test_a_run_that_the_first_schema_began_goes_on_where_it_was(url: str) -> None:
+    app, looked = App(url), list[str]()
+
+    def look_up(name: str) -> str:
+        looked.append(name)
+        return name.title()
+
+    @app.workflow
+    async def greet(ctx: Context, name: str) -> str:
+        known = await ctx.step("look up", look_up, name)
+        event = await ctx.await_event("go")
+        return f"hello {known} {event}"
+
+    assert greet.name == "greet"
+    async with app:
+        assert await app.run("kept").result() == "hello Ana {'now': True}"
+    assert looked == []
+
+
+async def test_several_processes_migrate_one_file_at_once(url: str) -> None:
+    children = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", OPEN, url, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(6)
+    ]
+    for child in children:
+        assert await child.communicate() == (b'"hello ana"\n', b"")
+    assert version_of(url) == VERSION
+
+
+async def test_a_database_newer_than_the_code_is_refused_and_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    store = await open_store(f"sqlite:///{path}")
+    await store.close()
+    version_of(f"sqlite:///{path}", VERSION + 1)
+    before = path.read_bytes()
+    with pytest.raises(StoreTooNew) as refused:
+        await open_store(f"sqlite:///{path}")
+    assert (refused.value.found, refused.value.known) == (VERSION + 1, VERSION)
+    assert path.read_bytes() == before
+
+
+async def test_a_store_that_is_migrated_while_open_writes_nothing_more(tmp_path: Path) -> None:
+    app = App(f"sqlite:///{tmp_path}/perdure.db")
+
+    @app.workflow
+    async def nothing(ctx: Context) -> str:
+        return ctx.run_id
+
+    async with app.client() as client:
+        await client.start(nothing, run_id="before")
+        version_of(app.url, VERSION + 1)
+        with pytest.raises(StoreTooNew):
+            await client.start(nothing, run_id="after")
+        assert await client.store.runs.get("after") is None
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be looked at" * 100, b"\x00" * 4096])
+async def test_what_is_no_database_is_refused_and_untouched(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "stranger.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreInvalid):
+        await open_store(f"sqlite:///{path}")
+    assert path.read_bytes() == content
+
+
+async def test_the_database_of_another_program_is_refused_and_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    path.touch()
+    connection = open_connection(str(path))
+    connection.execute("CREATE TABLE runs (id INTEGER PRIMARY KEY)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreInvalid) as refused:
+        await open_store(f"sqlite:///{path}")
+    assert "another program" in refused.value.reason
+    assert path.read_bytes() == before
