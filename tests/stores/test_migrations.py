@@ -37,7 +37,7 @@ def url(tmp_path: Path) -> str:
 
 def version_of(url: str, new: int | None = None) -> Cell:
     connection = open_connection(url.removeprefix("sqlite:///"))
-    version = connection.pragma("user_version", new)
+    version = connection.pragma("user_version") if new is None else connection.pragma("user_version", new)
     connection.close()
     return version
 
