@@ -18,9 +18,7 @@ class Floor:
         self._connection.pragma("journal_mode", "wal")
         self._connection.pragma("synchronous", "FULL")
         self._run = self._connection.cursor().execute
-        self._run(
-            "CREATE TABLE steps (run TEXT, seq INT, name TEXT, out BLOB, PRIMARY KEY (run, seq)) WITHOUT ROWID"
-        )
+        self._run("CREATE TABLE steps (run TEXT, seq INT, name TEXT, out BLOB, PRIMARY KEY (run, seq)) WITHOUT ROWID")
         self._next = 0
 
     def rows_per_s(self, rows: int) -> float:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from perdure.runs.workflow import Workflow
 
 SHOW_AFTER = 0.1
+IDLE_TICK_AFTER = 1.0
 
 
 _log = logging.getLogger("perdure.worker")
@@ -142,6 +143,9 @@ class Holder:
         """Begin an attempt of a run that was leased to this worker."""
         execution = Execution(self, loaded, workflow, Context)
         run_id = loaded.run.run_id
+        if not self.executions and self._timer is not None:
+            self._timer.cancel()
+            self._timer = self.clock.call_after(SHOW_AFTER, self._tick)
         self.executions[run_id] = execution
         self._fresh.append(execution)
         if run_id not in self._stops:
@@ -219,7 +223,7 @@ class Holder:
                 if not step.recorded and now - step.began_after > SHOW_AFTER:
                     step.recorded = True
                     self.spawn(self._show(execution, step))
-        self._timer = self.clock.call_after(SHOW_AFTER, self._tick)
+        self._timer = self.clock.call_after(SHOW_AFTER if self.executions else IDLE_TICK_AFTER, self._tick)
 
     async def _show(self, execution: Execution, step: StepCall[Value]) -> None:
         """A step that takes a while shows as running, and its attempt counts."""

@@ -32,7 +32,7 @@ from perdure.stores.sqlite.group import Group, Settled
 GROUP = 128
 CHECKPOINT_PAGES = 1000
 SLOW_AFTER = 0.00075
-POLL_AFTER = 0.02
+POLL_AFTER = 0.03
 
 
 class Item(NamedTuple):
