@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from perdure.core.retry import retry_after
-from perdure.models.shapes import is_record
+from perdure.models.shapes import is_list, is_record
 
 _MAX_WALKED = 16
 _MAX_PAUSE = 3600.0
@@ -54,7 +54,8 @@ def _walk(error: BaseException) -> Iterator[BaseException]:
     queue, seen = [error], {id(error)}
     for current in queue:
         yield current
-        group: tuple[BaseException, ...] = current.exceptions if isinstance(current, BaseExceptionGroup) else ()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a group of anything
+        members: object = getattr(current, "exceptions", ())
+        group = [each for each in members if isinstance(each, BaseException)] if is_list(members) else []
         for below in (current.__cause__ or (None if current.__suppress_context__ else current.__context__), *group):
             if below is not None and id(below) not in seen and len(queue) < _MAX_WALKED:
                 seen.add(id(below))

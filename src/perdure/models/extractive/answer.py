@@ -39,9 +39,9 @@ def of_itself(question: Question, tools: Sequence[Tool]) -> str:
     if question.is_about_itself or not question.terms:
         return f"{HONEST} My tools: {names}."
     needs = "; ".join(missing(question, tools))
-    return (
-        f"{needs}: your question does not say. {HONEST}" if needs else f"{HONEST} I see nothing there to ask {names}."
-    )
+    if needs:
+        return f"{needs}: your question does not say. {HONEST}"
+    return f"{HONEST} I see nothing there to ask {names}."
 
 
 def nothing_found(question: Question, evidence: Evidence) -> str:
@@ -78,12 +78,8 @@ def _quoted(evidence: Evidence, ranked: Sequence[Found]) -> str:
     best = ranked[0]
     rows = outline(best.path, evidence.files[best.path])
     row = rows[best.number]
-    numbers = (
-        [best.number, *(each.number for each in doc_of(row, rows) if each.number > best.number)]
-        if row.defines
-        else [best.number]
-    )
-    last = min(max(numbers), best.number + _MAX_QUOTE)
+    docs = [each.number for each in doc_of(row, rows)] if row.defines else []
+    last = min(max([best.number, *docs]), best.number + _MAX_QUOTE)
     quote = [rows[number].text for number in range(best.number, last + 1) if number in rows]
     margin = min(len(text) - len(text.lstrip()) for text in quote if text.strip())
     shown = "\n".join(text[margin:].rstrip() for text in quote)

@@ -8,14 +8,10 @@ import msgspec
 
 from perdure.models.extractive.arguments import Arguments, Call, fill, values_for
 from perdure.models.extractive.question import Question, Term
-from perdure.models.extractive.tools import Tool
+from perdure.models.extractive.tools import CHANGES, Tool
 from perdure.models.extractive.words import likeness, split, stem
 
 _KNOWN = 0.6
-_VERBS = """
-    delete remove refund pay send create update cancel write buy order book charge transfer drop reset set add
-"""
-_CHANGES = frozenset(_VERBS.split())
 
 
 class _Fit(msgspec.Struct, frozen=True):
@@ -67,5 +63,5 @@ def _fit(question: Question, tool: Tool) -> _Fit | None:
 
 def _is_meant(tool: Tool, question: Question) -> bool:
     # A tool that changes something is called only when the question says that very verb.
-    verb = next(iter(split(tool.name)), "")
-    return verb not in _CHANGES or stem(verb) in {stem(word) for word in split(question.text)}
+    said = {stem(word) for word in split(question.text)}
+    return all(stem(verb) in said for verb in split(tool.name) if verb in CHANGES)

@@ -24,13 +24,17 @@ class Matcher:
         self.question = question
         self.terms = question.terms
         self.nothing: Vector = (0.0,) * len(self.terms)
+        self._asked = question.words
+        self._known: dict[str, Vector] = {}
         self._stems = [stem(term.text.lower()) for term in self.terms]
         self._patterns = [re.compile(rf"(?<!\w){re.escape(term.text)}(?!\w)") for term in self.terms]
 
     def match(self, text: str) -> Vector:
         """How well a text has each term, from 0 to 1."""
-        words, joined = dict.fromkeys(split(text)), text.lower().replace("_", "")
-        return tuple(self._term(n, term, words, text, joined) for n, term in enumerate(self.terms))
+        found = [self._word(word) for word in dict.fromkeys(split(text))]
+        by_word = dict(zip(self._asked, merged(found, (0.0,) * len(self._asked)), strict=True))
+        joined = text.lower().replace("_", "")
+        return tuple(self._term(n, term, by_word, text, joined) for n, term in enumerate(self.terms))
 
     def best(self, texts: Iterable[str], factor: float) -> Vector:
         """The best of several texts, term by term, times a factor."""
@@ -46,15 +50,19 @@ class Matcher:
 
     def precision(self, name: str) -> float:
         """The share of a name's words that the question has."""
-        asked = self.question.words
-        known = [max((likeness(word, each) for each in asked), default=0.0) for word in split(name)]
+        known = [max(self._word(word), default=0.0) for word in split(name)]
         return sum(known) / len(known) if known else 0.0
 
-    def _term(self, n: int, term: Term, words: Mapping[str, None], text: str, joined: str) -> float:
+    def _word(self, word: str) -> Vector:
+        """How much a word means each word of the question; the same words come again and again."""
+        if word not in self._known:
+            self._known[word] = tuple(likeness(asked, word) for asked in self._asked)
+        return self._known[word]
+
+    def _term(self, n: int, term: Term, by_word: Mapping[str, float], text: str, joined: str) -> float:
         if term.exact and self._patterns[n].search(text):
             return 1.0
-        known = [max((likeness(each, word) for word in words), default=0.0) for each in term.words]
-        whole = sum(known) / len(known)
+        whole = sum(by_word[word] for word in term.words) / len(term.words)
         if term.exact:
             return whole * KNOWN
         # A multipart form may be parsed by a MultiPartParser.

@@ -16,12 +16,15 @@ from perdure.models.shapes import is_list, is_record, strings_of
 
 _PATHS = ("path", "file", "filename", "file_path", "filepath", "uri", "source", "document", "name")
 _NUMBERS = ("line", "line_number", "lineno", "line_no", "number", "start_line", "start", "row", "offset")
-_TEXTS = ("text", "content", "contents", "snippet", "line", "match", "preview", "excerpt", "body", "lines", "value")
+_SAYING = ("text", "content", "contents", "snippet", "line", "match", "preview", "excerpt", "body", "lines", "value")
+_TEXTS = frozenset(_SAYING)
 
 _GREP = re.compile(r"^(?P<path>[^\s:][^:]*?):(?P<number>\d+)(?::\d+)?[:\-\s]\s?(?P<text>.*)$")
 _NUMBERED = re.compile(r"^\s*L?(?P<number>\d+)(?:\t|[:|→│]\s?|\s\|\s?|\s{2,})(?P<text>.*)$")
 _PATH = re.compile(r"^(?:[\w.@+~-]+[/\\])*[\w.@+~-]*\.?\w+$")
 _MOST = 0.6
+_MAX_PATH = 256
+_MAX_LINE = 500
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -34,8 +37,10 @@ class Line(msgspec.Struct, frozen=True):
 
 def looks_like_path(text: str) -> bool:
     """Whether a text can be a file's path: no spaces, and a folder or an ending."""
-    return bool(_PATH.match(text)) and (
-        "/" in text or "\\" in text or re.search(r"\w\.[A-Za-z]\w{0,9}$", text) is not None
+    return (
+        len(text) <= _MAX_PATH
+        and bool(_PATH.match(text))
+        and ("/" in text or "\\" in text or re.search(r"\w\.[A-Za-z]\w{0,9}$", text) is not None)
     )
 
 
@@ -43,7 +48,9 @@ def lines_of(output: object, path: str | None = None, first: int = 1) -> list[Li
     """The lines of a tool's output; `path` and `first` are what the call asked for, where it did."""
     if isinstance(output, str):
         decoded = _decoded(output)
-        return list(_of_text(output, path, first)) if decoded is None else lines_of(decoded, path, first)
+        # A file that holds JSON is a text like any other; a tool's JSON says which of it is the text.
+        is_wrapped = decoded is not None and (path is None or (is_record(decoded) and bool(_TEXTS & decoded.keys())))
+        return lines_of(decoded, path, first) if is_wrapped else list(_of_text(output, path, first))
     if is_record(output):
         return list(_of_record(output, path, first))
     if is_list(output):
@@ -82,7 +89,7 @@ def _of_record(record: Mapping[str, object], path: str | None, first: int) -> It
     at = next((value for key in _NUMBERS if isinstance(value := lower.get(key), int)), None)
     if named is not None and not looks_like_path(named) and path is not None:
         named = path
-    said = next((lower[key] for key in _TEXTS if isinstance(lower.get(key), str) or is_list(lower.get(key))), None)
+    said = next((lower[key] for key in _SAYING if isinstance(lower.get(key), str) or is_list(lower.get(key))), None)
     if said is not None:
         yield from lines_of(said, named or path, at or first)
         return
@@ -92,11 +99,12 @@ def _of_record(record: Mapping[str, object], path: str | None, first: int) -> It
         elif isinstance(value, str) and looks_like_path(key):
             yield from _of_text(value, key, first)
         elif value is not None and key.lower() not in _NUMBERS:
-            yield Line(named if named and looks_like_path(named) else path, at, f"{key}: {value}")
+            yield Line(named if named and looks_like_path(named) else path, at, f"{key}: {value}"[:_MAX_LINE])
 
 
 def _of_text(text: str, path: str | None, first: int) -> Iterator[Line]:
-    rows = text.splitlines()
+    # Nobody quotes more of a line, and what is looked at twice should be short.
+    rows = [row[:_MAX_LINE] for row in text.splitlines()]
     filled = [row for row in rows if row.strip()]
     grepped = [match for row in filled if (match := _GREP.match(row)) and looks_like_path(match["path"])]
     if grepped and len(grepped) >= _MOST * len(filled):
@@ -108,7 +116,7 @@ def _of_text(text: str, path: str | None, first: int) -> Iterator[Line]:
         yield from _of_numbered(filled, path)
         return
     if path is None and len(rows) == 1:
-        yield Line(None, None, text)
+        yield Line(None, None, rows[0])
         return
     yield from (Line(path, first + n if path is not None else None, row) for n, row in enumerate(rows))
 

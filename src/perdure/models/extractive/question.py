@@ -13,6 +13,7 @@ from perdure.models.extractive.words import STOP, split, stem
 _EXACT = 3.0
 _PLAIN = 1.0
 _FAINT = 0.35
+_MAX_CHARS = 4000
 
 _TICKED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|“([^”]+)”|'(\w[^']*)'(?!\w)")
 _TOKEN = re.compile(r"[A-Za-z_][\w.]*\w(?:\(\))?|[A-Za-z]|\d+(?:\.\d+)?")
@@ -21,7 +22,7 @@ _IDENTIFIER = re.compile(r"\w_\w|^_\w|[a-z][A-Z]|[A-Z]{2,}[a-rt-z]|[A-Z]{2,}s\w|
 # Words about the answer, not in it: what they say is kept as `wants`.
 _ABOUT_THE_ANSWER = """
     code file files module modules line lines place defined define declared implemented implementation definition
-    handled handle handles happen happens called responsible exactly name named source repository project
+    handled handle handles happen happens called exactly name named source repository project responsible
 """
 _KINDS = {
     "class": "class",
@@ -63,7 +64,7 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Shape: `terms` the heaviest first, else in order; `before` is the last question; `wants` a kind of line or none."""
+    """Shape: `terms` the heaviest first, else in order; `before` is the last question; `wants` a kind of line."""
 
     text: str
     terms: tuple[Term, ...]
@@ -86,6 +87,7 @@ def question_of(messages: Sequence[Message]) -> Question:
 def read(text: str) -> Question:
     """A question's terms: identifiers first; stop words dropped, words about the answer made faint."""
     found: dict[str, Term] = {}
+    text = text[:_MAX_CHARS]
     wants_value = bool(_VALUE.search(text))
     asked, text = text, _HOW_LONG.sub(r" duration \1 ", _HOW_MANY.sub(" ", text))
     for match in _TICKED.finditer(text):

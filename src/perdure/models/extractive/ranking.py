@@ -26,7 +26,7 @@ _BODY_LINES, _NEIGHBOURS = 25, 2
 
 # How much more or less a line is worth by its kind.
 _DEFINED, _WANTED, _CONSTANT, _OTHERWISE, _PRECISE = 1.12, 1.25, 1.15, 0.9, 0.35
-_IMPORT, _COMMENT, _PROSE = 0.45, 0.85, 0.85
+_IMPORT, _COMMENT, _PROSE, _MENTION = 0.45, 0.85, 0.85, 0.85
 _LESS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.75, re.compile(r"(?:^|/)(?:tests?|testing|examples?|benchmarks?)(?:/|$)|(?:^|/)test_|_test\.", re.IGNORECASE)),
     (0.8, re.compile(r"\.(?:md|rst|txt|adoc|html|lock)$", re.IGNORECASE)),
@@ -94,8 +94,9 @@ class _File:
         return share(self._weights, merged(vectors, self._weights)) * factor
 
     def _is_local(self, row: Row, owners: Sequence[Row]) -> bool:
-        # An attribute set in a method outlives it, which matters where a value is asked for; a variable does not.
-        is_lasting = "." in row.name and self._matcher.question.wants == "value"
+        # Where a value is asked for, an attribute set in a method counts, and a parameter's default; a variable never.
+        is_lasting = "." in row.name or row.text.rstrip().endswith((",", "):"))
+        is_lasting = is_lasting and self._matcher.question.wants == "value"
         return row.kind == "value" and not is_lasting and any(owner.kind == "function" for owner in owners)
 
     def _around(self, owners: Sequence[str]) -> Vector:
@@ -117,7 +118,7 @@ class _File:
             factor *= _IMPORT
         wants = self._matcher.question.wants
         if not wants:
-            return factor
+            return factor * (_MENTION if row.kind == "value" and not _HAS_LITERAL.search(row.text) else 1.0)
         if not row.defines or is_local or row.kind != wants or (wants == "value" and not _HAS_LITERAL.search(row.text)):
             return factor * _OTHERWISE
         return factor * _WANTED * (_CONSTANT if row.name.isupper() else 1.0)

@@ -13,11 +13,19 @@ from perdure.models.shapes import is_list, is_record, strings_of
 
 Role = Literal["search", "read", "list", "report", "direct"]
 
-_SEARCH = frozenset({"search", "grep", "find", "query", "lookup", "retrieve", "rg"})
-_READ = frozenset({"read", "open", "cat", "view", "show", "get", "fetch", "load", "content", "contents", "file"})
-_LIST = frozenset({"list", "ls", "tree", "glob", "files", "dir", "directory", "index", "folder"})
+_SEARCH = frozenset({"search", "grep", "find", "lookup", "retrieve", "rg", "query"})
+_READ = frozenset({"read", "open", "cat", "view", "show", "get", "fetch", "load"})
+_READABLE = frozenset({"file", "content", "contents", "text", "lines"})
+_LIST = frozenset({"list", "ls", "tree", "glob"})
 _SEND = frozenset({"send", "post", "publish", "submit", "deliver", "email", "mail", "notify", "file", "write"})
 _REPORT = frozenset({"report", "outbox", "summary", "notification", "message", "email", "mail", "note", "memo"})
+_CHANGE = """
+    add allocate approve assign book buy cancel charge clear close commit copy create delete deny deploy disable drop
+    edit enable execute grant insert install invite kill merge modify move order pay push put refund reject remove
+    rename replace reset restart restore revoke run save send set shutdown start stop submit transfer update upload
+    write
+"""
+CHANGES = frozenset(_CHANGE.split())
 
 _QUERY = (
     "query",
@@ -78,23 +86,37 @@ def tools_of(specs: Sequence[ToolSpec]) -> tuple[Tool, ...]:
 
 def _tool(spec: ToolSpec) -> Tool:
     parameters = _parameters(spec.parameters)
-    name = frozenset(split(spec.name))
     words = tuple(dict.fromkeys(stem(word) for word in (*split(spec.name), *split(spec.description))))
     strings = [each for each in parameters if each.kind in {"string", "array"} and not each.choices]
     needed = [each for each in strings if each.is_required] or strings
-    query = _named(needed, _QUERY)
-    path = _named(needed, _PATH)
-    role: Role = "direct"
-    if name & _SEND and name & _REPORT and (_named(needed, _BODY) or needed):
+    query, path = _named(needed, _QUERY), _named(needed, _PATH)
+    role = _role(spec, parameters, query, path)
+    if role == "direct" and needed and _is_report(spec):
         role, query = "report", _named(needed, _BODY) or needed[0]
-    elif path is not None and (name & _READ or name & _SEARCH == frozenset()) and query is None:
-        role = "read"
-    elif name & _LIST and all(_is_place(each) for each in parameters if each.is_required):
-        role = "list"
-    elif (name | frozenset(split(spec.description))) & _SEARCH and query is not None:
-        role = "search"
     first, last, count = (_named(parameters, names, "integer") for names in (_FIRST, _LAST, _COUNT))
     return Tool(spec.name, role, parameters, words, query, path, first, last, count)
+
+
+def _role(spec: ToolSpec, parameters: Sequence[Parameter], query: Parameter | None, path: Parameter | None) -> Role:
+    """A tool that changes something, or that needs to be told what its role does not give it, is asked by name only."""
+    name, about = frozenset(split(spec.name)), frozenset(split(spec.description))
+    required = [each for each in parameters if each.is_required]
+    if name & CHANGES:
+        return "direct"
+    ranges = {*_FIRST, *_LAST, *_COUNT}
+    if path is not None and query is None and (name & _READ or name <= _READABLE):
+        is_told = all(each == path or each.name.lower() in ranges for each in required)
+        return "read" if is_told else "direct"
+    if name & _LIST and all(_is_place(each) for each in required):
+        return "list"
+    if query is not None and (name | about) & _SEARCH and all(each == query or _is_place(each) for each in required):
+        return "search"
+    return "direct"
+
+
+def _is_report(spec: ToolSpec) -> bool:
+    name = frozenset(split(spec.name))
+    return bool(name & _SEND) and bool(name & _REPORT) and not name & (_READ | _LIST | _SEARCH)
 
 
 def _parameters(schema: Mapping[str, object]) -> tuple[Parameter, ...]:

@@ -61,16 +61,16 @@ _RELATED = 0.7
 _COMPOUND = 0.6
 _ALIAS = 0.55
 _MIN_SHARED = 4
-_MIN_SHARE = 0.6
+_MIN_SHARE, _MIN_SHARE_OF_LONG = 0.6, 0.5
+_LONG = 6
 
 
-@lru_cache(maxsize=65536)
 def split(text: str) -> tuple[str, ...]:
     """The words of a text, identifiers taken apart, in lower case and in order."""
     return tuple(word.lower() for word in _WORD.findall(text))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without its plural, past or present ending; short words stay."""
     if word.endswith("ies") and len(word) > _MIN_STEM + 1:
@@ -95,14 +95,15 @@ for _number, _group in enumerate(_ALIKE):
         _GROUPS[stem(_each)] = (*_GROUPS.get(stem(_each), ()), _number)
 
 
-@lru_cache(maxsize=262144)
 def likeness(one: str, other: str) -> float:
     """How much two words mean the same, from 0 to 1."""
     a, b = stem(one), stem(other)
     if a == b:
         return _SAME
     shared = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    if shared >= _MIN_SHARED and shared >= _MIN_SHARE * max(len(a), len(b)):
+    if shared >= _MIN_SHARED and shared >= (_MIN_SHARE_OF_LONG if shared >= _LONG else _MIN_SHARE) * max(
+        len(a), len(b)
+    ):
         return _RELATED
     if min(len(a), len(b)) >= _MIN_SHARED and (b.startswith(a) or b.endswith(a)):
         return _COMPOUND

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 from pydantic_ai import messages as sdk
@@ -12,6 +13,8 @@ from pydantic_core import to_jsonable_python
 
 from perdure.core.messages import Part, ReasoningPart, TextPart, ToolCallPart, UnknownPart, Usage
 from perdure.models.protocol import ModelDelta, ModelReply
+
+Kind = Literal["text", "reasoning", "tool_input"]
 
 _CALLS = (sdk.ToolCallPart,)
 
@@ -24,16 +27,13 @@ class _Slot:
     def __init__(self, index: int, part: sdk.ModelResponsePart) -> None:
         self.index = index
         self.pieces: list[str] = []
-        self.kind = (
-            "tool_input" if isinstance(part, _CALLS) else "reasoning" if isinstance(part, sdk.ThinkingPart) else "text"
-        )
+        self.kind: Kind = _kind_of(part)
         self.call_id = part.tool_call_id if isinstance(part, _CALLS) else None
         self.tool = part.tool_name if isinstance(part, _CALLS) else None
 
     def delta(self, text: str) -> ModelDelta:
         self.pieces.append(text)
-        kind = "text" if self.kind == "text" else "reasoning" if self.kind == "reasoning" else "tool_input"
-        return ModelDelta(index=self.index, kind=kind, text=text, call_id=self.call_id, tool=self.tool)
+        return ModelDelta(index=self.index, kind=self.kind, text=text, call_id=self.call_id, tool=self.tool)
 
     @property
     def text(self) -> str:
@@ -110,6 +110,12 @@ def usage_of(usage: RequestUsage) -> Usage:
         cache_write_tokens=usage.cache_write_tokens or 0,
         reasoning_tokens=usage.output_reasoning_tokens or 0,
     )
+
+
+def _kind_of(part: sdk.ModelResponsePart) -> Kind:
+    if isinstance(part, _CALLS):
+        return "tool_input"
+    return "reasoning" if isinstance(part, sdk.ThinkingPart) else "text"
 
 
 def _text_of(part: sdk.ModelResponsePart) -> str:

@@ -1,0 +1,183 @@
+"""A thread on a real wire: the `openai` client against a loopback server; the thread tells the truth in each case."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from perdure import Agent, Retry, Thread, Turn
+from perdure.core.messages import Message, ToolCallPart
+from perdure.core.threads import ThreadRecord
+from perdure.core.values import Value
+from perdure.errors import RunFailed
+from perdure.models.compatible import OpenAICompatible
+from tests.agents.conftest import Stage, folded
+from tests.models.loopback import Chunk, Drop, Loopback, Scenario, Stall, call, end, refuse, say, text, tool_call
+
+SOON = Retry(attempts=3, initial=0.01, cap=0.02)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Loopback]:
+    with Loopback() as server:
+        yield server
+
+
+class Wire:
+    """A thread whose agent asks the loopback server."""
+
+    def __init__(self, stage: Stage, server: Loopback) -> None:
+        self._stage = stage
+        self.server = server
+
+    async def send(self, *scenarios: Scenario, **agent: Value) -> tuple[Thread, Turn]:
+        self.server.play(*scenarios)
+        model = OpenAICompatible("any", base_url=self.server.base_url, api_key="a key")
+        options: dict[str, Value] = {"retry": SOON} | agent
+        thread = await self._stage.open(Agent("assistant", model=model, **options))
+        return thread, await thread.send("Weather in Oslo?")
+
+    async def end(self, thread: Thread, turn: Turn) -> tuple[ThreadRecord, Message]:
+        await turn.result()
+        return await thread.record(), await turn.message()
+
+    async def failed(self, thread: Thread, turn: Turn) -> tuple[ThreadRecord, Message]:
+        with pytest.raises(RunFailed):
+            await turn.result()
+        return await thread.record(), await turn.message()
+
+
+@pytest.fixture
+def wire(stage: Stage, served: Loopback) -> Wire:
+    return Wire(stage, served)
+
+
+def weather(city: str) -> str:
+    """Current weather for a city."""
+    return f"14 °C and rain in {city}"
+
+
+async def test_streamed_text_is_the_message_and_the_stream(wire: Wire) -> None:
+    thread, turn = await wire.send(say("14 °C ", "and ", "rain."))
+    fold = await folded(turn.stream())
+    record, reply = await wire.end(thread, turn)
+    assert fold.text == reply.text == "14 °C and rain."
+    assert (record.status, record.finish_reason, reply.finish_reason) == ("completed", "stop", "stop")
+    assert reply.usage is not None
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (7, 3)
+
+
+async def test_split_arguments_come_to_one_call_and_its_result_goes_back(wire: Wire) -> None:
+    pieces = ('{"ci', 'ty": "Os', 'lo"}')
+    thread, turn = await wire.send(call(tool_call(0, "c1", "weather", *pieces)), say("It rains."), tools=[weather])
+    _, reply = await wire.end(thread, turn)
+    part = reply.parts[0]
+    assert isinstance(part, ToolCallPart)
+    assert (part.arguments, part.output) == ('{"city": "Oslo"}', "14 °C and rain in Oslo")
+    sent = wire.server.requests[1].body["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool"]
+    assert sent[-1]["tool_call_id"] == "c1"
+    assert "14 °C and rain in Oslo" in sent[-1]["content"]
+
+
+async def test_call_ids_that_a_provider_uses_again_keep_their_own_results(wire: Wire) -> None:
+    first = call(tool_call(0, "call_0", "weather", '{"city": "Oslo"}'))
+    second = call(tool_call(0, "call_0", "weather", '{"city": "Rome"}'))
+    thread, turn = await wire.send(first, second, say("Both."), tools=[weather])
+    _, reply = await wire.end(thread, turn)
+    outputs = [part.output for part in reply.parts if isinstance(part, ToolCallPart)]
+    assert outputs == ["14 °C and rain in Oslo", "14 °C and rain in Rome"]
+
+
+async def test_a_drop_in_the_middle_is_asked_again_and_its_words_are_taken_back(wire: Wire) -> None:
+    dropped = Scenario(acts=(*text("14 °C ", "and"), Drop()))
+    thread, turn = await wire.send(dropped, say("14 °C and rain."))
+    fold = await folded(turn.stream())
+    record, reply = await wire.end(thread, turn)
+    assert fold.text == reply.text == "14 °C and rain."
+    assert fold.gaps == 0
+    assert record.status == "completed"
+
+
+async def test_a_429_is_asked_again_no_sooner_than_it_says(wire: Wire) -> None:
+    limited = refuse(429, {"message": "slow down", "code": "rate_limit_exceeded"}, {"retry-after-ms": "150"})
+    thread, turn = await wire.send(limited, say("Now."))
+    record, reply = await wire.end(thread, turn)
+    assert (record.status, reply.text) == ("completed", "Now.")
+    run = await turn.record()
+    assert run.completed_at is not None
+    assert (run.completed_at - run.created_at).total_seconds() >= 0.15
+
+
+async def test_a_500_is_asked_again_as_often_as_the_agent_says_and_then_told(wire: Wire) -> None:
+    thread, turn = await wire.send(*[refuse(500, {"message": "broken"})] * 3)
+    record, reply = await wire.failed(thread, turn)
+    assert len(wire.server.requests) == 3
+    assert (record.status, reply.status) == ("failed", "failed")
+    assert record.failure is not None
+    assert record.failure.cause_type == "ModelUnavailable"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "cause"),
+    [
+        (401, {"message": "bad key", "code": "invalid_api_key"}, "ModelAuthFailed"),
+        (400, {"message": "too long", "code": "context_length_exceeded"}, "ModelContextTooLong"),
+        (429, {"message": "no money", "code": "insufficient_quota"}, "ModelCreditsExhausted"),
+        (404, {"message": "no such model", "code": "model_not_found"}, "ModelRequestInvalid"),
+    ],
+)
+async def test_what_no_retry_helps_is_asked_once_and_told(
+    wire: Wire, status: int, error: dict[str, str], cause: str
+) -> None:
+    thread, turn = await wire.send(refuse(status, error))
+    record, _ = await wire.failed(thread, turn)
+    assert len(wire.server.requests) == 1
+    assert record.failure is not None
+    assert record.failure.cause_type == cause
+
+
+async def test_a_stalled_body_is_given_up_and_asked_again(wire: Wire) -> None:
+    stalled = Scenario(acts=(*text("14 °C"), Stall()))
+    thread, turn = await wire.send(stalled, say("It rains."), settings={"idle_timeout": 0.2})
+    record, reply = await wire.end(thread, turn)
+    assert (record.status, reply.text) == ("completed", "It rains.")
+    assert wire.server.requests[0].left.wait(5)
+
+
+async def test_a_body_that_ends_without_a_finish_reason_is_no_answer(wire: Wire) -> None:
+    cut = Scenario(acts=(*text("14 °C and"), Chunk("[DONE]")))
+    thread, turn = await wire.send(cut, cut, cut)
+    record, reply = await wire.failed(thread, turn)
+    assert record.failure is not None
+    assert record.failure.cause_type == "ModelCutOff"
+    assert (reply.status, reply.text) == ("failed", "14 °C and")
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_a_reason_that_is_no_success_is_told_apart(wire: Wire, reason: str) -> None:
+    thread, turn = await wire.send(Scenario(acts=(*text("14 °C and"), *end(reason))))
+    record, reply = await wire.end(thread, turn)
+    assert (record.status, record.finish_reason, reply.finish_reason) == ("completed", reason, reason)
+
+
+async def test_a_stop_reaches_the_provider(wire: Wire) -> None:
+    thread, turn = await wire.send(Scenario(acts=(*text("One "), Stall())))
+    async for chunk in turn.stream():
+        if chunk.kind == "text":
+            break
+    reply = await turn.stop()
+    assert (reply.status, reply.text) == ("stopped", "One ")
+    assert wire.server.requests[0].left.wait(5)
+    assert (await thread.record()).status == "stopped"
+
+
+async def test_settings_reach_the_wire(wire: Wire) -> None:
+    thread, turn = await wire.send(say("Yes."), settings={"temperature": 0.5, "max_tokens": 7})
+    await wire.end(thread, turn)
+    body = wire.server.requests[0].body
+    assert body["temperature"] == 0.5
+    assert 7 in {body.get("max_tokens"), body.get("max_completion_tokens")}
+    assert json.dumps(body["messages"][-1]).count("Oslo") == 1
