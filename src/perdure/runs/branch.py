@@ -10,8 +10,7 @@ from perdure.core.positions import child
 from perdure.errors import ForeignTask, StepNested
 
 if TYPE_CHECKING:
-    from perdure.core.values import Value
-    from perdure.runs.steps import StepCall
+    from perdure.runs.parts import InStep
 
 
 class Branch:
@@ -23,7 +22,7 @@ class Branch:
         self.prefix = prefix
         self.next_number = 0
         self.task: asyncio.Task[object] | None = None
-        self.step: StepCall[Value] | None = None
+        self.step: InStep | None = None
 
     def take(self) -> str:
         """The next position of this branch."""

@@ -23,6 +23,7 @@ from perdure.runs.children import ChildCall, ChildResult
 from perdure.runs.events import EmitCall, EventCall
 from perdure.runs.joining import GatherCall, Item
 from perdure.runs.options import DEFAULT, InDoubt, StepOptions
+from perdure.runs.parts import InStep
 from perdure.runs.steps import Landing, StepCall
 from perdure.runs.timers import NowCall, SleepCall
 
@@ -146,8 +147,11 @@ class Context:
     def gather(self, *items: Item) -> Call[list[Value]]:
         """Run async functions without parameters, or calls of this context, side by side; results in order.
 
-        Raises: the failure at the lowest position, when every one has settled.
+        Raises: the failure at the lowest position, when every one has settled; SettingInvalid at the call.
         """
+        for item in items:
+            if not (isinstance(item, Call) or callable(item)):
+                raise SettingInvalid("gather", f"an async function or a call of the context, not {item!r}")
         return GatherCall(self._execution, self._take("ctx.gather"), "gather", items)
 
     def map(
@@ -239,7 +243,7 @@ def _seed(execution: Execution, position: str) -> bytes:
     return bytes.fromhex(canonical_hash([execution.run.seed, position]))
 
 
-def current_step() -> StepCall[Value] | None:
+def current_step() -> InStep | None:
     """Inside a step's function: its run id, position, attempt, token and idempotency key; else None."""
     branch = current_branch.get(None)
     return branch.step if branch else None

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from perdure.core.records import EventRecord, Question
-from perdure.core.values import Value
+from perdure.runs.execution import Execution
+from perdure.runs.parts import InStep
 from perdure.runs.waits import park_for
 from perdure.stores.port import Ask, PutStep
-
-if TYPE_CHECKING:
-    from perdure.runs.steps import StepCall
 
 KIND = "in_doubt"
 CHOICES = ("again", "failed", "value")
@@ -33,9 +31,8 @@ def decision_of(event: EventRecord) -> Decision:
     return _decisions.decode(event.payload)
 
 
-async def ask(step: StepCall[Value], why: str) -> EventRecord:
+async def ask(execution: Execution, step: InStep, why: str) -> EventRecord:
     """Ask about this attempt, once, and wait for the answer."""
-    execution = step.execution
     question = Question(
         question_id=f"{step.idempotency_key}.{step.attempt}",
         run_id=step.run_id,

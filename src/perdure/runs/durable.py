@@ -24,6 +24,7 @@ from perdure.runs.replaying import replay
 from perdure.runs.settling import Settled
 from perdure.runs.starting import creation
 from perdure.runs.stopping import stop_run
+from perdure.runs.worker import LOOK_AGAIN_AFTER
 from perdure.runs.workflow import Workflow
 from perdure.stores.port import Store, TakeRun, Watch
 
@@ -161,7 +162,8 @@ class _Driver:
         while run.status == "suspended" and (run.due_at is None or run.due_at > self._clock.now()):
             timer = None
             if run.due_at is not None:
-                timer = self._clock.call_after((run.due_at - self._clock.now()).total_seconds(), watch.tell)
+                after = (run.due_at - self._clock.now()).total_seconds()
+                timer = self._clock.call_after(min(after, LOOK_AGAIN_AFTER), watch.tell)
             try:
                 await watch.wait()
             finally:

@@ -74,5 +74,5 @@ class EmitCall(Recorded[bool]):
             emit = Emit(run_id=self._to, key=self.name, payload=self._payload, by=by, at=self.execution.now())
             emitted: Emitted = (await self.put("completed", emit, result=b"null"))[0]
             return emitted.accepted
-        event = await self.execution.holder.store.events.get(self._to, self.name)
+        event = await self.execution.host.store.events.get(self._to, self.name)
         return event is not None and event.by == by

@@ -33,14 +33,12 @@ from perdure.errors import InputError, LeaseLost, ReplayError, StepNotAwaited, S
 from perdure.runs.branch import Branch, current_branch
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.journal import Journal
+from perdure.runs.parts import Called, Host, InStep, Waiting
 from perdure.stores.port import FinishRun, Landed, Operation
 
 if TYPE_CHECKING:
+    from perdure.core.clock import Timer
     from perdure.core.records import StepRecord
-    from perdure.runs.calls import Call
-    from perdure.runs.holder import Holder
-    from perdure.runs.steps import StepCall
-    from perdure.runs.waits import Wait
     from perdure.runs.workflow import Workflow
 
 HOLD_FOR = 1.0
@@ -67,12 +65,13 @@ class Execution:
 
     def __init__(
         self,
-        holder: Holder,
+        host: Host,
         loaded: Loaded,
         workflow: Workflow[..., Value],
         context_of: Callable[[Execution], object],
+        on_ended: Callable[[Execution], None],
     ) -> None:
-        self.holder = holder
+        self.host = host
         self.run = loaded.run
         self.lease = Lease(loaded.run.run_id, loaded.run.worker_id or "", loaded.run.token)
         self.workflow = workflow
@@ -83,17 +82,19 @@ class Execution:
         self.outcome: Outcome | None = None
         self.halt: Halt | None = None
         self.error: BaseException | None = None
-        self.running: dict[str, StepCall[Value]] = {}
-        self.waits: dict[str, Wait] = {}
-        self.calls: dict[str, Call[Value]] = {}
+        self.running: dict[str, InStep] = {}
+        self.waits: dict[str, Waiting] = {}
+        self.calls: dict[str, Called] = {}
         self.at_end: AtEnd | None = None
         self.cleanups: list[Callable[[], Awaitable[object]]] = []
         self.ending = False
         self.suspension = Suspension(None, ())
         self._active = 0
         self._tasks: set[asyncio.Task[object]] = set()
+        self._giving_up: Timer | None = None
         self._manifest = loaded.manifest
         self._context_of = context_of
+        self._on_ended = on_ended
 
     @property
     def manifest(self) -> Manifest:
@@ -118,7 +119,7 @@ class Execution:
             current_branch.reset(token)
         branch.task = task
         self._tasks.add(task)
-        task.add_done_callback(self._ended if joined is None else partial(self._ended, joined=joined))
+        task.add_done_callback(partial(self._ended, branch=branch, joined=joined))
         return task
 
     def wake(self) -> None:
@@ -130,7 +131,8 @@ class Execution:
         self._active -= 1
         self._check_parked()
 
-    def _ended(self, task: asyncio.Task[object], joined: Callable[[], None] | None = None) -> None:
+    def _ended(self, task: asyncio.Task[object], *, branch: Branch, joined: Callable[[], None] | None) -> None:
+        branch.task = None  # the task's context holds the branch: without this only the collector would free them
         if joined is not None:
             joined()
         self._active -= 1
@@ -142,7 +144,7 @@ class Execution:
         if self._tasks:
             self._check_parked()
         else:
-            self.holder.ended(self)
+            self._leave()
 
     def _check_parked(self) -> None:
         """When every task is parked: hold for what is due soon, suspend otherwise."""
@@ -177,7 +179,8 @@ class Execution:
             for task in self._tasks:
                 if task is not current:
                     task.cancel()
-            self.holder.clock.call_after(UNWIND_FOR, self._give_up)
+        if self._giving_up is None:
+            self._giving_up = self.host.clock.call_after(UNWIND_FOR, self._give_up)
 
     def reopen(self) -> None:
         """Make the context usable again, for what is to be cleaned up after a cancel."""
@@ -188,11 +191,18 @@ class Execution:
         if self._tasks:
             _log.error("run %s: %d tasks would not end", self.run.run_id, len(self._tasks))
             self._tasks.clear()
-            self.holder.ended(self)
+            self._leave()
+
+    def _leave(self) -> None:
+        """No task is left."""
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+        self._on_ended(self)
 
     # Looking.
 
-    def visit(self, call: Call[Value], fingerprint: str | None = None) -> StepRecord | None:
+    def visit(self, call: Called, fingerprint: str | None = None) -> StepRecord | None:
         """The record at a call's position. Raises: Unwind where the journal disagrees; the run has diverged."""
         try:
             return self.journal.visit(call.position, call.name, call.kind, fingerprint)
@@ -203,7 +213,7 @@ class Execution:
 
     async def look(self) -> None:
         """Take in what has come from outside: events, a request to cancel, another owner."""
-        store = self.holder.store
+        store = self.host.store
         run = await store.runs.get(self.run.run_id)
         if run is None or run.token != self.lease.token or run.worker_id != self.lease.worker_id:
             self.stop(Halt("lost", "the run has another owner"))
@@ -225,7 +235,7 @@ class Execution:
     def may_start(self) -> None:
         """Raises: Unwind where no new effect may begin: the lease may have ended."""
         self.check()
-        if not self.holder.holds():
+        if not self.host.holds():
             self.stop(Halt("lost", "the lease was not renewed in time"))
             self.check()
 
@@ -236,7 +246,7 @@ class Execution:
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        store, pause = self.holder.store, COMMIT_AGAIN_AFTER
+        store, pause = self.host.store, COMMIT_AGAIN_AFTER
         while True:
             try:
                 return await store.commit(*operations, lease=self.lease)
@@ -244,16 +254,16 @@ class Execution:
                 self.stop(Halt("lost", str(error)))
                 raise Unwind(Halt("lost", str(error))) from None
             except StoreUnavailable as error:
-                if not self.holder.holds():
+                if not self.host.holds():
                     self.stop(Halt("lost", str(error)))
                     raise Unwind(Halt("lost", str(error))) from None
                 _log.warning("run %s: %s; trying again in %.2f s", self.run.run_id, error, pause)
-            await self.holder.pause(pause)
+            await self.host.pause(pause)
             pause = min(pause * 2, HOLD_FOR)
 
     def now(self) -> datetime:
         """The instant."""
-        return self.holder.clock.now()
+        return self.host.clock.now()
 
     # The run's own branch.
 
@@ -276,7 +286,7 @@ class Execution:
         except Exception as error:
             if self.halt is None:
                 self.error = error
-                self.holder.raised(self, error)
+                self.host.raised(self.run, error)
                 await self._finish("failed", failure=failure_of(error))
             return
         if self.halt is None:
@@ -284,17 +294,17 @@ class Execution:
 
     async def _complete(self, value: Value) -> None:
         try:
-            result = encode(value, "result", self.holder.store.abilities.max_value)
+            result = encode(value, "result", self.host.store.abilities.max_value)
         except InputError as error:
             self.error = error
-            self.holder.raised(self, error)
+            self.host.raised(self.run, error)
             await self._finish("failed", failure=failure_of(error, "not_storable"))
         else:
             await self._finish("completed", result=result)
 
     async def _finish(self, status: RunStatus, *, result: bytes | None = None, failure: Failure | None = None) -> None:
         self.ending = True
-        outcome = self.outcome or self.holder.default_outcome
+        outcome = self.outcome or self.host.default_outcome
         if failure is not None and outcome is not None:
             outcome = msgspec.structs.replace(outcome, notes=failure.message)
         finish = FinishRun(
@@ -310,7 +320,7 @@ class Execution:
         """The code and the journal disagree: nothing more is executed, and the run fails with both."""
         failure = failure_of(error, "diverged")
         self.error = error
-        self.holder.raised(self, error)
+        self.host.raised(self.run, error)
         self.stop(Halt("diverged", str(error), msgspec.structs.replace(failure, data=self.journal.both())))
 
     def _check_awaited(self) -> None:

@@ -11,23 +11,48 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from perdure.core.clock import Clock
 from perdure.errors import PerdureError, StoreClosed, StoreForked, WorkerExpired
-from perdure.stores.port import RenewWorker
-
-if TYPE_CHECKING:
-    from perdure.runs.holder import Holder
+from perdure.stores.port import RenewWorker, Store
 
 STALL_LIMIT = 120.0
 
 _log = logging.getLogger("perdure.worker")
 
 
+class Kept(Protocol):
+    """Whose lease is kept alive; units as in `Holder`."""
+
+    store: Store
+    clock: Clock
+    worker_id: str
+    lease_for: float
+    lease_until: float
+    ticked_after: float
+
+    def executing(self) -> frozenset[str]:
+        """The runs that are really being executed."""
+        ...
+
+    def holds(self) -> bool:
+        """Whether the lease still runs."""
+        ...
+
+    def expired(self) -> None:
+        """The lease has ended; called on the loop."""
+        ...
+
+    def stray(self, run_ids: list[str]) -> None:
+        """These runs name the worker, which does not execute them; called on the loop."""
+        ...
+
+
 class Heartbeat:
     """Keeps one holder's lease alive; start once, stop twice if you like."""
 
-    def __init__(self, holder: Holder, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, holder: Kept, loop: asyncio.AbstractEventLoop) -> None:
         self._holder = holder
         self._loop = loop
         self._stop = threading.Event()
@@ -56,7 +81,7 @@ class Heartbeat:
             lease_until=lease_until,
             lease_now=lease_now,
             at=clock.now(),
-            executing=frozenset(holder.executions),
+            executing=holder.executing(),
         )
         try:
             strays = set(holder.store.renew(renewal))
@@ -77,7 +102,7 @@ class Heartbeat:
         again = sorted(strays & self._strays)
         self._strays = strays
         if again:
-            self._call(lambda: self._holder.spawn(self._holder.release_strays(again)))
+            self._call(lambda: self._holder.stray(again))
 
     def _serve(self) -> None:
         holder = self._holder

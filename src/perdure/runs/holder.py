@@ -15,7 +15,7 @@ from perdure.core.clock import Clock
 from perdure.core.ids import boot_id, new_worker_id, start_token
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
-from perdure.core.records import Lease, Loaded, StepRecord, WorkerRecord
+from perdure.core.records import Lease, Loaded, RunRecord, StepRecord, WorkerRecord
 from perdure.core.values import Value
 from perdure.errors import LeaseLost, PerdureError, RunStateWrong, StoreError, WorkerExpired
 from perdure.runs.context import Context
@@ -27,7 +27,7 @@ from perdure.runs.settling import Settled, settle
 from perdure.stores.port import PutStep, RegisterWorker, ReleaseRun, RetireWorker, Store
 
 if TYPE_CHECKING:
-    from perdure.runs.steps import StepCall
+    from perdure.runs.parts import InStep
     from perdure.runs.workflow import Workflow
 
 SHOW_AFTER = 0.1
@@ -123,6 +123,7 @@ class Holder:
     async def close(self) -> None:
         """Stop renewing, and remove the worker's row. Safe twice."""
         self._heartbeat.stop()
+        self.pool.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -141,7 +142,7 @@ class Holder:
 
     def begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> Execution:
         """Begin an attempt of a run that was leased to this worker."""
-        execution = Execution(self, loaded, workflow, Context)
+        execution = Execution(self, loaded, workflow, Context, self.ended)
         run_id = loaded.run.run_id
         if not self.executions and self._timer is not None:
             self._timer.cancel()
@@ -197,7 +198,15 @@ class Holder:
         except StoreError as error:
             _log.warning("run %s: can't look for news: %s", execution.run.run_id, error)
 
-    async def release_strays(self, run_ids: list[str]) -> None:
+    def executing(self) -> frozenset[str]:
+        """The runs that are really being executed; from any thread."""
+        return frozenset(self.executions)
+
+    def stray(self, run_ids: list[str]) -> None:
+        """Give back what names this worker and is not executed by it."""
+        self.spawn(self._release_strays(run_ids))
+
+    async def _release_strays(self, run_ids: list[str]) -> None:
         """Give back runs that name this worker but that it does not execute."""
         for run_id in run_ids:
             run = await self.store.runs.get(run_id)
@@ -225,7 +234,7 @@ class Holder:
                     self.spawn(self._show(execution, step))
         self._timer = self.clock.call_after(SHOW_AFTER if self.executions else IDLE_TICK_AFTER, self._tick)
 
-    async def _show(self, execution: Execution, step: StepCall[Value]) -> None:
+    async def _show(self, execution: Execution, step: InStep) -> None:
         """A step that takes a while shows as running, and its attempt counts."""
         if execution.running.get(step.position) is not step:
             return  # it has ended in the meantime, and what it wrote then stays
@@ -256,16 +265,16 @@ class Holder:
         if not task.cancelled() and task.exception() is not None:
             _log.error("worker %s: a background task failed", self.worker_id, exc_info=task.exception())
 
-    def raised(self, execution: Execution, error: BaseException) -> None:
+    def raised(self, run: RunRecord, error: BaseException) -> None:
         """A workflow raised: visible by default."""
-        _log.warning("run %s (%s) failed: %r", execution.run.run_id, execution.run.workflow, error, exc_info=error)
+        _log.warning("run %s (%s) failed: %r", run.run_id, run.workflow, error, exc_info=error)
 
-    def step_ended(self, step: StepCall[Value], record: StepRecord) -> None:
+    def step_ended(self, run_id: str, record: StepRecord) -> None:
         """Tell the observer of a step's end."""
         if self.observer is not None:
             self._observe(
                 self.observer.step_ended,
-                step.run_id,
+                run_id,
                 record.position,
                 record.name,
                 record.kind,

@@ -28,7 +28,7 @@ class GatherCall(Call[list[Value]]):
     the failure at the lowest position is raised.
     """
 
-    __slots__ = ("_items", "_limit", "_settled", "_tasks", "_waiting")
+    __slots__ = ("_items", "_limit", "_running", "_settled", "_tasks", "_waiting")
 
     def __init__(
         self, execution: Execution, position: str, name: str, items: Sequence[Item], limit: int | None = None
@@ -38,6 +38,7 @@ class GatherCall(Call[list[Value]]):
         self._limit = limit or len(items)
         self._waiting: deque[tuple[Branch, Callable[[], Awaitable[Value]]]] = deque()
         self._tasks: list[asyncio.Task[Value]] = []
+        self._running = 0
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, branch: Branch) -> list[Value]:  # noqa: ARG002 - the items have branches of their own
@@ -68,13 +69,14 @@ class GatherCall(Call[list[Value]]):
     def _start_next(self) -> None:
         if self._waiting and self.execution.halt is None:
             branch, work = self._waiting.popleft()
+            self._running += 1
             self._tasks.append(self.execution.spawn(branch, work, self._ended))
 
     def _ended(self) -> None:
         """Called before the ended task stops counting as active, so that nothing looks parked in between."""
+        self._running -= 1
         self._start_next()
-        ended = all(task.done() for task in self._tasks)
-        if ended and not self._settled.done():
+        if not self._running and not self._settled.done():
             self.execution.wake()
             self._settled.set_result(None)
 

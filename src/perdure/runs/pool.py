@@ -30,6 +30,7 @@ class Pool:
         self._ready = threading.Condition()
         self._threads = 0
         self._idle = 0
+        self._closed = False
         self._abandoned: set[asyncio.Future[Value]] = set()
 
     @property
@@ -58,6 +59,13 @@ class Pool:
             self._abandoned.add(future)
             raise
 
+    def close(self) -> None:
+        """Let the threads end, one that still runs a call when that has ended. Safe twice."""
+        with self._ready:
+            self._closed = True
+            self._idle = 0
+            self._ready.notify_all()
+
     def _submit(self, work: Callable[[], None]) -> None:
         with self._ready:
             self._calls.append(work)
@@ -72,6 +80,9 @@ class Pool:
         while True:
             with self._ready:
                 while not self._calls:
+                    if self._closed:
+                        self._threads -= 1
+                        return
                     self._idle += 1
                     self._ready.wait()
                 work = self._calls.popleft()

@@ -52,7 +52,7 @@ async def replay(store: Store, clock: Clock, run: RunRecord, workflow: Workflow[
 
     # a holder that is never opened: it has no row, no lease and no heartbeat
     holder = Holder(store, clock, on_ended=on_ended)
-    execution = _Replay(holder, loaded, workflow, Context)
+    execution = _Replay(holder, loaded, workflow, Context, holder.ended)
     execution.journal = Journal(loaded.steps, complete=True)
     execution.start()
     await ended

@@ -68,7 +68,7 @@ async def _clean_up(execution: Execution, halt: Halt) -> None:
         return
     execution.reopen()
     task = execution.spawn(Branch(CANCEL_BRANCH), lambda: _each(execution))
-    done, _ = await asyncio.wait({task}, timeout=execution.holder.cancel_for)
+    done, _ = await asyncio.wait({task}, timeout=execution.host.cancel_for)
     if not done:
         _log.warning("run %s: on_cancel did not end in time", execution.run.run_id)
         execution.ending = False

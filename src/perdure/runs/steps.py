@@ -99,12 +99,6 @@ class StepCall(Call[R]):
         except (asyncio.CancelledError, Exception) as raised:
             error = raised
         else:
-            error = None
-        finally:
-            # before anything is committed: a step that only waits for its next attempt is not running
-            branch.step = None
-            running.pop(self.position, None)
-        if error is None:
             return await self._land(value)
         if isinstance(error, asyncio.CancelledError):
             return await self._cut_off()
@@ -119,7 +113,7 @@ class StepCall(Call[R]):
         self.attempt += 1
         self.recorded = False
         self.began_at = execution.now()
-        self.began_after = execution.holder.clock.elapsed()
+        self.began_after = execution.host.clock.elapsed()
         if self.options.in_doubt != "retry":
             self.recorded = True
             await execution.commit(PutStep(self.run_id, self.record("running")))
@@ -137,13 +131,13 @@ class StepCall(Call[R]):
     async def _call(self) -> Value:
         if is_async(self.function):
             return await self.function(*self.args)
-        value = await self.execution.holder.pool.call(self.function, *self.args)
+        value = await self.execution.host.pool.call(self.function, *self.args)
         return await value if inspect.isawaitable(value) else value
 
     async def _call_within(self, timeout: asyncio.Timeout) -> Value:
         """Call it, and let the clock that was passed in, not the loop's, say when it has run too long."""
         async with timeout:
-            clock = self.execution.holder.clock
+            clock = self.execution.host.clock
             timer = clock.call_after(self.options.timeout or 0.0, lambda: timeout.reschedule(0.0))
             try:
                 return await self._call()
@@ -152,7 +146,7 @@ class StepCall(Call[R]):
 
     async def _land(self, value: Value) -> bytes:
         try:
-            data = encode(value, f"result of step {self.name!r}", self.execution.holder.store.abilities.max_value)
+            data = encode(value, f"result of step {self.name!r}", self.execution.host.store.abilities.max_value)
         except InputError as error:
             # the effect has happened: it fails for good, and is never run again because of its result
             await self._fail(failure_of(error, "not_storable"))
@@ -211,7 +205,7 @@ class StepCall(Call[R]):
 
     async def _ask(self, why: str) -> bytes | None:
         """A person decides; the value given, or None for another attempt."""
-        decision = decision_of(await ask(self, why))
+        decision = decision_of(await ask(self.execution, self, why))
         if decision.choice == "value":
             data = bytes(decision.value)
             await self._end(self.record("completed", result=data))
@@ -236,7 +230,7 @@ class StepCall(Call[R]):
         except asyncio.CancelledError:
             self.execution.check()
             raise StepAborted(self.name, self.position) from None
-        self.execution.holder.step_ended(self, record)
+        self.execution.host.step_ended(self.run_id, record)
 
     def record(
         self,

@@ -29,7 +29,7 @@ class Wait:
         self.due_at = due_at
         if due_at is not None:
             after = (due_at - execution.now()).total_seconds()
-            self._timer = execution.holder.clock.call_after(after, self._due)
+            self._timer = execution.host.clock.call_after(after, self._due)
 
     def settle(self, event: EventRecord | None) -> None:
         """What it waited for is there: the event, or None for the time."""
@@ -61,7 +61,7 @@ class Wait:
         # a timer may be early by its granularity; the instant decides
         if self.due_at is not None and self._execution.now() < self.due_at:
             after = (self.due_at - self._execution.now()).total_seconds()
-            self._timer = self._execution.holder.clock.call_after(after, self._due)
+            self._timer = self._execution.host.clock.call_after(after, self._due)
         else:
             self.settle(None)
 

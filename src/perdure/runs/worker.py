@@ -21,6 +21,8 @@ from perdure.runs.workflow import Workflows
 from perdure.stores.port import Claim, ReleaseRun, Store
 
 CLAIM = 100
+LOOK_AGAIN_AFTER = 30.0
+"""A timer counts elapsed seconds; the instant may come sooner: a clock is set, and a machine that slept counts none."""
 
 _log = logging.getLogger("perdure.worker")
 
@@ -173,7 +175,7 @@ class Worker:
             self._timer = None
         if due_at is not None:
             after = (due_at - self._clock.now()).total_seconds()
-            self._timer = self._clock.call_after(max(0.0, after), self._news.set)
+            self._timer = self._clock.call_after(max(0.0, min(after, LOOK_AGAIN_AFTER)), self._news.set)
 
     def _ended(self, execution: Execution, settled: Settled) -> None:  # noqa: ARG002 - the signature is the holder's
         if len(self.holder.executions) == self._slots - 1:

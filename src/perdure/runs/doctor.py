@@ -1,0 +1,132 @@
+"""Doctor: every run that is not finished has a live lease, a due timer or a named waiter; what has not is found here.
+
+A run may change while it is looked at. So each finding is judged twice, on a second reading of the run; what is wrong
+for a moment only is not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from perdure.core.clock import Clock
+from perdure.core.ids import boot_id
+from perdure.core.records import Question, RunRecord, RunStatus, WorkerRecord
+from perdure.core.states import ENDED, OWNED
+from perdure.runs.worker import Worker
+from perdure.stores.port import Store
+
+UNFINISHED: tuple[RunStatus, ...] = ("queued", "running", "suspended", "paused", "cancelling")
+LATE_AFTER = 60.0
+PAGE = 500
+
+Life = Literal["live", "lease ended", "dead"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something about a run that somebody should know; `is_wrong` where it will not go on by itself as it is."""
+
+    run_id: str
+    what: str
+    is_wrong: bool = True
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What doctor found.
+
+    Shape: `queues` are counts by queue and status of runs that have not ended; `questions` are those without an
+    answer; `stuck_calls` counts synchronous calls of this process that nobody waits for and that still run.
+    """
+
+    made_of: dict[str, str]
+    queues: dict[str, dict[str, int]]
+    workers: list[tuple[WorkerRecord, Life]]
+    questions: list[Question]
+    findings: list[Finding]
+    stuck_calls: int = 0
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(finding.is_wrong for finding in self.findings)
+
+
+async def examine(store: Store, clock: Clock, *, worker: Worker | None = None) -> Health:
+    """Look at everything that has not ended; changes nothing. A worker of this process tells of its stuck calls."""
+    life = await _life(store, clock)
+    findings = list[Finding]()
+    async for run in _unfinished(store):
+        if await _judge(store, clock, run, life) is None:
+            continue
+        again = await store.runs.get(run.run_id)
+        finding = await _judge(store, clock, again, await _life(store, clock)) if again is not None else None
+        if finding is not None:
+            findings.append(finding)
+    return Health(
+        made_of=store.abilities.made_of,
+        queues=await store.queues.counts(),
+        workers=list(life.values()),
+        questions=await store.questions.list(),
+        findings=findings,
+        stuck_calls=worker.holder.pool.stuck if worker is not None else 0,
+    )
+
+
+async def _life(store: Store, clock: Clock) -> dict[str, tuple[WorkerRecord, Life]]:
+    dead = {worker.worker_id: proven for worker, proven in await store.workers.dead(clock.lease_now(), boot_id())}
+    states: dict[bool | None, Life] = {None: "live", False: "lease ended", True: "dead"}
+    return {worker.worker_id: (worker, states[dead.get(worker.worker_id)]) for worker in await store.workers.list()}
+
+
+async def _unfinished(store: Store) -> AsyncIterator[RunRecord]:
+    before: tuple[datetime, str] | None = None
+    while page := await store.runs.list(status=UNFINISHED, before=before, limit=PAGE):
+        for run in page:
+            yield run
+        before = page[-1].created_at, page[-1].run_id
+
+
+async def _judge(
+    store: Store, clock: Clock, run: RunRecord, life: dict[str, tuple[WorkerRecord, Life]]
+) -> Finding | None:
+    if run.status in ENDED or run.status == "paused":
+        return None
+    if run.status in OWNED:
+        return _owned(run, clock, life)
+    if run.status == "suspended":
+        keys = {event.key for event in await store.events.list(run.run_id)}
+        come = sorted(keys.intersection(run.waiting_for))
+        if come:
+            return Finding(run.run_id, f"it waits for {', '.join(come)}, which has come, and was not woken")
+        if run.due_at is None and all(name.startswith(("timer:", "retry:")) for name in run.waiting_for):
+            return Finding(run.run_id, "it is suspended with no time to be due at, and waits for nothing that can come")
+    elif run.due_at is None:
+        return Finding(run.run_id, "it is queued with no time to be due at: no worker will ever claim it")
+    return _due(run, clock, life)
+
+
+def _owned(run: RunRecord, clock: Clock, life: dict[str, tuple[WorkerRecord, Life]]) -> Finding | None:
+    worker = life.get(run.worker_id or "")
+    if worker is None:
+        return Finding(run.run_id, f"it is {run.status}, and its worker {run.worker_id} is not there")
+    if worker[1] != "live":
+        hint = "any worker that starts takes it over"
+        return Finding(run.run_id, f"it is {run.status}, and its worker {run.worker_id} is gone ({worker[1]}); {hint}")
+    if run.cancel_by is not None and run.status == "cancelling" and (clock.now() - run.cancel_by).total_seconds() > 1:
+        return Finding(run.run_id, f"it is being cancelled since before {run.cancel_by:%H:%M:%S} UTC, its deadline")
+    return None
+
+
+def _due(run: RunRecord, clock: Clock, life: dict[str, tuple[WorkerRecord, Life]]) -> Finding | None:
+    late = (clock.now() - run.due_at).total_seconds() if run.due_at is not None else -1.0
+    if late < 0:
+        return None
+    if not any(state == "live" and run.queue in worker.queues for worker, state in life.values()):
+        return Finding(run.run_id, f"it is due, and no live worker serves queue {run.queue!r}", is_wrong=False)
+    if late > LATE_AFTER:
+        why = "the queue is at its limit, or no worker knows the workflow"
+        return Finding(run.run_id, f"it is due for {late:.0f} s: {why} {run.workflow!r}", is_wrong=False)
+    return None
