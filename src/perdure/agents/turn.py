@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from perdure.agents.cursors import parse_cursor
 from perdure.agents.settling import settle_message
@@ -32,7 +33,7 @@ class Turn:
         """The assistant's message of this turn."""
         return reply_id(self.run_id)
 
-    async def stream(self, *, after: str | None = None) -> AsyncIterator[Chunk]:
+    async def stream(self, *, after: str | None = None) -> AsyncGenerator[Chunk, None]:
         """Its chunks, from the beginning or after a cursor, as they become durable, until it has ended.
 
         A chunk of the kind `reset` takes back what was said since its `from_seq`: an attempt was superseded. Every
@@ -40,8 +41,9 @@ class Turn:
         Raises: CursorInvalid.
         """
         seq = parse_cursor(after, self.number)
-        async for chunk in follow(self._store, self.run_id, after=seq, turn=self.number):
-            yield chunk
+        async with aclosing(follow(self._store, self.run_id, after=seq, turn=self.number)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def result(self) -> Message:
         """Wait for its end; the assistant's message.

@@ -116,6 +116,10 @@ class App(Client):
             observer=self._observer,
         )
 
+    async def stop_work(self, *, at_once: bool = False) -> None:
+        """Do no more work here, as `Worker.stop`; asking goes on until the app is left. Safe twice."""
+        await self._worker.stop(at_once=at_once)
+
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         worker = self.worker(self.store)
@@ -130,5 +134,5 @@ class App(Client):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._worker.stop()
+        await self.stop_work()
         await super().__aexit__(kind, error, trace)

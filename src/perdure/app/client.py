@@ -24,12 +24,13 @@ R = TypeVar("R")
 
 
 class Client:
-    """A door to a store: `async with` opens and closes it."""
+    """A door to a store: `async with` opens and closes it, and makes it where it is missing and `create` is on."""
 
-    def __init__(self, url: str, workflows: Workflows, clock: Clock) -> None:
+    def __init__(self, url: str, workflows: Workflows, clock: Clock, *, create: bool = True) -> None:
         self.url = url
         self.workflows = workflows
         self.clock = clock
+        self._create = create
         self._store: Store | None = None
 
     @property
@@ -102,7 +103,7 @@ class Client:
         return await self.store.runs.list(status=status, workflow=workflow, queue=queue, limit=limit)
 
     async def __aenter__(self) -> Self:
-        self._store = await open_store(self.url, clock=self.clock)
+        self._store = await open_store(self.url, clock=self.clock, create=self._create)
         return self
 
     async def __aexit__(

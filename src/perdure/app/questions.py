@@ -6,6 +6,7 @@ from perdure.core.clock import Clock
 from perdure.core.records import Question
 from perdure.core.values import Value, encode
 from perdure.errors import InputError, QuestionNotFound
+from perdure.runs.doubt import KIND as IN_DOUBT
 from perdure.stores.port import Answer, Store
 
 
@@ -19,6 +20,18 @@ class Questions:
     async def list(self, *, run_id: str | None = None, open_only: bool = True, limit: int = 100) -> list[Question]:
         """Questions, the oldest first; those without an answer unless told otherwise."""
         return await self._store.questions.list(run_id=run_id, open_only=open_only, limit=limit)
+
+    async def resolve(
+        self, run_id: str, position: str, choice: str, value: Value = None, *, by: str | None = None
+    ) -> Question:
+        """Decide on a step in doubt, by its position: `again`, `failed`, or `value` with its value.
+
+        Raises: QuestionNotFound where the step asks nothing; else as `answer`.
+        """
+        for question in await self.list(run_id=run_id):
+            if question.kind == IN_DOUBT and question.position == position:
+                return await self.answer(question.question_id, choice, value, by=by)
+        raise QuestionNotFound(f"{run_id} {position}")
 
     async def answer(self, question_id: str, choice: str, value: Value = None, *, by: str | None = None) -> Question:
         """Answer a question with one of its choices; the run goes on, wherever it is executed.

@@ -13,8 +13,17 @@ from perdure.errors import IdInvalid
 
 MAX_ID_BYTES = 512
 
+# Seeded by the system, once a process: to ask it for each id costs a system call. Nothing here is a secret.
+_random = Random(secrets.token_bytes(32))
 _process = secrets.token_hex(6)
 _counter = itertools.count()
+
+
+def _seed_again() -> None:
+    _random.seed(secrets.token_bytes(32))
+
+
+os.register_at_fork(after_in_child=_seed_again)
 
 
 def check_id(field: str, value: object) -> str:
@@ -42,12 +51,12 @@ def new_id(prefix: str) -> str:
 
     Ids of one process follow each other in order, so that their rows lie side by side in an index.
     """
-    return f"{prefix}_{_process}{next(_counter):012x}{secrets.token_hex(4)}"
+    return f"{prefix}_{_process}{next(_counter):012x}{_random.getrandbits(32):08x}"
 
 
 def new_seed() -> str:
     """A fresh seed for a run's uuid() and random()."""
-    return secrets.token_hex(16)
+    return f"{_random.getrandbits(128):032x}"
 
 
 def new_worker_id() -> str:
@@ -88,12 +97,12 @@ def idempotency_key(tenant: str | None, run_id: str, position: str) -> str:
 
 def random_bits(bits: int) -> int:
     """A random number below 2^bits."""
-    return secrets.randbits(bits)
+    return _random.getrandbits(bits)
 
 
 def random_share() -> float:
     """A random number in [0, 1), for jitter."""
-    return secrets.randbits(53) / (1 << 53)
+    return _random.random()
 
 
 def derived_random(seed: bytes) -> Random:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from perdure.core.positions import child
@@ -16,13 +17,23 @@ if TYPE_CHECKING:
 class Branch:
     """A line of calls with positions; driven by exactly one task."""
 
-    __slots__ = ("next_number", "prefix", "step", "task")
+    __slots__ = ("next_number", "prefix", "step", "task", "thread")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.next_number = 0
         self.task: asyncio.Task[object] | None = None
         self.step: InStep | None = None
+        self.thread = get_ident()
+
+    def is_running_here(self) -> bool:
+        """Whether the code that asks runs in this branch's task.
+
+        The loop is passed on purpose: to ask for the running one costs a system call, twice a step. So the thread is
+        compared too, since a function in another thread sees the loop's task.
+        """
+        task = self.task
+        return task is not None and get_ident() == self.thread and asyncio.current_task(task.get_loop()) is task
 
     def take(self) -> str:
         """The next position of this branch."""
@@ -44,10 +55,6 @@ def enter(what: str) -> Branch:
         raise ForeignTask(what)
     if branch.step is not None:
         raise StepNested(what)
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
-    if task is None or branch.task is not task:
+    if not branch.is_running_here():
         raise ForeignTask(what)
     return branch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -31,7 +30,7 @@ class Call(Generic[R]):
 
     def __await__(self) -> Generator[Value, None, R]:
         branch = current_branch.get(None)
-        if branch is None or branch.task is not asyncio.current_task():
+        if branch is None or not branch.is_running_here():
             raise ForeignTask(f"await of {self.kind} {self.name!r}")
         return self.run_in(branch).__await__()
 

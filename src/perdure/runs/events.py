@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from perdure.core.failures import failure_of
+from perdure.core.failures import failure_of, mark_positions
 from perdure.core.records import EventRecord, StepRecord
 from perdure.core.values import Value, decode, encode
-from perdure.errors import EventTimeout
+from perdure.errors import EventTimeout, RunNotFound
 from perdure.runs.recorded import Recorded
 from perdure.runs.waits import park
 from perdure.stores.port import Emit, Emitted
@@ -53,6 +53,7 @@ class EventCall(Recorded[Value]):
         if event is None:
             # an event that is already in the store always wins over the deadline
             await self.execution.look()
+            self.execution.check()  # an attempt that unwinds has not looked
             event = self.execution.events.get(self.name)
         return event
 
@@ -72,7 +73,19 @@ class EmitCall(Recorded[bool]):
         by = f"{self.execution.run.run_id}/{self.position}"
         if record is None:
             emit = Emit(run_id=self._to, key=self.name, payload=self._payload, by=by, at=self.execution.now())
-            emitted: Emitted = (await self.put("completed", emit, result=b"null"))[0]
+            try:
+                emitted: Emitted = (await self.put("completed", emit, result=b"null"))[0]
+            except RunNotFound as error:
+                # final, like every outcome: the run may be there when this is replayed
+                await self.put("failed", failure=failure_of(error))
+                raise self._not_found() from None
             return emitted.accepted
+        if record.status == "failed":
+            raise self._not_found()
         event = await self.execution.host.store.events.get(self._to, self.name)
         return event is not None and event.by == by
+
+    def _not_found(self) -> RunNotFound:
+        error = RunNotFound(self._to)
+        mark_positions(error, (self.position,))
+        return error

@@ -212,7 +212,10 @@ class Execution:
             raise
 
     async def look(self) -> None:
-        """Take in what has come from outside: events, a request to cancel, another owner."""
+        """Take in what has come from outside: events, a request to cancel, another owner.
+
+        An attempt that unwinds takes nothing in: its suspension must be refused where something came in meanwhile.
+        """
         store = self.host.store
         run = await store.runs.get(self.run.run_id)
         if run is None or run.token != self.lease.token or run.worker_id != self.lease.worker_id:
@@ -220,8 +223,10 @@ class Execution:
             return
         if run.status == "cancelling":
             self.stop(Halt("cancel", run.cancel_reason or ""))
-        if run.inbox > self.inbox:
+        if run.inbox > self.inbox and self.halt is None:
             events = await store.events.list(self.run.run_id)
+            if self.halt is not None:
+                return
             self.inbox = run.inbox  # read before the events: what came in between is found by the next look
             for event in events:
                 if self.events.setdefault(event.key, event) is event:

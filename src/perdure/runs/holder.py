@@ -154,6 +154,8 @@ class Holder:
         if self.observer is not None:
             self._observe(self.observer.run_started, run_id, workflow.name, loaded.run.token)
         execution.start()
+        if loaded.run.status == "cancelling":
+            execution.stop(Halt("cancel", loaded.run.cancel_reason or ""))
         return execution
 
     def ended(self, execution: Execution) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from perdure.core.positions import CANCEL_BRANCH
 from perdure.errors import InboxMoved
 from perdure.runs.branch import Branch
 from perdure.runs.halting import Halt, Unwind
-from perdure.stores.port import FinishRun, ReleaseRun, SuspendRun
+from perdure.stores.port import CancelRun, FinishRun, ReleaseRun, SuspendRun
 
 if TYPE_CHECKING:
     from perdure.runs.execution import Execution
 
 Settled = Literal["ended", "suspended", "released", "lost", "again"]
+
+GIVE_UP_AFTER = 1.0
 
 _log = logging.getLogger("perdure.runs")
 
@@ -37,8 +40,13 @@ async def settle(execution: Execution) -> Settled:
             return "ended"
         if halt.kind == "cancel":
             await _clean_up(execution, halt)
-            cancelled = FinishRun(run_id=run_id, status="cancelled", at=execution.now())
-            await execution.commit(*execution.last("cancelled", None), cancelled)
+            now = execution.now()
+            # once more, for children that were started after the first: they are cancelled too
+            again = CancelRun(
+                run_id=run_id, at=now, cancel_by=now + timedelta(seconds=execution.host.cancel_for), reason=halt.reason
+            )
+            cancelled = FinishRun(run_id=run_id, status="cancelled", at=now)
+            await execution.commit(*execution.last("cancelled", None), again, cancelled)
             return "ended"
     except Unwind:
         return "lost"
@@ -68,12 +76,21 @@ async def _clean_up(execution: Execution, halt: Halt) -> None:
         return
     execution.reopen()
     task = execution.spawn(Branch(CANCEL_BRANCH), lambda: _each(execution))
-    done, _ = await asyncio.wait({task}, timeout=execution.host.cancel_for)
-    if not done:
+    if not await _ends(execution, task, execution.host.cancel_for):
         _log.warning("run %s: on_cancel did not end in time", execution.run.run_id)
         execution.ending = False
         execution.stop(halt)
-        await asyncio.wait({task}, timeout=1.0)
+        await _ends(execution, task, GIVE_UP_AFTER)
+
+
+async def _ends(execution: Execution, task: asyncio.Task[None], within: float) -> bool:
+    """Wait for a task, by the clock; whether it has ended."""
+    over = asyncio.Event()
+    timer = execution.host.clock.call_after(within, over.set)
+    task.add_done_callback(lambda _: over.set())
+    await over.wait()
+    timer.cancel()
+    return task.done()
 
 
 async def _each(execution: Execution) -> None:

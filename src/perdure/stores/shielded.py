@@ -7,7 +7,8 @@ CancelledError then; the outcome stands on the future.
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from collections.abc import Generator
+from typing import Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -17,3 +18,18 @@ class Shielded(asyncio.Future[T]):
 
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature is asyncio's
         return False
+
+
+class Present(Generic[T]):
+    """What is there already, as an awaitable; to await it gives the loop no turn."""
+
+    __slots__ = ("_outcome",)
+
+    def __init__(self, outcome: T | Exception) -> None:
+        self._outcome = outcome
+
+    def __await__(self) -> Generator[NoReturn, None, T]:
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+        yield  # a generator that never yields

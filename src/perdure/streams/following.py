@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from perdure.core.chunks import Chunk
 from perdure.stores.port import Store
 from perdure.streams.reading import read
 
 
-async def follow(store: Store, run_id: str, *, after: int = 0, turn: int = 0) -> AsyncIterator[Chunk]:
+async def follow(store: Store, run_id: str, *, after: int = 0, turn: int = 0) -> AsyncGenerator[Chunk, None]:
     """Every chunk with a seq greater than `after`, as it becomes durable, until the run has ended.
 
     In any process, before or after a restart, and it changes nothing. What a superseded attempt had said is taken

@@ -36,11 +36,10 @@ from perdure.stores.sqlite.workers import Workers
 from perdure.stores.sqlite.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from perdure.core.records import Lease
     from perdure.stores.port import Operation
-    from perdure.stores.shielded import Shielded
 
 
 class SqliteStore:
@@ -65,7 +64,7 @@ class SqliteStore:
         self._notices = Notices()
         self._reader = Reader(path, self._check)
         group = Group(connection, path, self._turnstile, appliers(self._life), clock)
-        self._writer = Writer(group, self._publish)
+        self._writer = Writer(group, clock, self._publish)
         self.runs = Runs(self._reader)
         self.steps = Steps(self._reader)
         self.events = Events(self._reader)
@@ -77,7 +76,7 @@ class SqliteStore:
         self.queues = Queues(self._reader)
         _opened.add(self)
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Shielded[Landed]:
+    def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[Landed]:
         self._check()
         check_fence(operations, lease)
         check_sizes(operations, MAX_VALUE_BYTES)

@@ -41,6 +41,7 @@ class CallerPromises(Promises):
         async def call(seq: int) -> None:
             try:
                 await world.store.commit(world.append("run", seq), lease=lease)
+                await asyncio.Event().wait()  # a commit may land before anybody can cancel its caller
             except asyncio.CancelledError:
                 seen.append((await world.store.streams.read("run")).head)
                 raise

@@ -1,0 +1,19 @@
+"""The command line: one file a command, and no decision that another door needs.
+
+May import everything but `testing`. Read next: `commands` (the names), `exits` (what the exit codes mean).
+"""
+
+from __future__ import annotations
+
+
+def main() -> int:
+    """Run the command that the arguments name; its exit code. Every error of perdure's own is one line on stderr."""
+    from perdure.cli.commands import commands
+    from perdure.cli.exits import fail
+    from perdure.errors import PerdureError
+
+    try:
+        commands(prog_name="perdure")
+    except PerdureError as error:
+        return fail(error)
+    return 0

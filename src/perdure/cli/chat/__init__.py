@@ -1,0 +1,1 @@
+"""`perdure chat`: a conversation in the terminal. Read next: `command`, then `session`."""

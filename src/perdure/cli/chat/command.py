@@ -1,0 +1,88 @@
+"""`perdure chat`: talk to an agent; kill it, start it again, and it goes on where it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perdure.cli.opening import StoreOption
+from perdure.cli.worker import AppArgument
+
+if TYPE_CHECKING:
+    from perdure.agents import Agent, Thread
+    from perdure.app import App
+
+
+def chat(
+    target: AppArgument,
+    *,
+    thread: Annotated[str | None, typer.Option(help="The thread to go on with; else the agent's newest.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin a new thread.")] = False,
+    agent: Annotated[str | None, typer.Option(help="Which agent, where the app has several.")] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Say this, print the answer, leave.")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Talk to an agent. Ctrl-C stops an answer, twice leaves, Ctrl-D leaves; the next start goes on where it was."""
+    from perdure.cli.loading import load_app
+
+    app = load_app(target, store)
+    raise typer.Exit(_converse(app, agent_of(app, agent), thread, message, new=new))
+
+
+def agent_of(app: App, name: str | None) -> Agent:
+    """The agent that is meant. Raises: SettingInvalid where that is not clear; NameUnknown."""
+    from perdure.errors import NameUnknown, SettingInvalid
+
+    names = tuple(app.agents)
+    if name is not None:
+        if name not in app.agents:
+            raise NameUnknown("agent", name, names)
+        return app.agents[name]
+    if len(names) != 1:
+        reason = f"the app has several agents: {', '.join(names)}; say which" if names else "the app has no agent"
+        raise SettingInvalid("--agent", reason)
+    return app.agents[names[0]]
+
+
+def _converse(app: App, agent: Agent, thread_id: str | None, message: str | None, *, new: bool) -> int:
+    from perdure.cli.chat.background import Background
+    from perdure.cli.chat.following import LeaveError
+    from perdure.cli.chat.session import Session
+    from perdure.cli.exits import INTERRUPTED
+    from perdure.cli.terminal import notes
+
+    with Background() as background:
+        background.call(app.__aenter__())
+        at_once = True
+        try:
+            thread = background.call(_thread(app, agent, thread_id, new=new))
+            _introduce(app, agent, thread)
+            session = Session(background, app, thread)
+            code = session.talk() if message is None else session.say(message)
+            at_once = False
+            return code
+        except (LeaveError, KeyboardInterrupt):
+            notes().print("left; the next start goes on where it was")
+            return INTERRUPTED
+        finally:
+            background.call(app.stop_work(at_once=at_once))
+            background.call(app.__aexit__(None, None, None))
+
+
+async def _thread(app: App, agent: Agent, thread_id: str | None, *, new: bool) -> Thread:
+    """The thread that is meant. Raises: ThreadNotFound."""
+    if thread_id is not None and not new:
+        return await app.threads.get(thread_id)
+    newest = [] if new else await app.threads.list(agent=agent.name, limit=1)
+    return app.thread(newest[0].thread_id) if newest else await app.threads.create(agent, thread_id=thread_id)
+
+
+def _introduce(app: App, agent: Agent, thread: Thread) -> None:
+    from perdure.cli.opening import say_store
+    from perdure.cli.terminal import notes, one_line
+
+    model = agent.model if isinstance(agent.model, str) else agent.model.name if agent.model else app.model
+    say_store(app.url)
+    notes().print("[dim]agent[/]", one_line(f"{agent.name} on {model}"), style="dim")
+    notes().print("[dim]thread[/]", one_line(thread.id), style="dim")

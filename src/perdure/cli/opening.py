@@ -1,0 +1,34 @@
+"""The store of a command: which one, said aloud, and never made by looking."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+
+from perdure.app.client import Client
+from perdure.app.settings import setting
+from perdure.cli.terminal import notes, one_line
+from perdure.core.clock import SystemClock
+from perdure.runs.workflow import Workflows
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="The store; else PERDURE_STORE, else sqlite:///perdure.db."),
+]
+
+
+@asynccontextmanager
+async def opened(store: str | None) -> AsyncGenerator[Client]:
+    """A client of a store that is there. Raises: StoreUrlInvalid where it is not."""
+    client = Client(setting("PERDURE_STORE", store), Workflows(), SystemClock(), create=False)
+    async with client:
+        say_store(client.url)
+        yield client
+
+
+def say_store(url: str) -> None:
+    """Which store was opened."""
+    notes().print("[dim]store[/]", one_line(url), style="dim")

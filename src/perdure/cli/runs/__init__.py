@@ -1,0 +1,1 @@
+"""`perdure runs`: one file a command; `timeline` draws a run's steps."""

@@ -1,0 +1,28 @@
+"""`perdure runs cancel`: the end of a run, and of its children."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from perdure.cli.opening import StoreOption, opened
+from perdure.cli.runs.show import RunArgument
+
+
+def cancel_run(
+    run_id: RunArgument,
+    reason: Annotated[str, typer.Option(help="Why; kept with the run.")] = "",
+    store: StoreOption = None,
+) -> None:
+    """Cancel a run and its children; returns when it has ended, at the latest after 5 s."""
+    asyncio.run(_cancel(store, run_id, reason))
+
+
+async def _cancel(store: str | None, run_id: str, reason: str) -> None:
+    from perdure.cli.terminal import notes
+
+    async with opened(store) as client:
+        run = await client.run(run_id).cancel(reason)
+    notes().print(f"[green]✓[/] the run is {run.status}")

@@ -1,0 +1,35 @@
+"""Tables without lines: as readable in a pipe as on a terminal. What is in a cell is never read as markup."""
+
+from __future__ import annotations
+
+from rich.style import StyleType
+from rich.table import Table
+from rich.text import Text
+
+
+class Columns(Table):
+    """A table whose cells are plain text, or Text."""
+
+    def add_row(self, *cells: object, style: StyleType | None = None, end_section: bool = False) -> None:
+        """Add a row; a cell that is no Text is shown as its text."""
+        made = [cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells]
+        super().add_row(*made, style=style, end_section=end_section)
+
+
+def columns(*names: str) -> Columns:
+    """A table with these columns."""
+    table = Columns(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def facts(*pairs: tuple[str, str]) -> Table:
+    """Names and values, one a line; those without a value are left out."""
+    table = Columns.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value:
+            table.add_row(name, value)
+    return table

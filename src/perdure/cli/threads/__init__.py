@@ -1,0 +1,1 @@
+"""`perdure threads`: one file a command."""

@@ -1,0 +1,161 @@
+"""Processes that die, simulated in this one, so that thousands of deaths take seconds.
+
+A `Process` has a clock of its own (the same time, timers of its own), a store of its own, and the tasks that it has
+started. When it dies nothing more of it lands and nothing comes back: a call of the store hangs, its timers are
+gone, its heartbeat ends, its tasks are cancelled. What a real death does and this does not: `finally` blocks run; ask
+`is_dead` in an effect that must not happen after a death.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+
+from perdure.core.values import Value
+from perdure.stores import port
+from perdure.stores.notices import TopicWatch
+from perdure.testing.clock import FakeClock
+from perdure.testing.wrapped import WrappedStore
+
+if TYPE_CHECKING:
+    from perdure.core.records import Lease
+
+T = TypeVar("T")
+Phase = Literal["before", "landed"]
+_running: ContextVar[Process | None] = ContextVar("perdure_process", default=None)
+
+
+class Death(NamedTuple):
+    """When a process dies: at its commit of this number (from 0), before it is made, or when it has landed."""
+
+    at_commit: int
+    phase: Phase
+
+
+class Process:
+    """One simulated process of a machine."""
+
+    def __init__(self, clock: FakeClock, store: port.Store, *, death: Death | None = None) -> None:
+        """Shape: `store` is this process's own, or one that all simulated processes share."""
+        self.clock = clock.process()
+        self.is_dead = False
+        self.died = asyncio.Event()
+        self.store = MortalStore(store, self, death)
+        self.tasks: set[asyncio.Task[object]] = set()
+        asyncio.get_running_loop().set_task_factory(_task_of_its_process)
+
+    def run(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+        """Start a task of this process; the tasks that it starts are of this process too."""
+        context = copy_context()
+        context.run(_running.set, self)
+        return asyncio.get_running_loop().create_task(work, context=context)
+
+    def die(self) -> None:
+        """Die, at once."""
+        if self.is_dead:
+            return
+        self.is_dead = True
+        self.died.set()
+        self.clock.kill()
+        for task in tuple(self.tasks):
+            task.cancel()
+
+    async def kill(self) -> None:
+        """Die, and wait until no task of it is left."""
+        self.die()
+        while self.tasks:
+            await asyncio.sleep(0)
+            for task in tuple(self.tasks):
+                task.cancel()
+
+
+async def die_here() -> None:
+    """The process that runs this dies; nothing of it goes on."""
+    process = _running.get()
+    assert process is not None, "this runs in no simulated process"
+    process.die()
+    await _never()
+
+
+class MortalStore(WrappedStore):
+    """A process's way to a store, which ends with it."""
+
+    def __init__(self, inner: port.Store, process: Process, death: Death | None) -> None:
+        super().__init__(inner)
+        self.commits = 0
+        self._process = process
+        self._death = death
+
+    def around_commit(
+        self,
+        operations: tuple[port.Operation, ...],  # noqa: ARG002 - the death knows numbers only
+        lease: Lease | None,  # noqa: ARG002 - see operations
+        commit: Callable[[], Awaitable[port.Landed]],
+    ) -> Awaitable[port.Landed]:
+        number, death = self.commits, self._death
+        self.commits += 1
+        due = death is not None and death.at_commit == number
+        if due and death is not None and death.phase == "before":
+            self._process.die()
+        if self._process.is_dead:
+            return _never()
+        landing = asyncio.ensure_future(commit())
+        acknowledged = Acknowledgement(self._process)
+        landing.add_done_callback(lambda _: self._acknowledge(landing, acknowledged, deadly=due))
+        return acknowledged
+
+    def _acknowledge(
+        self, landing: asyncio.Future[port.Landed], acknowledged: asyncio.Future[port.Landed], *, deadly: bool
+    ) -> None:
+        error = landing.exception()
+        if deadly:
+            self._process.die()
+        if self._process.is_dead or acknowledged.done():
+            return
+        if error is not None:
+            acknowledged.set_exception(error)
+        else:
+            acknowledged.set_result(landing.result())
+
+    async def around_read(self, name: str, read: Callable[[], Awaitable[T]]) -> T:  # noqa: ARG002 - all reads die alike
+        if self._process.is_dead:
+            return await _never()
+        found = await read()
+        return await _never() if self._process.is_dead else found
+
+    def around_renewal(self, operation: port.RenewWorker, renew: Callable[[], list[str]]) -> list[str]:  # noqa: ARG002 - all die alike
+        return [] if self._process.is_dead else renew()
+
+    def watch(self, *topics: str) -> port.Watch:
+        return TopicWatch() if self._process.is_dead else self.inner.watch(*topics)
+
+    def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
+        return self.inner.listen(topic, lambda: None if self._process.is_dead else callback())
+
+
+class Acknowledgement(asyncio.Future[port.Landed]):
+    """What a process waits for after a commit; only its death takes it away."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__()
+        self._process = process
+
+    def cancel(self, msg: object = None) -> bool:
+        return super().cancel(msg) if self._process.is_dead else False
+
+
+def _never() -> asyncio.Future[Value]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _task_of_its_process(loop: asyncio.AbstractEventLoop, work: Value, **options: Value) -> asyncio.Task[Value]:
+    task = asyncio.Task[Value](work, loop=loop, **options)
+    process = _running.get()
+    if process is not None:
+        process.tasks.add(task)
+        task.add_done_callback(process.tasks.discard)
+        if process.is_dead:
+            task.cancel()
+    return task
