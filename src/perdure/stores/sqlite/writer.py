@@ -4,7 +4,7 @@ Commits of one tick of the event loop travel together. While the disk is quick t
 which spares two thread switches (on small machines these cost more than the fsync does). When commits have been slow,
 when another process is inside the turnstile, or when a checkpoint is due, the group goes to the writer thread and
 the loop goes on. The order of commits is kept: as long as the thread has work, everything goes there. A run that has
-the store for itself commits at once, without two turns of the loop, and gives the loop a turn every millisecond.
+the store for itself commits at once, without two turns of the loop, and gives the loop a turn every two milliseconds.
 
 Fates are not shared: each commit of a group has a savepoint of its own, and a refusal undoes only that one. Where the
 transaction as a whole fails (a full disk, a failing fsync), its commits are tried again one by one. After a COMMIT
@@ -34,7 +34,7 @@ from perdure.stores.sqlite.group import Group, Request, Settled
 GROUP = 128
 CHECKPOINT_PAGES = 1000
 SLOW_AFTER = 0.00075
-SLICE = 0.001
+SLICE = 0.002
 POLL_AFTER = 0.03
 
 
