@@ -102,8 +102,12 @@ class Client:
         """Runs, the newest first, without their results."""
         return await self.store.runs.list(status=status, workflow=workflow, queue=queue, limit=limit)
 
+    async def open_store(self) -> Store:
+        """Open the store that this door is for; a test may put another one before it."""
+        return await open_store(self.url, clock=self.clock, create=self._create)
+
     async def __aenter__(self) -> Self:
-        self._store = await open_store(self.url, clock=self.clock, create=self._create)
+        self._store = await self.open_store()
         return self
 
     async def __aexit__(

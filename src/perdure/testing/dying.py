@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Phase = Literal["before", "landed"]
+_CANCEL_SO_OFTEN = 100
 _running: ContextVar[Process | None] = ContextVar("perdure_process", default=None)
 
 
@@ -63,9 +64,11 @@ class Process:
             task.cancel()
 
     async def kill(self) -> None:
-        """Die, and wait until no task of it is left."""
+        """Die, and wait until no task of it is left, but for those that swallow their cancellation."""
         self.die()
-        while self.tasks:
+        for _ in range(_CANCEL_SO_OFTEN):
+            if not self.tasks:
+                return
             await asyncio.sleep(0)
             for task in tuple(self.tasks):
                 task.cancel()
