@@ -13,6 +13,7 @@ from perdure.app.client import Client
 from perdure.app.settings import setting
 from perdure.core.clock import Clock, SystemClock, seconds
 from perdure.core.observe import Observer
+from perdure.core.values import Value
 from perdure.errors import NameTaken
 from perdure.runs.context import Context
 from perdure.runs.worker import Worker
@@ -39,7 +40,7 @@ class App(Client):
         store: str | None = None,
         *,
         agents: Iterable[Agent] = (),
-        workflows: Iterable[Workflow[..., object]] = (),
+        workflows: Iterable[Workflow[..., Value]] = (),
         model: str | None = None,
         queues: Mapping[str, int | None] | None = None,
         slots: int = 1000,
