@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import apsw
+from perdure.stores.sqlite.driver import open_connection
 
 
 class Floor:
@@ -14,7 +14,8 @@ class Floor:
     def __init__(self, path: Path) -> None:
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        self._connection = apsw.Connection(str(path))
+        path.touch()
+        self._connection = open_connection(str(path))
         self._connection.pragma("journal_mode", "wal")
         self._connection.pragma("synchronous", "FULL")
         self._run = self._connection.cursor().execute

@@ -42,8 +42,7 @@ async def measure(url: str) -> dict[str, float | int | str]:
     async with app:
         for first in range(0, RUNS, 500):
             await asyncio.gather(*(app.start(wait, run_id=f"run-{first + n:05}") for n in range(500)))
-        while (await app.store.queues.counts()).get("default", {}) != {"suspended": RUNS}:
-            await asyncio.sleep(0.1)
+        await asyncio.gather(*(_suspended(app, f"run-{n:05}") for n in range(RUNS)))
         followers = [asyncio.create_task(_follow(app, f"run-{RUNS - 1 - n:05}")) for n in range(FOLLOWERS)]
         await asyncio.sleep(1.0)
         begun, cpu = time.perf_counter(), time.process_time()
@@ -63,6 +62,13 @@ async def measure(url: str) -> dict[str, float | int | str]:
         "wake_across_p99_ms": percentile_ms(across, 99),
         "woke_exactly_the_right_ones": str(exactly),
     }
+
+
+async def _suspended(client: Client, run_id: str) -> None:
+    watch = client.store.watch(f"run:{run_id}")
+    while (await client.run(run_id).record()).status != "suspended":
+        await watch.wait()
+    watch.close()
 
 
 async def _follow(client: Client, run_id: str) -> None:

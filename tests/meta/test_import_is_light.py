@@ -19,7 +19,6 @@ HEAVY = {
 }
 
 
-
 def loaded_by(statement: str) -> set[str]:
     """The modules that are loaded after a statement in a fresh interpreter."""
     program = f"import sys\n{statement}\nprint(*sys.modules)"

@@ -21,7 +21,7 @@ InDoubt = Literal["retry", "tell", "fail", "ask"]
 
 
 class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tool may know of its call; a tool gets it by a first parameter with this annotation.
+    """What a tool may know of its call; it asks by its first parameter's annotation.
 
     Shape: `idempotency_key` is the same for each attempt, retry and takeover of this call, so that an outside
     service can refuse a second one; `token` grows with every takeover, so that one can fence; `attempt` is from 1.

@@ -8,7 +8,10 @@ from perdure.core.values import Value
 
 
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A task: its id, a fixed operation label (never user text, it is not redacted), and its domain."""
+    """A task: its id, its intent and its domain.
+
+    Shape: `intent` is a fixed label of the operation, never user text: it is not redacted.
+    """
 
     id: str
     intent: str = ""
@@ -17,7 +20,10 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The whole request. `tags` and the task's metadata describe it; the other fields identify it."""
+    """What a run is asked to do.
+
+    Shape: `tags` and the task's metadata describe it; all other fields identify the run.
+    """
 
     project_id: str = "default"
     task: TaskSpec

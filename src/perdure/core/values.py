@@ -198,7 +198,8 @@ def _offender(value: Any, path: str, above: tuple[int, ...], *, plain: bool) -> 
         return _dict_offender(value, path, (*above, id(value)), plain=plain)  # pyright: ignore[reportUnknownArgumentType] - any dict
     if isinstance(value, list | tuple | set | frozenset):
         inner = (*above, id(value))  # pyright: ignore[reportUnknownArgumentType] - any collection
-        found = (_offender(item, f"{path}[{n}]", inner, plain=plain) for n, item in enumerate(value))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+        items = enumerate(cast("list[Any]", value))
+        found = (_offender(item, f"{path}[{n}]", inner, plain=plain) for n, item in items)
         return next(filter(None, found), None)
     return (path, f"{type(value).__name__} has no canonical form") if plain else _object_offender(value, path, above)
 

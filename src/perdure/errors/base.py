@@ -24,7 +24,7 @@ class TerminalError(PerdureError):
 
 
 class RetryableError(PerdureError):
-    """Raised by a step or a tool: try again, not before `after`, while attempts are left."""
+    """Raised by a step or a tool: try again, while attempts are left, after `after`."""
 
     code = "retryable"
     retryable = True

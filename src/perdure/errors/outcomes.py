@@ -30,7 +30,7 @@ class RunCancelled(OutcomeError):
 
 
 class StepFailed(OutcomeError):
-    """A step's final failure, as data, so that a replay raises what the first execution raised."""
+    """A step's final failure; a replay raises what the first execution raised."""
 
     code = "step_failed"
 

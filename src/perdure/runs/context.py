@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypedDict, TypeVar, TypeVarTuple, overload
 
 from perdure.core.canonical import canonical_hash
 from perdure.core.clock import seconds
@@ -54,7 +54,7 @@ class StepKeywords(TypedDict, total=False):
 
 
 class Context:
-    """What a workflow holds. Every call takes the next position of its branch, at the call."""
+    """What a workflow holds; every call takes a position at the call."""
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
@@ -192,11 +192,11 @@ class Context:
 
     def uuid(self) -> uuid.UUID:
         """A random UUID, the same on every replay."""
-        return uuid.UUID(bytes=_seed(self._execution, self._take("ctx.uuid"))[:16], version=4)
+        return uuid.UUID(bytes=_seed(self._execution, self._take("ctx.uuid"), "uuid")[:16], version=4)
 
     def random(self) -> Random:
         """A source of random numbers, the same on every replay."""
-        return derived_random(_seed(self._execution, self._take("ctx.random")))
+        return derived_random(_seed(self._execution, self._take("ctx.random"), "random"))
 
     async def start(self, workflow: Workflow[..., R], *args: Value, **kwargs: Value) -> Child[R]:
         """Start a child run, once; it is cancelled with this run."""
@@ -238,12 +238,23 @@ _silent = logging.getLogger("perdure.workflow.replay")
 _silent.disabled = True
 
 
-def _seed(execution: Execution, position: str) -> bytes:
-    execution.journal.seen[position] = "derived"
+class _Derived(NamedTuple):
+    """A call that is made from the run's seed: it has a position, and no record."""
+
+    position: str
+    name: str
+    kind: str = "derived"
+
+
+def _seed(execution: Execution, position: str, name: str) -> bytes:
+    execution.visit(_Derived(position, name))
     return bytes.fromhex(canonical_hash([execution.run.seed, position]))
 
 
 def current_step() -> InStep | None:
-    """Inside a step's function: its run id, position, attempt, token and idempotency key; else None."""
+    """The step whose function is running, or None outside one.
+
+    Shape: its run id, position, attempt, token and idempotency key.
+    """
     branch = current_branch.get(None)
     return branch.step if branch else None

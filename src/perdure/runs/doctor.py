@@ -98,7 +98,7 @@ async def _judge(
         return _owned(run, clock, life)
     if run.status == "suspended":
         keys = {event.key for event in await store.events.list(run.run_id)}
-        come = sorted(keys.intersection(run.waiting_for))
+        come = [name for name in run.waiting_for if name.removeprefix("event:") in keys or name in keys]
         if come:
             return Finding(run.run_id, f"it waits for {', '.join(come)}, which has come, and was not woken")
         if run.due_at is None and all(name.startswith(("timer:", "retry:")) for name in run.waiting_for):

@@ -52,7 +52,7 @@ async def run_durable(
     clock: Clock | None = None,
     observer: Observer | None = None,
 ) -> Durable[R]:
-    """Run a function once, under an id; after a crash, go on with the same id where it was.
+    """Run a function once, under an id; with the same id it goes on where it was.
 
     Shape: `task(ctx)`, or `task(ctx, input)` with the manifest's input as its second parameter's annotation says. A
     completed run is replayed without effects, and its record stays as it is; a failed one is restarted: the steps
@@ -150,7 +150,7 @@ class _Driver:
             return None
         self._settled = asyncio.get_running_loop().create_future()
         self._holder.begin(loaded, self._workflow)
-        execution, _ = await self._settled
+        execution, _ = await asyncio.shield(self._settled)  # to be cancelled here may not settle it
         return execution
 
     def _ended(self, execution: Execution, settled: Settled) -> None:

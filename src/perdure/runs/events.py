@@ -44,7 +44,9 @@ class EventCall(Recorded[Value]):
 
     async def _wait(self, record: StepRecord | None) -> EventRecord | None:
         due_at = record.due_at if record else None
-        if record is None and self._timeout is not None:
+        if record is not None and record.retry_at is not None and self._timeout is not None:
+            due_at = record.retry_at + timedelta(seconds=self._timeout)  # reopened by a restart
+        elif record is None and self._timeout is not None:
             due_at = self.execution.now() + timedelta(seconds=self._timeout)
             await self.put("running", due_at=due_at)
         event = None

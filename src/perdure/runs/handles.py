@@ -72,10 +72,13 @@ class Run(Generic[R]):
     async def restart(self) -> None:
         """Queue it again after a failure; the steps that it failed with are tried again, no other one is.
 
+        A step whose result could not be stored is not tried again: its effect has happened.
         Raises: RunStateWrong where it has not failed; RunNotFound.
         """
         run = await self.record()
-        reopen = run.failure.positions if run.failure else ()
+        failed = run.failure.positions if run.failure else ()
+        steps = {step.position: step for step in await self.steps()} if failed else {}
+        reopen = tuple(position for position in failed if not _has_happened(steps.get(position)))
         await self._store.commit(RestartRun(run_id=self.id, at=self._clock.now(), reopen=reopen))
 
 
@@ -87,3 +90,7 @@ def outcome_of(run: RunRecord, returns: Value) -> Value:
         raise RunCancelled(run.run_id, run.cancel_reason or "")
     failure = run.failure or Failure(cause_type="Unknown", message="the record holds no failure")
     raise RunFailed(run.run_id, failure.cause_type, failure.message, failure.reason)
+
+
+def _has_happened(step: StepRecord | None) -> bool:
+    return step is not None and step.failure is not None and step.failure.reason == "not_storable"

@@ -57,6 +57,7 @@ class Heartbeat:
         self._loop = loop
         self._stop = threading.Event()
         self._strays: set[str] = set()
+        self._pause = holder.lease_for / 3
         self._thread = threading.Thread(target=self._serve, name="perdure-heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -91,9 +92,11 @@ class Heartbeat:
             self._stop.set()
             return True
         except PerdureError as error:
+            self._pause = holder.lease_for / 30  # soon: what is left of the lease may be short
             _log.warning("worker %s could not renew: %s", holder.worker_id, error)
             return holder.holds()
         holder.lease_until = lease_until
+        self._pause = holder.lease_for / 3
         self._release(strays)
         return True
 
@@ -106,7 +109,7 @@ class Heartbeat:
 
     def _serve(self) -> None:
         holder = self._holder
-        while not holder.clock.wait(self._stop, holder.lease_for / 3):
+        while not holder.clock.wait(self._stop, self._pause):
             if not self.beat() and not self._stop.is_set():
                 self._call(holder.expired)
 

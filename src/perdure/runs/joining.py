@@ -42,6 +42,7 @@ class GatherCall(Call[list[Value]]):
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, branch: Branch) -> list[Value]:  # noqa: ARG002 - the items have branches of their own
+        self.execution.visit(self)
         if not self._items:
             return []
         self._waiting.extend(self._branch(number, item) for number, item in enumerate(self._items))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from perdure.core.positions import sort_key
+from perdure.core.positions import CANCEL_BRANCH, sort_key
 from perdure.core.records import StepRecord
 from perdure.errors import Divergence, StepInputMismatch
+
+WITHOUT_RECORD = {"gather", "derived"}
 
 
 class Journal:
@@ -14,6 +16,7 @@ class Journal:
         """Shape: a `complete` journal is that of an ended run: nothing may be added to it."""
         self.recorded = {step.position: step for step in steps}
         self.complete = complete
+        self._gathers = {gather for position in self.recorded if "." in position for gather in gathers_above(position)}
         self.seen: dict[str, str] = {}
 
     def visit(self, position: str, name: str, kind: str, fingerprint: str | None) -> StepRecord | None:
@@ -21,10 +24,14 @@ class Journal:
 
         Raises: Divergence, StepInputMismatch.
         """
-        self.seen[position] = name
         record = self.recorded.get(position)
+        if record is None and kind == "gather":
+            return None
+        self.seen[position] = name
         if record is None:
-            if self.complete:
+            if position in self._gathers:
+                raise Divergence(position, "a gather or a map", f"{kind} {name!r}")
+            if self.complete and kind not in WITHOUT_RECORD:
                 raise Divergence(position, "no further step: the run has completed", f"{kind} {name!r}")
             return None
         if record.name != name or record.kind != kind:
@@ -50,3 +57,10 @@ class Journal:
             "recorded": dict(sorted(recorded.items(), key=lambda item: sort_key(item[0]))),
             "found": dict(sorted(self.seen.items(), key=lambda item: sort_key(item[0]))),
         }
+
+
+def gathers_above(position: str) -> list[str]:
+    """The positions of the gathers that a step in a branch is inside of: `3` and `3.1.0` for `3.1.0.2.5`."""
+    parts = position.split(".")
+    first = 2 if parts[0] == CANCEL_BRANCH else 1
+    return [".".join(parts[:end]) for end in range(first, len(parts), 2)]

@@ -193,8 +193,8 @@ class StepCall(Call[R]):
         self.attempt = record.attempts
         self.began_at = record.started_at
         if record.retry_at is not None:
-            if record.attempts >= self.options.retry.attempts:
-                self.forgiven = record.attempts  # reopened by a restart: its retries are counted anew
+            # more of them than the policy has were reopened by a restart, which gives the policy's number again
+            self.forgiven = record.attempts // self.options.retry.attempts * self.options.retry.attempts
             if record.retry_at > self.execution.now():
                 await park(self.execution, self.position, f"retry:{self.position}", due_at=record.retry_at)
             return None
