@@ -1,0 +1,178 @@
+"""Random programs under random deaths, against a model.
+
+No committed outcome happens twice, no wake-up is lost (every program ends), nothing diverges, and what comes of it is
+what the model says.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from random import Random
+
+import pytest
+
+from perdure import Context, Retry, current_step
+from perdure.core.ids import new_id
+from perdure.core.positions import child
+from perdure.core.values import Value
+from perdure.errors import ChildFailed, OutcomeError, RunFailed, StepFailed
+from perdure.runs.branch import current_branch
+from perdure.runs.workflow import Workflow
+from perdure.stores import open_store
+from perdure.testing.clock import FakeClock
+from perdure.testing.dying import Death
+from tests.runs.programs import Failed, Node, Program, events_of, expected, generate
+from tests.runs.stage import Stage
+
+PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000"))
+BATCHES = 20
+LEASE_FOR = 3.0
+MAX_DEATHS = 6
+LIVES = 40
+
+# Seeds that once found a bug.
+REGRESSIONS = list[int]()
+
+
+class Machine:
+    """Runs one program, and watches what it really does."""
+
+    def __init__(self, seed: int, stage: Stage) -> None:
+        self.random = Random(f"deaths of {seed}")
+        self.program = generate(seed)
+        self.stage = stage
+        self.twice = list[str]()
+        self.seen = dict[tuple[str, str], tuple[Value, ...]]()
+        self.workflow: Workflow[..., list[Value]] = stage.workflow(self.perform, name="program")
+
+    async def perform(self, ctx: Context, program: Program) -> list[Value]:
+        return [await self._node(ctx, node) for node in program]
+
+    async def _node(self, ctx: Context, node: Node) -> Value:
+        if node.kind == "do":
+            return await self._step(ctx, node)
+        if node.kind == "nap":
+            return await ctx.sleep(node.seconds)
+        if node.kind == "hear":
+            return await ctx.await_event(node.name)
+        if node.kind == "look":
+            now = await ctx.now()
+            self._same(ctx, now, ctx.uuid(), ctx.random().random())
+            return None
+        if node.kind == "both":
+            found = await ctx.gather(*(self._step(ctx, step) for step in node.bodies[0]))
+            return [[value] for value in found]
+        if node.kind == "fork":
+            return await ctx.gather(*(partial(self.perform, ctx, body) for body in node.bodies))
+        if node.kind == "each":
+            return await ctx.map(lambda _: self.perform(ctx, node.bodies[0]), range(node.count), limit=node.limit)
+        if node.kind == "guard":
+            try:
+                return await self.perform(ctx, node.bodies[0])
+            except OutcomeError as error:
+                return f"caught {_failed(error)}"
+        born = await ctx.start(self.workflow, node.bodies[0])
+        return await born.result()
+
+    def _step(self, ctx: Context, node: Node) -> Value:
+        attempts = node.fails if node.for_good else node.fails + 1
+        retry = Retry(attempts=attempts, initial=0.1, multiplier=20.0, jitter=False)
+        return ctx.step(node.name, self._effect, node, retry=retry)
+
+    async def _effect(self, node: Node) -> str:
+        step = current_step()
+        assert step is not None
+        recorded = {one.position: one.status for one in await self.stage.store.steps.list(step.run_id)}
+        if recorded.get(step.position) in {"completed", "failed"}:
+            self.twice.append(f"{step.run_id} {step.position}")
+        if self.random.random() < 0.3:
+            await self.stage.sleep(self.random.choice([0.01, 0.3, 1.5]))
+        # a death in an attempt uses it up, so a step that is to fail for good fails however often it is tried
+        if node.for_good or step.attempt <= node.fails:
+            raise ValueError(node.name)
+        return node.name
+
+    def _same(self, ctx: Context, *values: Value) -> None:
+        """What was derived or recorded once is the same in every replay."""
+        branch = current_branch.get()
+        known = self.seen.setdefault((ctx.run_id, child(branch.prefix, branch.next_number)), values)
+        if known != values:
+            self.twice.append(f"{ctx.run_id}: {known} became {values}")
+
+    async def play(self) -> str:
+        """The program's end: its result, or its failure."""
+        stage, random = self.stage, self.random
+        run = await stage.client.start(self.workflow, self.program, run_id=new_id("run"))
+        late = list(events_of(self.program))
+        random.shuffle(late)
+        deaths = random.randint(0, MAX_DEATHS)
+        for life in range(LIVES):
+            death = Death(random.randint(0, 12), random.choice(["before", "landed"])) if life < deaths else None
+            hand = await stage.hand(death=death, lease_for=LEASE_FOR)
+            for _ in range(400):
+                if late and random.random() < 0.3:
+                    key = late.pop()
+                    await run.emit_event(key, f"heard {key}")
+                await stage.clock.advance(0.5)
+                record = await run.record()
+                if record.status in {"completed", "failed"}:
+                    return await _end(run.result())
+                if hand.process.is_dead:
+                    break
+            await stage.kill()
+            await stage.clock.advance(LEASE_FOR)
+        return f"never ended: {(await run.record()).status}"
+
+
+async def _end(result: Value) -> str:
+    try:
+        return repr(await result)
+    except RunFailed as error:
+        return f"failed {error.cause_type} {error.message}"
+
+
+def _failed(error: OutcomeError) -> str:
+    """The name of the step that a failure is about, through any number of children."""
+    if isinstance(error, StepFailed):
+        return error.message
+    assert isinstance(error, ChildFailed)
+    return error.message.rpartition(": ")[2]
+
+
+def model_of(program: Program) -> str:
+    try:
+        return repr(expected(program))
+    except Failed as error:
+        return f"failed {error}"
+
+
+async def check(seed: int) -> str | None:
+    """What is wrong with the program of a seed, or None."""
+    clock = FakeClock()
+    stage = Stage(await open_store("memory:", clock=clock), clock, "memory:")
+    machine = Machine(seed, stage)
+    try:
+        came, meant = await machine.play(), model_of(machine.program)
+    finally:
+        await stage.close()
+    if came.startswith("failed ") and meant.startswith("failed "):
+        came = f"failed {came.split()[-1]}"
+    if came != meant:
+        return f"seed {seed}: came to {came}, meant {meant}"
+    return f"seed {seed}: happened twice: {machine.twice}" if machine.twice else None
+
+
+@pytest.mark.fuzz
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("batch", range(BATCHES))
+async def test_random_programs_under_random_deaths_do_what_the_model_says(batch: int) -> None:
+    faults = [fault for seed in range(batch, PROGRAMS, BATCHES) if (fault := await check(seed))]
+    assert faults == []
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+async def test_what_was_once_found_stays_mended(seed: int) -> None:
+    assert await check(seed) is None
