@@ -56,5 +56,5 @@ def fail(error: PerdureError) -> int:
     """Print an error as one line with its code; the exit code."""
     from perdure.cli.terminal import notes, one_line
 
-    notes().print(f"[bold red]error[/] [dim]{error.code or 'perdure'}[/]", one_line(str(error)))
+    notes().print(f"[bold red]error[/] [dim]{error.code or type(error).__name__}[/]", one_line(str(error)))
     return code_of(error)

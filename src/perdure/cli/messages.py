@@ -42,7 +42,8 @@ def call_line(
 ) -> Text:
     """A tool call as one line: its sign, the call, and what came of it."""
     sign, style = TOOL_SIGN[state]
-    line = Text.assemble((f"{sign} ", style), (tool, "bold"), (f"({_inside(arguments)})", "dim"))
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{sign} ", style).append(tool, "bold").append(f"({_inside(arguments)})", "dim")
     if error is not None:
         line.append(f"  {short(error, OUTPUT)}", style=style)
     elif state == "completed":

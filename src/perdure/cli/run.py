@@ -98,12 +98,13 @@ async def _run_workflow(app: App, workflow: Workflow[..., Value], value: Value, 
 
 def arguments_of(workflow: Workflow[..., Value], value: Value) -> tuple[tuple[Value, ...], dict[str, Value]]:
     """A workflow's arguments from one JSON value: an object by name, a list in order, anything else as the only one."""
+    only: Value = value
     names = [parameter.name for parameter in workflow.arguments.parameters]
     if isinstance(value, dict) and all(name in names for name in cast("dict[str, Value]", value)):
         return (), cast("dict[str, Value]", value)
     if isinstance(value, list) and len(names) > 1:
         return tuple(cast("list[Value]", value)), {}
-    return () if value is None and not names else (value,), {}
+    return () if value is None and not names else (only,), {}
 
 
 def _app_of(workflow: Workflow[..., Value], target: str, store: str | None) -> App:

@@ -19,8 +19,8 @@ class Columns(Table):
 def columns(*names: str) -> Columns:
     """A table with these columns."""
     table = Columns(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
-    for name in names:
-        table.add_column(name, overflow="fold")
+    for place, name in enumerate(names):
+        table.add_column(name, overflow="fold", no_wrap=place == 0)  # an id is there to be copied
     return table
 
 

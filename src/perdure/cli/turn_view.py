@@ -19,6 +19,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from perdure.cli.messages import call_line
+from perdure.cli.terminal import short
 from perdure.core.chunks import DELTA_KINDS, Chunk
 
 _ROOM_BELOW = 6
@@ -45,7 +46,7 @@ class TurnView:
     def feed(self, chunk: Chunk) -> None:
         """Show a chunk; a reset takes back what it supersedes."""
         if chunk.kind == "reset":
-            self._open = [kept for kept in self._open if kept.seq < chunk.from_seq]
+            self._take_back(chunk.from_seq)
         elif chunk.kind in DELTA_KINDS:
             self._open.append(chunk)
         elif chunk.kind == "tool_call":
@@ -62,6 +63,13 @@ class TurnView:
     def note(self, line: RenderableType) -> None:
         """Write a line that stays, above the open step."""
         self._notes.print(line)
+
+    def _take_back(self, from_seq: int) -> None:
+        words = self.words
+        self._open = [kept for kept in self._open if kept.seq < from_seq]
+        if words and self._out.is_terminal:
+            self._redraw()
+            self.note(Text.assemble(("↶ ", "yellow"), (short(words, self._out.width - 2), "dim strike")))
 
     def _settle_words(self) -> None:
         words = self.words

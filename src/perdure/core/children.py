@@ -25,6 +25,14 @@ def outcome_payload(run: RunRecord) -> bytes:
     return msgspec.json.encode(ChildOutcome(run.run_id, run.status, msgspec.Raw(run.result or b"null"), run.failure))
 
 
+def next_key(key: str | None) -> str | None:
+    """The event of a child's next end, when it is restarted: what it emitted first stays as it was."""
+    if key is None:
+        return None
+    first, _, times = key.partition("#")
+    return f"{first}#{int(times or 1) + 1}"
+
+
 def child_outcome(payload: bytes) -> ChildOutcome:
     """The record of an event's payload."""
     return _decoder.decode(payload)

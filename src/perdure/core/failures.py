@@ -47,16 +47,16 @@ def failure_of(error: BaseException, reason: str = "error") -> Failure:
 
 def failed_positions(error: BaseException) -> tuple[str, ...]:
     """The positions of the failed steps in an exception and in what it was raised from."""
-    found: dict[str, None] = {}
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        if isinstance(current, OutcomeError):
-            found.update(dict.fromkeys(getattr(current, "positions", ())))
-        found.update(dict.fromkeys(getattr(current, "_perdure_positions", ())))
+        own = getattr(current, "positions", ()) if isinstance(current, OutcomeError) else ()
+        positions = tuple(dict.fromkeys((*own, *vars(current).get("_perdure_positions", ()))))
+        if positions:
+            return positions  # what was handled before this one was raised stays handled
         current = current.__cause__ or current.__context__
-    return tuple(found)
+    return ()
 
 
 def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:

@@ -77,6 +77,7 @@ class ChildFailed(OutcomeError):
 
     code = "child_failed"
 
-    def __init__(self, run_id: str, status: str, cause_type: str, message: str) -> None:
+    def __init__(self, run_id: str, status: str, cause_type: str, message: str, position: str = "") -> None:
         super().__init__(f"child run {run_id!r} {status}: {cause_type}: {message}")
         self.run_id, self.status, self.cause_type, self.message = run_id, status, cause_type, message
+        self.positions: tuple[str, ...] = (position,)

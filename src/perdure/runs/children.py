@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from perdure.core.children import child_outcome
 from perdure.core.failures import Failure
 from perdure.core.ids import MAX_ID_BYTES, idempotency_key
@@ -78,15 +80,33 @@ class ChildResult(Recorded[Value]):
 
     async def run(self, branch: Branch) -> Value:  # noqa: ARG002 - a wait runs no user code
         record = self.execution.visit(self)
+        if record is not None and record.status == "completed":
+            return decode(record.result or b"null", self._as)
+        if record is not None and record.status == "failed":
+            raise _failed(record.failure, self.position)
+        key = await self._key(reopened=record is not None)
+        event = self.execution.events.get(key) or await park_for(self.execution, self.position, key, key)
+        outcome = child_outcome(event.payload)
+        if outcome.status == "completed":
+            await self.put("completed", result=bytes(outcome.result), before=record)
+            return decode(bytes(outcome.result), self._as)
+        failure = outcome.failure or Failure(cause_type="Cancelled", message="it was cancelled")
+        failure = msgspec.structs.replace(failure, data={"run_id": outcome.run_id, "status": outcome.status})
+        await self.put("failed", failure=failure, before=record)
+        raise _failed(failure, self.position)
+
+    async def _key(self, *, reopened: bool) -> str:
+        """The event of the child's end; a child that was restarted ends under another one."""
         key = f"child:{self._started_at}"
-        if record is not None and record.result is not None:
-            payload = record.result
-        else:
-            event = self.execution.events.get(key) or await park_for(self.execution, self.position, key, key)
-            payload = event.payload
-            await self.put("completed", result=payload, before=record)
-        outcome = child_outcome(payload)
-        if outcome.status != "completed":
-            failure = outcome.failure or Failure(cause_type="Cancelled", message="it was cancelled")
-            raise ChildFailed(outcome.run_id, outcome.status, failure.cause_type, failure.message)
-        return decode(bytes(outcome.result), self._as)
+        if not reopened:
+            return key
+        child = await self.execution.host.store.runs.get(child_id(self.execution.run, self._started_at))
+        return (child.parent_key if child else None) or key
+
+
+def _failed(failure: Failure | None, position: str) -> ChildFailed:
+    known = failure or Failure(cause_type="Unknown", message="the record holds no failure")
+    of_child: dict[str, str] = known.data or {}
+    return ChildFailed(
+        of_child.get("run_id", ""), of_child.get("status", "failed"), known.cause_type, known.message, position
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypedDict, TypeVar, TypeVarTuple, overload
@@ -15,7 +15,7 @@ from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
 from perdure.core.retry import Retry
-from perdure.core.values import Value
+from perdure.core.values import Value, encode
 from perdure.errors import SettingInvalid
 from perdure.runs.branch import current_branch, enter
 from perdure.runs.calls import Call
@@ -101,15 +101,21 @@ class Context:
 
     @outcome.setter
     def outcome(self, outcome: Outcome) -> None:
+        encode(outcome, "outcome")  # what can't be stored is refused here, not at the end of the run
         self._execution.outcome = outcome
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger that names the run and the position, and is silent in replay."""
         branch = current_branch.get(None)
-        position = child(branch.prefix, branch.next_number) if branch else ""
-        replaying = position in self._execution.journal.recorded
-        return logging.LoggerAdapter(_silent if replaying else log, {"run_id": self.run_id, "position": position})
+        if branch is None:
+            position, replaying = "", False
+        elif branch.step is not None:
+            position, replaying = branch.step.position, False
+        else:
+            position = child(branch.prefix, branch.next_number)
+            replaying = self._execution.journal.went_past(branch.prefix, branch.next_number)
+        return RunLog(_silent if replaying else log, {"run_id": self.run_id, "position": position})
 
     @overload
     def step(
@@ -234,7 +240,16 @@ class Child(Generic[R]):
         return self._context.child_result(self._workflow.name, self._position, self._workflow.returns)
 
 
-_silent = logging.getLogger("perdure.workflow.replay")
+class RunLog(logging.LoggerAdapter[logging.Logger]):
+    """Adds run and position to what the caller adds."""
+
+    def process(self, msg: Value, kwargs: MutableMapping[str, Value]) -> tuple[Value, MutableMapping[str, Value]]:
+        """Merge both."""
+        return msg, {**kwargs, "extra": {**(self.extra or {}), **kwargs.get("extra", {})}}
+
+
+# known to nobody but us: to configure logging would enable one that has a name
+_silent = logging.Logger("perdure.workflow.replay")  # noqa: LOG001 - see above
 _silent.disabled = True
 
 

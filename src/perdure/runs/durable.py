@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -14,12 +15,12 @@ from perdure.core.manifest import Manifest, Outcome
 from perdure.core.observe import Observer
 from perdure.core.records import RunRecord, StepRecord
 from perdure.core.states import ENDED
-from perdure.core.values import Value, convert
+from perdure.core.values import Value, convert, encode
 from perdure.errors import LeaseLost, RunStateWrong
 from perdure.runs.execution import Execution
 from perdure.runs.halting import Halt
 from perdure.runs.handles import Run, outcome_of
-from perdure.runs.holder import Holder
+from perdure.runs.holder import Holder, checked_lease
 from perdure.runs.replaying import replay
 from perdure.runs.settling import Settled
 from perdure.runs.starting import creation
@@ -64,6 +65,9 @@ async def run_durable(
     """
     clock = clock or SystemClock()
     workflow = TaskWorkflow(task, name=manifest.task.id)
+    workflow.check(manifest.input)
+    encode(default_outcome, "outcome")
+    lease = checked_lease(seconds(lease_for))
     (created,) = await store.commit(creation(workflow, manifest, run_id=run_id, at=clock.now()))
     run: RunRecord = created.run
     error: BaseException | None = None
@@ -71,8 +75,9 @@ async def run_durable(
         await replay(store, clock, run, workflow)
     else:
         if run.status == "failed":
-            await Run[Value](store, clock, run_id).restart()
-        driver = _Driver(store, clock, workflow, seconds(lease_for), worker_id, default_outcome, observer)
+            with suppress(RunStateWrong):  # somebody else was first: the lease decides
+                await Run[Value](store, clock, run_id).restart()
+        driver = _Driver(store, clock, workflow, lease, worker_id, default_outcome, observer)
         run, error = await driver.drive(run_id, signal)
     if error is not None:
         raise error
@@ -83,9 +88,11 @@ class TaskWorkflow(Workflow[..., R]):
     """A function as `run_durable` calls it: with the manifest's input as one argument, or with none."""
 
     def call(self, context: object, stored: Value) -> Awaitable[R]:
-        if not self.arguments.parameters:
-            return self.function(context)
-        return self.function(context, convert(stored, self.arguments.types[0], "input"))
+        return self.function(context, *self.check(stored))
+
+    def check(self, stored: Value) -> tuple[Value, ...]:
+        """The input as the function takes it, if it does. Raises: NotStorable where it does not fit."""
+        return (convert(stored, self.arguments.types[0], "input"),) if self.arguments.parameters else ()
 
 
 class _Driver:
@@ -117,9 +124,9 @@ class _Driver:
 
     async def drive(self, run_id: str, signal: asyncio.Event | None) -> tuple[RunRecord, BaseException | None]:
         """Execute until the run has ended; its record, and what the function raised in the last attempt."""
+        await self._holder.open()
         watch = self._store.watch(f"run:{run_id}")
         watcher = asyncio.ensure_future(self._heed(run_id, signal)) if signal is not None else None
-        await self._holder.open()
         try:
             while True:
                 execution = await self._attempt(run_id)
@@ -128,6 +135,8 @@ class _Driver:
                     return run, execution.error if execution is not None and run.status == "failed" else None
                 if execution is not None and execution.halt is not None and execution.halt.kind == "lost":
                     raise LeaseLost(run_id, execution.lease.token)
+                if execution is not None and execution.halt is None and execution.error is not None:
+                    raise execution.error  # its end could not be written
                 await self._due(run, watch)
         finally:
             if watcher is not None:

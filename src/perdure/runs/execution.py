@@ -88,6 +88,7 @@ class Execution:
         self.at_end: AtEnd | None = None
         self.cleanups: list[Callable[[], Awaitable[object]]] = []
         self.ending = False
+        self.status: RunStatus = "running"
         self.suspension = Suspension(None, ())
         self._active = 0
         self._tasks: set[asyncio.Task[object]] = set()
@@ -136,8 +137,10 @@ class Execution:
         if joined is not None:
             joined()
         self._active -= 1
-        if not task.cancelled():
-            task.exception()  # whoever joins the task raises it; a root that unwinds has nobody to tell
+        error = None if task.cancelled() else task.exception()
+        if joined is None and error is not None and not isinstance(error, Unwind):
+            self.error = error  # whoever joins a task raises what it raised; a root has only us to tell
+            _log.error("run %s: its end could not be written", self.run.run_id, exc_info=error)
         if task not in self._tasks:
             return  # it was given up
         self._tasks.discard(task)
@@ -316,6 +319,7 @@ class Execution:
             run_id=self.run.run_id, status=status, at=self.now(), result=result, failure=failure, outcome=outcome
         )
         await self.commit(*self.last(status, failure), finish)
+        self.status = status
 
     def last(self, status: RunStatus, failure: Failure | None) -> tuple[Operation, ...]:
         """What a room above lands with the run's end."""

@@ -9,15 +9,16 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from perdure.core.clock import Clock
 from perdure.core.ids import boot_id, new_worker_id, start_token
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
-from perdure.core.records import Lease, Loaded, RunRecord, StepRecord, WorkerRecord
+from perdure.core.records import Lease, Loaded, RunRecord, RunStatus, StepRecord, WorkerRecord
 from perdure.core.values import Value
-from perdure.errors import LeaseLost, PerdureError, RunStateWrong, StoreError, WorkerExpired
+from perdure.errors import LeaseLost, PerdureError, RunStateWrong, SettingInvalid, StoreError, WorkerExpired
 from perdure.runs.context import Context
 from perdure.runs.execution import Execution
 from perdure.runs.halting import Halt
@@ -35,8 +36,16 @@ IDLE_TICK_AFTER = 1.0
 
 
 _log = logging.getLogger("perdure.worker")
+_LEFT: dict[Settled, RunStatus] = {"suspended": "suspended", "released": "queued"}
 
 Ended = Callable[[Execution, Settled], None]
+
+
+def checked_lease(lease_for: float) -> float:
+    """A lease's length in seconds. Raises: SettingInvalid."""
+    if not (isfinite(lease_for) and lease_for > 0):
+        raise SettingInvalid("lease_for", f"a finite time above 0, not {lease_for}")
+    return lease_for
 
 
 class Holder:
@@ -57,7 +66,7 @@ class Holder:
         self.store = store
         self.clock = clock
         self.worker_id = worker_id or new_worker_id()
-        self.lease_for = lease_for
+        self.lease_for = checked_lease(lease_for)
         self.queues = queues
         self.observer = observer
         self.default_outcome = default_outcome
@@ -168,16 +177,20 @@ class Holder:
     async def _settle(self, execution: Execution) -> None:
         try:
             settled = await settle(execution)
-        except PerdureError:
+            if settled == "again" and await self._again(execution):
+                return
+        except Exception:
             _log.exception("run %s could not be settled", execution.run.run_id)
             settled = "lost"
-        if settled == "again":
-            loaded = await self.store.runs.load(execution.run.run_id)
-            if loaded is not None and loaded.run.token == execution.lease.token:
-                self.begin(loaded, execution.workflow)
-                return
-            settled = "lost"
         self._done(execution, settled)
+
+    async def _again(self, execution: Execution) -> bool:
+        """Begin anew with the lease that the attempt has; false where it has none any more."""
+        loaded = await self.store.runs.load(execution.run.run_id)
+        if loaded is None or loaded.run.token != execution.lease.token:
+            return False
+        self.begin(loaded, execution.workflow)
+        return True
 
     def _done(self, execution: Execution, settled: Settled) -> None:
         run_id = execution.run.run_id
@@ -186,6 +199,9 @@ class Holder:
             stop = self._stops.pop(run_id, None)
             if stop is not None:
                 stop()
+        if self.observer is not None:
+            status = _LEFT.get(settled, execution.status)
+            self._observe(self.observer.run_ended, run_id, execution.workflow.name, status)
         if self._on_ended is not None:
             self._on_ended(execution, settled)
 

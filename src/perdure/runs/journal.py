@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from perdure.core.positions import CANCEL_BRANCH, sort_key
 from perdure.core.records import StepRecord
 from perdure.errors import Divergence, StepInputMismatch
@@ -18,6 +20,7 @@ class Journal:
         self.complete = complete
         self._gathers = {gather for position in self.recorded if "." in position for gather in gathers_above(position)}
         self.seen: dict[str, str] = {}
+        self._furthest: dict[str, int] | None = None
 
     def visit(self, position: str, name: str, kind: str, fingerprint: str | None) -> StepRecord | None:
         """The record at a position, or None where the code comes here for the first time.
@@ -42,6 +45,17 @@ class Journal:
             )
         return record
 
+    def went_past(self, branch: str, number: int) -> bool:
+        """Whether an earlier attempt came to this place of a branch, or further."""
+        if self._furthest is None:
+            self._furthest = _furthest(self.recorded)
+        if number <= self._furthest.get(branch, -1):
+            return True
+        # the end of a branch is past where the branch above is past the gather that started it
+        above, _, _ = branch.rpartition(".")
+        outer, _, gather = above.rpartition(".")
+        return gather.isdigit() and self.went_past(outer, int(gather) + 1)
+
     def check_end(self) -> None:
         """Raises: Divergence where the code ended without coming to a recorded step."""
         missed = [position for position in self.recorded if position not in self.seen]
@@ -64,3 +78,15 @@ def gathers_above(position: str) -> list[str]:
     parts = position.split(".")
     first = 2 if parts[0] == CANCEL_BRANCH else 1
     return [".".join(parts[:end]) for end in range(first, len(parts), 2)]
+
+
+def _furthest(positions: Iterable[str]) -> dict[str, int]:
+    """The greatest number in each branch."""
+    found: dict[str, int] = {}
+    for position in positions:
+        parts = position.split(".")
+        for end, part in enumerate(parts):
+            if part.isdigit():
+                branch = ".".join(parts[:end])
+                found[branch] = max(found.get(branch, -1), int(part))
+    return found

@@ -37,6 +37,7 @@ async def settle(execution: Execution) -> Settled:
         if halt.kind == "diverged":
             failed = FinishRun(run_id=run_id, status="failed", at=execution.now(), failure=halt.failure)
             await execution.commit(*execution.last("failed", halt.failure), failed)
+            execution.status = "failed"
             return "ended"
         if halt.kind == "cancel":
             await _clean_up(execution, halt)
@@ -47,6 +48,7 @@ async def settle(execution: Execution) -> Settled:
             )
             cancelled = FinishRun(run_id=run_id, status="cancelled", at=now)
             await execution.commit(*execution.last("cancelled", None), again, cancelled)
+            execution.status = "cancelled"
             return "ended"
     except Unwind:
         return "lost"

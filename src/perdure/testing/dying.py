@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from perdure.core.values import Value
@@ -155,7 +155,8 @@ def _never() -> asyncio.Future[Value]:
 
 def _task_of_its_process(loop: asyncio.AbstractEventLoop, work: Value, **options: Value) -> asyncio.Task[Value]:
     task = asyncio.Task[Value](work, loop=loop, **options)
-    process = _running.get()
+    context: Context | None = options.get("context")
+    process = _running.get() if context is None else context.get(_running)
     if process is not None:
         process.tasks.add(task)
         task.add_done_callback(process.tasks.discard)

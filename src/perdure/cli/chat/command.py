@@ -12,6 +12,10 @@ from perdure.cli.worker import AppArgument
 if TYPE_CHECKING:
     from perdure.agents import Agent, Thread
     from perdure.app import App
+    from perdure.cli.chat.background import Background
+
+
+ENDS_WITHIN = 1.0
 
 
 def chat(
@@ -47,27 +51,38 @@ def agent_of(app: App, name: str | None) -> Agent:
 
 def _converse(app: App, agent: Agent, thread_id: str | None, message: str | None, *, new: bool) -> int:
     from perdure.cli.chat.background import Background
-    from perdure.cli.chat.following import LeaveError
+    from perdure.cli.chat.following import Leaving
     from perdure.cli.chat.session import Session
     from perdure.cli.exits import INTERRUPTED
+    from perdure.cli.opening import say_store
     from perdure.cli.terminal import notes
 
+    say_store(app.url)
     with Background() as background:
         background.call(app.__aenter__())
-        at_once = True
         try:
             thread = background.call(_thread(app, agent, thread_id, new=new))
             _introduce(app, agent, thread)
             session = Session(background, app, thread)
-            code = session.talk() if message is None else session.say(message)
-            at_once = False
-            return code
-        except (LeaveError, KeyboardInterrupt):
+            return session.talk() if message is None else session.say(message)
+        except (Leaving, KeyboardInterrupt):
             notes().print("left; the next start goes on where it was")
+            _leave_at_once(background, app)
             return INTERRUPTED
         finally:
-            background.call(app.stop_work(at_once=at_once))
             background.call(app.__aexit__(None, None, None))
+
+
+def _leave_at_once(background: Background, app: App) -> None:
+    """Release what runs here; where something refuses to end, die: that is safe, and the next start takes over."""
+    import os
+
+    from perdure.cli.exits import INTERRUPTED
+
+    try:
+        background.submit(app.stop_work(at_once=True)).result(ENDS_WITHIN)
+    except TimeoutError:
+        os._exit(INTERRUPTED)
 
 
 async def _thread(app: App, agent: Agent, thread_id: str | None, *, new: bool) -> Thread:
@@ -79,10 +94,8 @@ async def _thread(app: App, agent: Agent, thread_id: str | None, *, new: bool) -
 
 
 def _introduce(app: App, agent: Agent, thread: Thread) -> None:
-    from perdure.cli.opening import say_store
     from perdure.cli.terminal import notes, one_line
 
     model = agent.model if isinstance(agent.model, str) else agent.model.name if agent.model else app.model
-    say_store(app.url)
     notes().print("[dim]agent[/]", one_line(f"{agent.name} on {model}"), style="dim")
     notes().print("[dim]thread[/]", one_line(thread.id), style="dim")

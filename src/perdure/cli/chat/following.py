@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager
 from queue import SimpleQueue
-from types import FrameType
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from rich.text import Text
 
+from perdure.cli.chat.keyboard import interrupts, no_echo
 from perdure.core.chunks import Chunk
 from perdure.core.states import ENDED
 
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from perdure.cli.turn_view import TurnView
 
 
-class LeaveError(Exception):
+class Leaving(Exception):
     """The second Ctrl-C: leave at once; the turn goes on at the next start."""
 
 
@@ -47,19 +44,19 @@ News: TypeAlias = Chunk | Asked | Interrupted | Over
 
 
 def follow(background: Background, app: App, turn: Turn, view: TurnView) -> None:
-    """Show a turn until it has ended; the first Ctrl-C stops it. Raises: LeaveError at the second."""
+    """Show a turn until it has ended; the first Ctrl-C stops it. Raises: Leaving at the second."""
     news: SimpleQueue[News] = SimpleQueue()
     tasks = [background.submit(_stream(turn, news)), background.submit(_questions(app, turn, news))]
     interrupted = False
     try:
-        with _heeding(news), view:
+        with interrupts(lambda: news.put(Interrupted())), no_echo(), view:
             while not isinstance(item := news.get(), Over):
                 if isinstance(item, Chunk):
                     view.feed(item)
                 elif isinstance(item, Asked):
                     view.note(Text(f"{item.prompt}\n{item.how}", style="yellow"))
                 elif interrupted:
-                    raise LeaveError
+                    raise Leaving
                 else:
                     interrupted = True
                     view.note(Text("stopping; Ctrl-C again to leave", style="magenta"))
@@ -102,17 +99,3 @@ async def _stop(turn: Turn, news: SimpleQueue[News]) -> None:
         await turn.stop("stopped in the terminal")
     except Exception as error:
         news.put(Over(error))
-
-
-@contextmanager
-def _heeding(news: SimpleQueue[News]) -> Generator[None]:
-    """Ctrl-C is news like any other, so that it never tears what is being drawn."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
-        news.put(Interrupted())
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -62,11 +62,12 @@ class Session:
         return INTERRUPTED if reply.status == "stopped" else OK
 
     def _recall(self) -> None:
+        out = answers() if answers().is_terminal else notes()
         messages = self._background.call(self._thread.messages())
         latest = messages[-1].turn if messages else 0
         for message in messages:
             if latest - _SHOWN_TURNS < message.turn and message.status != "streaming":
-                answers().print(said(message))
+                out.print(said(message))
 
     def _go_on(self) -> None:
         turn = self._background.call(self._thread.turn())

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from perdure.cli.demo.recounting import Counted
     from perdure.cli.demo.settings import Settings
 
-QUESTION = (  # on two lines, so that this one is not the best answer to itself
-    "Why can a stale worker not write?"
+# On two lines, so that this file is not the best answer to it.
+QUESTION = " ".join(  # noqa: FLY002 - so that it is on two
+    ("Why can a stale", "worker not write?")
 )
 
 
@@ -24,7 +25,7 @@ def demo(
     folder: Annotated[Path | None, typer.Option(help="The files to ask about; else perdure's own sources.")] = None,
     question: Annotated[str, typer.Option(help="What to ask.")] = QUESTION,
     model: Annotated[str | None, typer.Option(help="The model; else PERDURE_MODEL, else perdure:extractive.")] = None,
-    kills: Annotated[int, typer.Option(min=0, max=20, help="How often the worker is killed.")] = 3,
+    kills: Annotated[int, typer.Option(min=0, max=12, help="How often the worker is killed.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Plain lines, and the numbers as JSON in the last one.")] = False,
     seed: Annotated[int | None, typer.Option(help="What the random moments are drawn from.")] = None,
     careless: Annotated[
@@ -35,10 +36,16 @@ def demo(
     ] = False,
 ) -> None:
     """Kill an agent's worker while it answers, and see that answer, report and stream come out whole, and once."""
+    from perdure.cli.demo.processes import WorkerEnded
     from perdure.cli.exits import OK, WRONG
+    from perdure.cli.terminal import notes, one_line
 
     settings = _settings(folder, question, model, seed, careless=careless)
-    counted = asyncio.run(_perform(settings, kills, plain=json))
+    try:
+        counted = asyncio.run(_perform(settings, kills, plain=json))
+    except WorkerEnded as error:
+        notes().print("[bold red]error[/]", one_line(str(error)))
+        raise typer.Exit(WRONG) from None
     if json:
         import msgspec
 
@@ -53,11 +60,11 @@ def _settings(folder: Path | None, question: str, model: str | None, seed: int |
     from perdure.app.settings import setting
     from perdure.cli.demo.settings import Settings
     from perdure.core.ids import random_bits
-    from perdure.errors import InputError
+    from perdure.errors import SettingInvalid
 
     folder = folder or Path(perdure.__file__).parent
     if not folder.is_dir():
-        raise InputError("--folder", f"there is no folder {folder}")
+        raise SettingInvalid("--folder", f"there is no folder {folder}")
     return Settings(
         workspace=tempfile.mkdtemp(prefix="perdure-demo-"),
         folder=str(folder.resolve()),

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from perdure.cli.demo.app import demo_app
 from perdure.cli.demo.killing import Killer, Landing, Sight, Where
 from perdure.cli.demo.leaving import left_behind
-from perdure.cli.demo.ledger import ledger_at
-from perdure.cli.demo.processes import Child
+from perdure.cli.demo.ledger import counted_names, ledger_at
+from perdure.cli.demo.processes import Child, WorkerEnded
 from perdure.cli.demo.recounting import Counted, recount
 from perdure.cli.demo.settings import Settings
 from perdure.cli.demo.watching import Watcher
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TICK = 0.01
 READER_LIVES_FOR = (0.8, 4.0)
 READER_ENDS_WITHIN = 20.0
+CATCHES_UP_WITHIN = 0.5
 
 
 class Conductor:
@@ -49,7 +50,7 @@ class Conductor:
         self._began = self._clock.elapsed()
 
     async def perform(self) -> Counted:
-        """The whole course. Raises: what a client raises; RuntimeError where a process fails by itself."""
+        """The whole course. Raises: what a client raises; WorkerEnded where the worker ends by itself."""
         async with demo_app(self._settings).client() as client:
             thread = await client.threads.create("demo")
             turn = await thread.send(self._settings.question)
@@ -60,7 +61,7 @@ class Conductor:
                 while not following.done():
                     await self._tick(client, turn)
                 following.result()
-                await asyncio.wait_for(self._reader.ended(), READER_ENDS_WITHIN)
+                await asyncio.wait_for(self._let_the_reader_finish(turn), READER_ENDS_WITHIN)
                 await self._worker.stop()
             finally:
                 following.cancel()
@@ -82,40 +83,50 @@ class Conductor:
 
     async def _tick(self, client: Client, turn: Turn) -> None:
         sight = self._watcher.look()
-        for line in self._watcher.take_news():
-            self._show.executed(line)
-        if self._killer.is_due(sight):
-            await self._kill(client, turn)
+        self._show.executed(self._watcher.take_news())
+        place = self._killer.due(sight)
+        if place is not None:
+            await self._kill(client, turn, place)
         elif self._worker.has_ended:
-            raise RuntimeError(f"the worker ended by itself; {self._settings.log} may say why")
+            raise WorkerEnded(self._settings.log)
         elif self._clock.elapsed() >= self._reader_until:
             await self._reader.kill()
             await self._start_reader(turn.thread_id)
         else:
             await pause(self._clock, TICK)
 
-    async def _kill(self, client: Client, turn: Turn) -> None:
+    async def _kill(self, client: Client, turn: Turn, place: Where) -> None:
         await self._worker.kill()
         if (await turn.record()).status in ENDED:
             return  # the turn was quicker
+        await self._catch_up(client, turn)
         sight = self._watcher.look()
         landing = await self._landing(client, turn, sight)
-        self._killer.landed(landing, sight)
+        self._killer.landed(landing, sight, place)
         self._show.killed(landing)
         await self._start_worker(client, turn)
+
+    async def _catch_up(self, client: Client, turn: Turn) -> None:
+        """See everything that the dead worker has said, so that what is told next is told in order."""
+        head = (await left_behind(client.store, turn.run_id)).head
+        until = self._clock.elapsed() + CATCHES_UP_WITHIN
+        while self._watcher.last_seq < head and self._clock.elapsed() < until:
+            await pause(self._clock, TICK)
 
     async def _landing(self, client: Client, turn: Turn, sight: Sight) -> Landing:
         """Where the kill landed, told from what is durable: the worker is dead, and no other one lives yet."""
         left = await left_behind(client.store, turn.run_id)
         where: Where = "elsewhere"
         if sight.inside:
-            counts = Counter(execution.name for execution in sight.inside)
-            names = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in sorted(counts.items()))
+            names = counted_names(Counter(execution.name for execution in sight.inside))
             where, what = "tool", f"inside {names}: begun, not ended"
         elif sight.is_asking and left.words:
-            where, what = "answer", f"in the middle of the answer, {left.words} words in"
+            where, what = "answer", f"in the middle of the answer, {_many(left.words, 'word')} in"
+        elif sight.is_asking:
+            pieces = _many(left.pieces, "piece")
+            what = f"while the model wrote its calls, {pieces} in" if left.pieces else "in a model call"
         else:
-            what = "while the model was asked" if sight.is_asking else "between two steps"
+            what = "between two steps"
         number = len(self._killer.landings) + 1
         return Landing(number=number, pid=self._worker.pid, where=where, what=what, seq=left.head)
 
@@ -125,6 +136,14 @@ class Conductor:
         self._watcher.begin(self._worker.pid, head)
         self._show.started(self._worker.pid, again=self._worker.lives > 1)
 
+    async def _let_the_reader_finish(self, turn: Turn) -> None:
+        while await self._reader.ended() != 0:
+            await self._start_reader(turn.thread_id)
+
     async def _start_reader(self, thread_id: str) -> None:
         await self._reader.start(thread_id, str(self._reader.lives + 1))
         self._reader_until = self._clock.elapsed() + self._random.uniform(*READER_LIVES_FOR)
+
+
+def _many(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"

@@ -14,7 +14,7 @@ from perdure.core.messages import Message, part_text
 from perdure.core.records import StepRecord
 from perdure.core.states import FINAL
 
-_WORD = re.compile(r"\s*\S+|\s+$")
+_WORD = re.compile(r"\S+\s*|\s+")
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,9 @@
 """When to kill, decided from what can be seen from outside; and where a kill landed, told from what it left behind.
 
-A kill is due at a moment that was drawn beforehand: inside a tool, in the middle of the answer, or anywhere. What
-counts is where it landed: a moment of a kind that was asked for is waited for until one has landed so, and a landing
-that came by chance counts as well. Between two steps that end, a run may be taken over only so often before it is
-given up as poisoned; so a kill that would be one too many waits for progress.
+One kill is meant for the inside of a tool and one for the middle of the answer, at a moment that is drawn beforehand;
+the others come at any time. What counts is where a kill landed: one that was meant for a place, and missed it, is meant
+for it again. Between two steps that end, a run may be taken over only so often before it is given up as poisoned; so a
+kill that would be one too many waits for progress.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from perdure.runs.reaper import MAX_TAKEOVERS
 Where = Literal["tool", "answer", "elsewhere"]
 
 _MAX_MISSES = 3
-_TOOLS = 18
+_TOOLS = 9
+_SHARE_OF_REPORTS = 0.5
+_INSIDE = (0.2, 0.85)
 _WORDS = (2, 20)
-_ANYWHERE = (0.0, 2.5)
+_LONGEST, _ALTOGETHER = 2.5, 12.5
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,51 +56,66 @@ class Landing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Killer:
-    """The kills of one demo."""
+    """The kills of one demo.
+
+    Shape: `reports_only` says that the kill in a tool is meant for the one that sends the report.
+    Units: it comes `inside_for` seconds after the tool began.
+    """
 
     def __init__(self, kills: int, random: Random, tool_for: float) -> None:
         self._random = random
         self._tool_for = tool_for
         self._asked = kills
-        self.landings: list[Landing] = []
-        self.wanted: set[Where] = set[Where](("answer", "tool")[:kills])
+        self._meant: set[Where] = set[Where](("answer", "tool")[:kills])
+        self.reports_only = random.random() < _SHARE_OF_REPORTS
+        self._tool = random.randint(1, _TOOLS)
         self._streak = 0
         self._ended = 0
+        self.landings: list[Landing] = []
         self._draw()
 
-    @property
-    def left(self) -> int:
-        """How many kills are left: those that were asked for, and others where one of a kind is still wanted."""
-        misses = min(len(self.wanted), _MAX_MISSES + self._asked - len(self.landings))
-        return max(self._asked - len(self.landings), misses)
+    def due(self, sight: Sight) -> Where | None:
+        """Whether to kill now, and the place that the kill is meant for."""
+        if sight.working_for is None or (sight.ended == self._ended and self._streak >= MAX_TAKEOVERS):
+            return None
+        place, left = self._place(sight), self._asked - len(self.landings)
+        is_missed = place not in self._landed and len(self.landings) < self._asked + _MAX_MISSES
+        return place if left > 0 or is_missed else None
 
-    def is_due(self, sight: Sight) -> bool:
-        """Whether to kill now."""
-        if self.left <= 0 or sight.working_for is None:
-            return False
-        if sight.ended == self._ended and self._streak >= MAX_TAKEOVERS:
-            return False
-        if "tool" in self.wanted and self._is_in_tool(sight):
-            return True
-        if "answer" in self.wanted and sight.words >= self._words:
-            return True
-        is_free = self.left > len(self.wanted)
-        return is_free and (sight.working_for >= self._after or sight.words >= self._words)
-
-    def landed(self, landing: Landing, sight: Sight) -> None:
+    def landed(self, landing: Landing, sight: Sight, meant_for: Where) -> None:
         """Take in where a kill landed."""
         self.landings.append(landing)
-        self.wanted.discard(landing.where)
+        if landing.where == meant_for:
+            self._meant.discard(meant_for)
         self._streak = self._streak + 1 if sight.ended == self._ended else 1
         self._ended = sight.ended
         self._draw()
 
+    def _place(self, sight: Sight) -> Where | None:
+        if "tool" in self._meant and self._is_in_tool(sight):
+            return "tool"
+        if "answer" in self._meant and sight.words >= self._words:
+            return "answer"
+        is_free = self._asked - len(self.landings) > len(self._still_meant(sight))
+        return "elsewhere" if is_free and self._is_any_time(sight) else None
+
+    def _still_meant(self, sight: Sight) -> set[Where]:
+        """The places to keep a kill for: a tool, once words are said, only where no kill has landed in one."""
+        return self._meant - {"tool"} if sight.words and "tool" in self._landed else self._meant
+
+    @property
+    def _landed(self) -> set[Where]:
+        return {landing.where for landing in self.landings}
+
     def _is_in_tool(self, sight: Sight) -> bool:
-        is_chosen = sight.tools >= self._tool or any(execution.name == REPORT for execution in sight.inside)
-        return bool(sight.inside) and is_chosen and sight.inside_for >= self._inside_for
+        is_report = any(execution.name == REPORT for execution in sight.inside)
+        is_chosen = is_report or (bool(sight.inside) and sight.tools >= self._tool and not self.reports_only)
+        return is_chosen and sight.inside_for >= self.inside_for
+
+    def _is_any_time(self, sight: Sight) -> bool:
+        return (sight.working_for or 0.0) >= self._after or sight.words >= self._words
 
     def _draw(self) -> None:
-        self._tool = self._random.randint(1, _TOOLS)
-        self._inside_for = self._random.uniform(0.0, 0.8) * self._tool_for
+        self.inside_for = self._random.uniform(*_INSIDE) * self._tool_for
         self._words = self._random.randint(*_WORDS)
-        self._after = self._random.uniform(*_ANYWHERE)
+        self._after = self._random.uniform(0.0, min(_LONGEST, _ALTOGETHER / max(1, self._asked)))

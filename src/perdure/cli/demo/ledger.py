@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,11 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str
     pid: int
     at: datetime
+
+
+def counted_names(names: Mapping[str, int]) -> str:
+    """Names with how often each, such as `list_files, 3 × search_text`."""
+    return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in sorted(names.items()))
 
 
 def ledger_at(path: Path) -> Journal[Execution]:

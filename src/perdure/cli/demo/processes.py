@@ -8,6 +8,13 @@ from asyncio.subprocess import Process
 from pathlib import Path
 
 
+class WorkerEnded(Exception):
+    """The worker ended, and nobody had killed it."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(f"the worker ended by itself; {log} may say why")
+
+
 class Child:
     """One module of the demo, in a process of its own."""
 
@@ -55,7 +62,6 @@ class Child:
             self._process.terminate()
             await self._process.wait()
 
-    async def ended(self) -> None:
-        """Wait until it ends by itself."""
-        if self._process is not None:
-            await self._process.wait()
+    async def ended(self) -> int:
+        """Wait until it ends by itself; its exit code."""
+        return await self._process.wait() if self._process is not None else 0

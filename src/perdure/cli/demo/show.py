@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from perdure.cli.demo.killing import Landing
-from perdure.cli.demo.ledger import Execution
+from perdure.cli.demo.ledger import Execution, counted_names
 from perdure.cli.demo.recounting import Counted
 from perdure.cli.demo.settings import Settings
 from perdure.cli.tables import facts
@@ -23,6 +25,7 @@ class Show:
         self._console = console
         self._view = view
         self._begun: dict[str, int] = {}
+        self._again: Counter[str] = Counter()
 
     def begin(self, settings: Settings) -> None:
         """What is going to happen."""
@@ -36,16 +39,19 @@ class Show:
         what = "another one looks for what the dead one left" if again else "starts"
         self._say("●", "green", f"worker {pid}", what)
 
-    def executed(self, line: Execution) -> None:
-        """A line of the ledger: only what begins again is worth telling."""
-        if line.what == "end":
-            return
-        if self._begun.get(line.position, line.token) < line.token:
-            self._say("↻", "yellow", line.name, f"runs again, under token {line.token}: nobody had seen its end")
-        self._begun[line.position] = line.token
+    def executed(self, lines: list[Execution]) -> None:
+        """New lines of the ledger: what begins again is worth telling, in one line where it is much."""
+        for line in lines:
+            if line.what == "start":
+                if self._begun.get(line.position, line.token) < line.token:
+                    self._again[line.name] += 1
+                self._begun[line.position] = line.token
+        if not lines:
+            self._tell_again()
 
     def killed(self, landing: Landing) -> None:
         """A kill landed."""
+        self._tell_again()
         self._say(
             "✗", "bold red", f"kill -9 {landing.pid}", f"{landing.what} (kill {landing.number}, seq {landing.seq})"
         )
@@ -63,6 +69,12 @@ class Show:
         sign, style = ("✓", "bold green") if is_right else ("✗", "bold red")
         self._say(sign, style, verdict, f"in {counted.tally.elapsed_s:.1f} s")
         self._console.print("", _paths(counted, settings))
+
+    def _tell_again(self) -> None:
+        if self._again:
+            why = f"begun again, under token {max(self._begun.values())}: nobody had seen the end"
+            self._say("↻", "yellow", counted_names(self._again), why)
+            self._again.clear()
 
     def _say(self, sign: str, style: str, what: str, more: str) -> None:
         self._view.note(Text.assemble((f"{sign} ", style), (what, style), f"  {more}"))

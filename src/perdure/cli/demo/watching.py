@@ -18,6 +18,7 @@ class Watcher:
     def __init__(self, ledger: Journal[Execution], clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
+        self.last_seq = 0
         self._after = 0
         self._pid = 0
         self._head = 0
@@ -35,6 +36,7 @@ class Watcher:
 
     def feed(self, chunk: Chunk) -> None:
         """Take in a chunk of the stream."""
+        self.last_seq = max(self.last_seq, chunk.seq)
         if chunk.seq <= self._head:
             return
         self._sign()

@@ -30,12 +30,12 @@ def list_runs(
 
 def _statuses(given: list[str]) -> tuple[RunStatus, ...]:
     from perdure.core.records import RunStatus
-    from perdure.errors import InputError
+    from perdure.errors import SettingInvalid
 
     known = get_args(RunStatus)
     for status in given:
         if status not in known:
-            raise InputError("--status", f"one of {', '.join(known)}, not {status!r}")
+            raise SettingInvalid("--status", f"one of {', '.join(known)}, not {status!r}")
     return cast("tuple[RunStatus, ...]", tuple(given))
 
 

@@ -23,7 +23,7 @@ def timeline(run: RunRecord, steps: Sequence[StepRecord], now: datetime, console
     ends = [step.completed_at or now for step in steps]
     span = max((max(ends) - began).total_seconds(), 1e-6)
     bar, rest = ("━", "·") if console.encoding.startswith("utf") else ("#", ".")
-    table = columns("at", "step", "kind", "status", "tries", "after", "took", "")
+    table = columns("pos", "step", "kind", "status", "tries", "after", "took", "")
     for step, end in zip(steps, ends, strict=True):
         after, lasted = (step.started_at - began).total_seconds(), (end - step.started_at).total_seconds()
         style = STEP_STYLE[step.status]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from perdure.core.children import next_key
 from perdure.core.records import Loaded, RunRecord, RunStatus
 from perdure.core.states import ENDED, OWNED, RunCause
 from perdure.errors import InboxMoved, RunInputMismatch, RunStateWrong
@@ -112,7 +113,7 @@ def restart_run(state: State, operation: RestartRun) -> RunRecord:
         step = steps.get(position)
         if step is not None and step.status == "failed":
             steps[position] = msgspec.structs.replace(step, status="running", retry_at=operation.at, completed_at=None)
-    anew = {"due_at": operation.at, "takeovers": 0, "inbox": run.inbox + 1}
+    anew = {"due_at": operation.at, "takeovers": 0, "inbox": run.inbox + 1, "parent_key": next_key(run.parent_key)}
     return move(state, run, "restart", operation.at, failure=None, outcome=None, completed_at=None, **anew)
 
 

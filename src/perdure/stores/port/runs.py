@@ -116,7 +116,8 @@ class RestartRun(msgspec.Struct, frozen=True, kw_only=True):
     """Queue a failed run again: edge `restart`; due at once, takeovers from 0.
 
     Shape: the run as it is now. The failed steps at `reopen` are running again, with `retry_at` = `at` and the
-    attempts that they had; all others keep their outcome.
+    attempts that they had; all others keep their outcome. A child's next end is an event of its own for its parent
+    (see `core.children.next_key`).
     Raises: RunNotFound; RunStateWrong where it has not failed.
     """
 

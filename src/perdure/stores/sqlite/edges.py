@@ -25,7 +25,8 @@ from perdure.stores.sqlite.transaction import Transaction
 _BY_ID = f"SELECT {rows.RUN_COLUMNS}, result FROM runs WHERE run_id = ?"
 _MOVE = (
     "UPDATE runs SET status = ?, token = ?, inbox = ?, worker_id = ?, takeovers = ?, due_at = ?, waiting_for = ?,"
-    " updated_at = ?, completed_at = ?, failure = ?, outcome = ?, cancel_reason = ?, cancel_by = ?, result = ?"
+    " updated_at = ?, completed_at = ?, failure = ?, outcome = ?, cancel_reason = ?, cancel_by = ?, result = ?,"
+    " parent_key = ?"
     " WHERE run_id = ?"
 )
 _NEXT_EVENT = "SELECT coalesce(max(seq), 0) + 1 FROM thread_events WHERE thread_id = ?"
@@ -83,6 +84,7 @@ def write(tx: Transaction, run: RunRecord) -> None:
             run.cancel_reason,
             epoch(run.cancel_by),
             run.result,
+            run.parent_key,
             run.run_id,
         ),
     )

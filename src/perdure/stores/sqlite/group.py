@@ -11,7 +11,7 @@ from perdure.core.clock import Clock
 from perdure.core.ids import random_bits
 from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.errors import PerdureError, StoreInvalid, StoreTooNew
+from perdure.errors import PerdureError, StoreInvalid, StoreTooNew, StoreUnavailable
 from perdure.stores.port import Landed
 from perdure.stores.sqlite.connection import translate
 from perdure.stores.sqlite.driver import Connection
@@ -67,9 +67,9 @@ class Group:
         """Commit the requests in one transaction. Never raises."""
         try:
             return self._commit(requests)
-        except (apsw.Error, PerdureError) as error:
+        except Exception as error:  # whatever it is, nobody may wait for an answer for ever
             self._roll_back()
-            failure = translate(error, self._path) if isinstance(error, apsw.Error) else error
+            failure = self._failure(error)
             if len(requests) == 1:
                 return self._again(requests[0], failure)
         settled = [self.commit([request]) for request in requests]
@@ -141,9 +141,14 @@ class Group:
         """A second try of a single commit whose transaction failed; the failure when it fails again."""
         try:
             return self._commit([request])
-        except (apsw.Error, PerdureError):
+        except Exception:  # the first failure is told
             self._roll_back()
             return Settled([failure], frozenset())
+
+    def _failure(self, error: Exception) -> Exception:
+        if isinstance(error, apsw.Error):
+            return translate(error, self._path)
+        return StoreUnavailable(str(error)) if isinstance(error, OSError) else error
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from perdure.core.children import next_key
 from perdure.core.clock import epoch
 from perdure.core.records import Loaded, RunRecord, RunStatus
 from perdure.core.states import ENDED, OWNED, RunCause
@@ -185,6 +186,7 @@ def restart_run(tx: Transaction, operation: RestartRun) -> RunRecord:
         failure=None,
         outcome=None,
         completed_at=None,
+        parent_key=next_key(run.parent_key),
         inbox=run.inbox + 1,
     )
 

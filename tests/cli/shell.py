@@ -1,0 +1,86 @@
+"""The command, as a user starts it: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "perdure.cli"]
+
+ASSISTANT = (ROOT / "examples" / "assistant.py").read_text()
+
+SLOW = """
+import perdure
+
+def get_weather(city: str) -> str:
+    "Current weather for a city."
+    return f"14 °C and rain in {city}, " + " ".join(f"word{number}" for number in range(40))
+
+assistant = perdure.Agent("assistant", tools=[get_weather], settings={"pace": 0.04})
+app = perdure.App(agents=[assistant], grace=0.2)
+"""
+
+
+class Shell:
+    """A folder to work in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = f"sqlite:///{folder / 'perdure.db'}"
+        self._children: list[subprocess.Popen[str]] = []
+
+    def write(self, name: str, text: str) -> None:
+        """Put a module into the folder."""
+        (self.folder / f"{name}.py").write_text(text)
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment(environment),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Begin a command; killed at the end of the test where it still runs."""
+        child = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._children.append(child)
+        return child
+
+    def close(self) -> None:
+        for child in self._children:
+            child.kill()
+            child.communicate()
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "COLUMNS"))}
+        return inherited | more
+
+
+def wait_for(what: Callable[[], bool], within: float = 20.0) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + within
+    while not what():
+        if time.monotonic() > until:
+            pytest.fail("it did not come to that in time")
+        time.sleep(0.01)

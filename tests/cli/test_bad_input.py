@@ -1,0 +1,136 @@
+"""What can't be done is said in one line, with its code, before anything changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import ASSISTANT, Shell
+
+pytestmark = pytest.mark.slow
+
+TWINS = "import perdure\napp = perdure.App(agents=[perdure.Agent('one'), perdure.Agent('one')])"
+TWO = "import perdure\napp = perdure.App(agents=[perdure.Agent('one'), perdure.Agent('two')])"
+UNDESCRIBED = (
+    "import perdure\ndef tool(*words: str) -> str: ...\napp = perdure.App(agents=[perdure.Agent('one', tools=[tool])])"
+)
+
+
+def refused(shell: Shell, code: str, exit_code: int, *arguments: str) -> str:
+    """The one line that says why, told from the line that says which store."""
+    before = {path: path.stat().st_size for path in shell.folder.rglob("*") if path.suffix != ".pyc"}
+    ended = shell.run(*arguments)
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith(("store ", "run "))]
+    assert (ended.returncode, ended.stdout, len(lines)) == (exit_code, "", 1), ended.stderr
+    assert lines[0].startswith(f"error {code} "), lines[0]
+    after = {path for path in shell.folder.rglob("*") if path.suffix != ".pyc" and path.name != "__pycache__"}
+    assert {path for path in after if path not in before} == set()
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["runs", "list"],
+        ["runs", "show", "x"],
+        ["runs", "resolve", "x", "0", "--again"],
+        ["runs", "restart", "x"],
+        ["runs", "cancel", "x"],
+        ["threads", "list"],
+        ["threads", "show", "x"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_looking_into_a_store_that_is_not_there_is_refused_and_makes_none(shell: Shell, command: list[str]) -> None:
+    assert "there is no such file" in refused(shell, "store_url_invalid", 3, *command)
+
+
+def test_an_unknown_store_url_is_refused(shell: Shell) -> None:
+    assert "nothing in it" in refused(shell, "store_url_invalid", 3, "doctor", "--store", "memory:")
+    assert "mysql" in refused(shell, "store_url_invalid", 3, "doctor", "--store", "mysql://x")
+
+
+def test_a_folder_that_is_not_there_is_refused(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    url = f"sqlite:///{shell.folder}/not/there.db"
+    assert "there is no folder" in refused(shell, "store_url_invalid", 3, "chat", "assistant:app", "--store", url)
+
+
+def test_a_file_that_is_no_database_is_refused_and_stays_as_it_is(shell: Shell) -> None:
+    path = shell.folder / "notes.txt"
+    path.write_text("these are my notes, and they are no database at all, whatever the command says" * 20)
+    refused(shell, "store_invalid", 9, "doctor", "--store", f"sqlite:///{path}")
+    assert path.read_text().startswith("these are my notes")
+
+
+def test_a_database_of_another_program_is_refused(shell: Shell) -> None:
+    path = shell.folder / "theirs.db"
+    with sqlite3.connect(path) as theirs:
+        theirs.execute("CREATE TABLE mine (x)")
+    theirs.close()
+    refused(shell, "store_invalid", 9, "doctor", "--store", f"sqlite:///{path}")
+
+
+def test_a_database_newer_than_the_code_is_refused(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    assert shell.run("chat", "assistant:app", "-m", "Weather in Oslo?").returncode == 0
+    with sqlite3.connect(shell.folder / "perdure.db") as newer:
+        newer.execute("PRAGMA user_version = 1000")
+    newer.close()
+    ended = shell.run("doctor")
+    assert ended.returncode == 9
+    assert "error store_too_new" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("nowhere:app", "there is no module 'nowhere'"),
+        ("assistant:nothing", "has no 'nothing'"),
+        ("assistant:assistant", "is a Agent, not an App"),
+        (":app", "write MODULE:APP"),
+    ],
+)
+def test_a_module_or_a_name_that_is_not_there_is_refused(shell: Shell, target: str, reason: str) -> None:
+    shell.write("assistant", ASSISTANT)
+    for command in ("chat", "worker"):
+        assert reason in refused(shell, "setting_invalid", 3, command, target)
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "exit_code"),
+    [(TWINS, "name_taken", 3), (UNDESCRIBED, "tool_signature_invalid", 3), (TWO, "setting_invalid", 3)],
+    ids=["two agents of one name", "a tool that can't be described", "several agents and none named"],
+)
+def test_a_module_that_can_t_be_used_is_refused(shell: Shell, module: str, code: str, exit_code: int) -> None:
+    shell.write("wrong", module)
+    refused(shell, code, exit_code, "chat", "wrong:app")
+
+
+def test_what_the_module_itself_raises_is_shown_whole(shell: Shell) -> None:
+    shell.write("broken", "import nothing_like_this")
+    ended = shell.run("chat", "broken:app")
+    assert ended.returncode == 1
+    assert "No module named 'nothing_like_this'" in ended.stderr
+    assert "Traceback" in ended.stderr
+
+
+def test_an_unknown_model_is_refused_when_it_is_asked(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    ended = shell.run("chat", "assistant:app", "-m", "Hello?", PERDURE_MODEL="nobody")
+    assert ended.returncode == 6
+    assert "nobody" in ended.stderr
+
+
+def test_a_message_with_no_content_is_refused(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    ended = shell.run("chat", "assistant:app", "-m", "  ")
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert "error message_empty" in ended.stderr
+
+
+def test_the_folder_of_a_demo_must_be_there(shell: Shell, tmp_path: Path) -> None:
+    refused(shell, "setting_invalid", 3, "demo", "--folder", str(tmp_path / "nowhere"))

@@ -1,0 +1,151 @@
+"""`perdure chat`: the conversation goes on, whatever happens to the process."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from perdure.core.messages import TextPart
+from tests.cli.shell import ASSISTANT, SLOW, Shell
+from tests.cli.watching import see, wait_until
+
+pytestmark = pytest.mark.slow
+
+ANSWER = "14 °C and rain in Oslo, " + " ".join(f"word{number}" for number in range(40))
+
+
+def test_the_answer_is_on_stdout_and_everything_else_is_not(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    ended = shell.run("chat", "assistant:app", "--message", "Weather in Oslo?")
+    assert (ended.returncode, ended.stdout) == (0, "14 °C and rain in Oslo\n")
+    assert "store sqlite:///perdure.db" in ended.stderr
+    assert '… get_weather(city="Oslo")' in ended.stderr, "the call, as it runs"
+    assert '✓ get_weather(city="Oslo")  14 °C and rain in Oslo' in ended.stderr, "and its result, when it ends"
+
+
+def test_the_store_of_the_option_comes_before_the_setting_and_the_setting_before_the_default(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    said = ["chat", "assistant:app", "-m", "Weather in Oslo?"]
+    shell.run(*said, PERDURE_STORE="sqlite:///setting.db")
+    shell.run(*said, "--store", "sqlite:///option.db", PERDURE_STORE="sqlite:///setting.db")
+    assert {path.name for path in shell.folder.glob("*.db")} == {"setting.db", "option.db"}
+
+
+def test_it_goes_on_with_the_newest_thread_unless_told_otherwise(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    for more in ([], [], ["--new"], ["--thread", "mine", "--new"], ["--thread", "mine"]):
+        assert shell.run("chat", "assistant:app", "-m", "Weather in Oslo?", *more).returncode == 0
+    assert [thread.turn for thread in see(shell).threads] == [2, 1, 2]
+
+
+def test_a_thread_that_is_not_there_is_refused(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    ended = shell.run("chat", "assistant:app", "--thread", "nowhere")
+    assert ended.returncode == 5
+    assert "error thread_not_found" in ended.stderr
+
+
+def test_lines_of_a_pipe_are_messages_until_it_ends(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    ended = shell.run("chat", "assistant:app", stdin="Weather in Oslo?\n\nAnd in Bergen?\n")
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines() == ["14 °C and rain in Oslo", "14 °C and rain in Bergen"]
+
+
+def test_what_was_said_before_is_shown_at_the_start(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    shell.run("chat", "assistant:app", "-m", "Weather in Oslo?")
+    ended = shell.run("chat", "assistant:app")
+    assert ended.stdout == ""
+    assert [line.strip() for line in ended.stderr.splitlines()[3:]] == [
+        "user",
+        "Weather in Oslo?",
+        "assistant",
+        '✓ get_weather(city="Oslo")  14 °C and rain in Oslo',
+        "14 °C and rain in Oslo",
+    ]
+
+
+@pytest.mark.chaos
+def test_a_chat_killed_in_mid_answer_goes_on_where_it_was(shell: Shell) -> None:
+    shell.write("slow", SLOW)
+    child = shell.begin("chat", "slow:app", "-m", "Weather in Oslo?")
+    wait_until(shell, lambda seen: len(seen.words.split()) > 4)
+    child.kill()
+    child.wait()
+    left = see(shell)
+    assert 0 < len(left.words) < len(ANSWER)
+    ended = shell.run("chat", "slow:app")
+    assert ended.returncode == 0
+    assert ended.stdout == f"{ANSWER}\n", "the whole folded text, once"
+    assert "it goes on where it was" in ended.stderr
+    seen = see(shell)
+    assert [message.role for message in seen.messages] == ["user", "assistant"]
+    assert seen.messages[-1].text == seen.words == ANSWER
+    assert any(chunk.kind == "reset" for chunk in seen.chunks)
+
+
+@pytest.mark.chaos
+def test_a_message_waits_for_what_had_been_interrupted(shell: Shell) -> None:
+    shell.write("slow", SLOW)
+    child = shell.begin("chat", "slow:app", "-m", "Weather in Oslo?")
+    wait_until(shell, lambda seen: bool(seen.words))
+    child.kill()
+    child.wait()
+    ended = shell.run("chat", "slow:app", "-m", "And in Bergen?")
+    assert ended.stdout == f"{ANSWER}\n{ANSWER.replace('Oslo', 'Bergen')}\n"
+
+
+def test_ctrl_c_stops_the_answer_and_keeps_what_was_said(shell: Shell) -> None:
+    shell.write("slow", SLOW)
+    child = shell.begin("chat", "slow:app", "-m", "Weather in Oslo?")
+    wait_until(shell, lambda seen: len(seen.words.split()) > 4)
+    child.send_signal(signal.SIGINT)
+    said, noted = child.communicate(timeout=10)
+    assert child.returncode == 130
+    assert "(stopped)" in noted
+    seen = see(shell)
+    assert seen.threads[0].status == "stopped"
+    assert seen.threads[0].reason == "stopped in the terminal"
+    reply = seen.messages[-1]
+    assert reply.status == "stopped"
+    assert isinstance(reply.parts[-1], TextPart)
+    assert 0 < len(reply.text) < len(ANSWER)
+    assert said == f"{reply.text}\n", "what is shown is what is kept"
+
+
+DEAF = """
+import asyncio, perdure
+
+async def dig(where: str) -> str:
+    "Dig."
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+app = perdure.App(agents=[perdure.Agent("digger", tools=[dig])])
+"""
+
+
+def test_a_second_ctrl_c_leaves_at_once_however_deaf_a_tool_is(shell: Shell) -> None:
+    shell.write("deaf", DEAF)
+    child = shell.begin("chat", "deaf:app", "-m", "Dig where Oslo is")
+    wait_until(shell, lambda seen: any(chunk.kind == "tool_call" for chunk in seen.chunks))
+    child.send_signal(signal.SIGINT)
+    wait_until(shell, lambda seen: seen.runs[0].status == "cancelling")
+    child.send_signal(signal.SIGINT)
+    _, noted = child.communicate(timeout=10)
+    assert child.returncode == 130
+    assert "left; the next start goes on where it was" in noted
+    assert "Traceback" not in noted
+
+
+def test_an_agent_among_several_is_named(shell: Shell) -> None:
+    shell.write("two", "import perdure\napp = perdure.App(agents=[perdure.Agent('one'), perdure.Agent('two')])")
+    assert shell.run("chat", "two:app", "--agent", "two", "-m", "Who are you?").returncode == 0
+    assert see(shell).threads[0].agent == "two"
+    ended = shell.run("chat", "two:app", "--agent", "three")
+    assert (ended.returncode, "error name_unknown" in ended.stderr) == (3, True)

@@ -1,0 +1,100 @@
+"""`perdure worker`: works, and stops as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+
+import pytest
+
+from perdure import App, Context
+from perdure.core.records import RunRecord
+from tests.cli.shell import Shell
+from tests.cli.watching import see, wait_until
+
+pytestmark = pytest.mark.slow
+
+MODULE = """
+import asyncio, perdure
+app = perdure.App(grace={grace})
+
+@app.workflow
+async def work(ctx: perdure.Context, seconds: float) -> str:
+    await ctx.step("begin", begin)
+    await ctx.step("wait", asyncio.sleep, seconds)
+    return "done"
+
+def begin() -> None: ...
+"""
+
+
+async def work(ctx: Context, seconds: float) -> str:
+    raise AssertionError
+
+
+def start(shell: Shell, seconds: float) -> None:
+    async def ask() -> None:
+        app = App(shell.store)
+        async with app.client() as client:
+            await client.start(app.workflow(work), seconds, run_id="one")
+
+    asyncio.run(ask())
+
+
+def run_of(shell: Shell) -> RunRecord:
+    return see(shell).runs[0]
+
+
+def begin(shell: Shell, *, grace: float, seconds: float) -> subprocess.Popen[str]:
+    shell.write("working", MODULE.format(grace=grace))
+    start(shell, seconds)
+    child = shell.begin("worker", "working:app", "--store", shell.store)
+    wait_until(shell, lambda seen: seen.runs[0].rev > 0)
+    return child
+
+
+def test_it_does_what_was_asked_before_it_came(shell: Shell) -> None:
+    child = begin(shell, grace=5, seconds=0)
+    wait_until(shell, lambda seen: seen.runs[0].status == "completed")
+    child.terminate()
+    _, noted = child.communicate(timeout=10)
+    assert child.returncode == 0
+    assert "works for work" in noted
+    assert f"store {shell.store}" in noted
+
+
+def test_told_to_stop_it_lets_runs_end_within_the_grace_time_and_claims_nothing_new(shell: Shell) -> None:
+    child = begin(shell, grace=30, seconds=1)
+    child.terminate()
+    child.wait(timeout=20)
+    assert run_of(shell).status == "completed"
+
+
+def test_told_to_stop_it_releases_what_does_not_end_in_time(shell: Shell) -> None:
+    child = begin(shell, grace=0.2, seconds=60)
+    child.terminate()
+    child.wait(timeout=10)
+    run = run_of(shell)
+    assert (run.status, run.worker_id, run.takeovers) == ("queued", None, 0)
+
+
+def test_told_twice_it_stops_at_once(shell: Shell) -> None:
+    child = begin(shell, grace=60, seconds=60)
+    child.terminate()
+    assert child.stderr is not None
+    while "once more" not in child.stderr.readline():
+        continue
+    child.send_signal(signal.SIGINT)
+    child.wait(timeout=10)
+    assert run_of(shell).status == "queued"
+
+
+@pytest.mark.chaos
+def test_what_a_killed_worker_left_is_taken_over_by_the_next_one(shell: Shell) -> None:
+    child = begin(shell, grace=5, seconds=1.5)
+    child.kill()
+    child.wait()
+    assert run_of(shell).status == "running"
+    shell.begin("worker", "working:app", "--store", shell.store)
+    wait_until(shell, lambda seen: seen.runs[0].status == "completed")

@@ -1,0 +1,147 @@
+"""Where runs are tested: a store, a clock that only the test moves, and workers that can be started and killed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from perdure.app.client import Client
+from perdure.core.records import RunRecord, StepRecord
+from perdure.runs.handles import Run
+from perdure.runs.worker import Worker
+from perdure.runs.workflow import Workflow, Workflows
+from perdure.stores import open_store
+from perdure.stores.port import Store
+from perdure.testing.clock import FakeClock
+from perdure.testing.dying import Death, Process
+
+R = TypeVar("R")
+LEASE_FOR = 30.0
+
+
+class Declared(Workflows):
+    """Workflows that new code can replace."""
+
+    def replace(self, workflow: Workflow[..., Any]) -> None:
+        self._by_name[workflow.name] = workflow
+
+
+class Door(Client):
+    """A client of a store that is open."""
+
+    def __init__(self, url: str, workflows: Workflows, clock: FakeClock, store: Store) -> None:
+        super().__init__(url, workflows, clock)
+        self._store = store
+
+
+class Hand:
+    """A worker in a simulated process of its own."""
+
+    def __init__(self, process: Process, worker: Worker) -> None:
+        self.process = process
+        self.worker = worker
+
+
+class Stage:
+    """Shape: `store` is what the test itself looks through; `done` is what user code has really done."""
+
+    def __init__(self, store: Store, clock: FakeClock, url: str) -> None:
+        self.store = store
+        self.clock = clock
+        self.url = url
+        self.workflows = Declared()
+        self.done: list[str] = []
+        self.hands: list[Hand] = []
+        self.client = Door(url, self.workflows, clock, store)
+        self._opened: list[Store] = [store]
+
+    def workflow(self, function: Callable[..., Awaitable[R]], **options: Any) -> Workflow[..., R]:
+        """Declare a workflow; one with the same name is replaced, as new code does."""
+        declared: Workflow[..., R] = Workflow(function, **options)
+        self.workflows.replace(declared)
+        return declared
+
+    async def hand(self, *, death: Death | None = None, store: Store | None = None, **options: Any) -> Hand:
+        """A worker, at work."""
+        process = Process(self.clock, store or self.store, death=death)
+        options = {"lease_for": LEASE_FOR, "clock": process.clock} | options
+
+        async def start() -> Worker:
+            worker = Worker(process.store, self.workflows, **options)
+            hand.append(worker)
+            await worker.start()
+            return worker
+
+        hand: list[Worker] = []
+        task = process.run(start())
+        await self.clock.settle()
+        if task.done() and not task.cancelled():
+            task.result()
+        started = Hand(process, hand[0])
+        self.hands.append(started)
+        return started
+
+    async def another_store(self) -> Store:
+        """The same database, opened once more, as another process would; a memory store is its own other."""
+        if self.url.startswith("memory"):
+            return self.store
+        opened = await open_store(self.url, clock=self.clock)
+        self._opened.append(opened)
+        return opened
+
+    async def start(self, function: Callable[..., Awaitable[R]], *args: Any, **options: Any) -> Run[R]:
+        """Start a run of a function, declared here, under the id `run` where none is given."""
+        options = {"run_id": "run"} | options
+        return await self.client.start(self.workflow(function), *args, **options)
+
+    async def run(self, function: Callable[..., Awaitable[R]], *args: Any, within: float = 60.0, **options: Any) -> R:
+        """Start a run with a worker, where there is none, and wait for its result."""
+        run = await self.start(function, *args, **options)
+        if not any(not hand.process.is_dead for hand in self.hands):
+            await self.hand()
+        return await self.result(run, within=within)
+
+    async def result(self, run: Run[R], *, within: float = 60.0) -> R:
+        """The result of a run, by letting time pass."""
+        return await self.clock.until(run.result(), within=within)
+
+    async def kill(self) -> None:
+        """Kill every worker; their leases stay until they end."""
+        for hand in self.hands:
+            await hand.process.kill()
+
+    async def restart(self, **options: Any) -> Hand:
+        """Kill every worker, and start one that has taken over when this returns."""
+        await self.kill()
+        hand = await self.hand(**options)
+        await self.clock.advance(LEASE_FOR + 1)
+        return hand
+
+    async def sleep(self, seconds: float) -> None:
+        """What a user's function does that takes so long."""
+        over = asyncio.Event()
+        self.clock.call_after(seconds, over.set)
+        await over.wait()
+
+    async def record(self, run_id: str = "run") -> RunRecord:
+        """A run as it is now."""
+        return await self.client.run(run_id).record()
+
+    async def status(self, run_id: str = "run") -> str:
+        """Its status."""
+        return (await self.record(run_id)).status
+
+    async def steps(self, run_id: str = "run") -> dict[str, StepRecord]:
+        """Its steps by position."""
+        return {step.position: step for step in await self.store.steps.list(run_id)}
+
+    async def step(self, position: str, run_id: str = "run") -> StepRecord:
+        """One of its steps."""
+        return (await self.steps(run_id))[position]
+
+    async def close(self) -> None:
+        """Kill every worker that is left, and close every store."""
+        await self.kill()
+        for opened in self._opened:
+            await opened.close()

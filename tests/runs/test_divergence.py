@@ -1,0 +1,353 @@
+"""The code and the journal must agree; where they do not, nothing more is executed and the run says so with both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure import Retry
+from perdure.core.records import RunRecord
+from perdure.errors import RunFailed
+from perdure.testing.dying import die_here
+from tests.runs.stage import Stage
+
+Flow = Callable[[perdure.Context], Awaitable[Any]]
+
+
+async def value(number: int = 1) -> int:
+    return number
+
+
+async def changed(stage: Stage, before: Flow, after: Flow) -> RunRecord:
+    """A run that waits for `go` in one version of its code, and goes on in another; its record in the end."""
+
+    async def flow(ctx: perdure.Context) -> Any:
+        return await before(ctx)
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(2)
+    assert await stage.status() == "suspended"
+    await stage.kill()
+
+    async def new(ctx: perdure.Context) -> Any:
+        return await after(ctx)
+
+    stage.workflow(new, name="flow")
+    await run.emit_event("go")
+    await stage.hand()
+    await stage.clock.advance(2)
+    return await stage.record()
+
+
+def assert_diverged(record: RunRecord, position: str, *words: str) -> None:
+    assert record.failure is not None, record
+    assert (record.status, record.failure.reason) == ("failed", "diverged")
+    assert f"at {position}:" in record.failure.message
+    for word in words:
+        assert word in record.failure.message
+
+
+async def one_step(ctx: perdure.Context) -> None:
+    await ctx.step("a", value)
+    await ctx.await_event("go")
+
+
+async def test_another_name_at_a_committed_position(stage: Stage) -> None:
+    async def after(ctx: perdure.Context) -> None:
+        await ctx.step("b", value)
+        await ctx.await_event("go")
+
+    record = await changed(stage, one_step, after)
+    assert_diverged(record, "0", "logic 'a'", "logic 'b'")
+
+
+async def test_another_kind_at_a_committed_position(stage: Stage) -> None:
+    async def after(ctx: perdure.Context) -> None:
+        await ctx.step("a", value, kind="llm")
+        await ctx.await_event("go")
+
+    assert_diverged(await changed(stage, one_step, after), "0", "logic 'a'", "llm 'a'")
+
+
+@pytest.mark.parametrize("call", ["sleep", "event", "emit", "now", "child", "uuid", "random"])
+async def test_another_call_at_a_committed_position(stage: Stage, call: str) -> None:
+    async def child(ctx: perdure.Context) -> None:
+        return None
+
+    declared = stage.workflow(child)
+
+    async def after(ctx: perdure.Context) -> None:
+        if call == "sleep":
+            await ctx.sleep(1)
+        elif call == "event":
+            await ctx.await_event("other")
+        elif call == "emit":
+            await ctx.emit_event("other")
+        elif call == "now":
+            await ctx.now()
+        elif call == "child":
+            await ctx.start(declared)
+        else:
+            ctx.uuid() if call == "uuid" else ctx.random()
+            await ctx.await_event("go")
+
+    assert_diverged(await changed(stage, one_step, after), "0", "logic 'a'")
+    assert [event.key for event in await stage.store.events.list("run")] == ["go"]
+    assert len(await stage.client.runs()) == 1
+
+
+async def test_another_event_is_waited_for(stage: Stage) -> None:
+    async def before(ctx: perdure.Context) -> None:
+        await ctx.await_event("go", timeout=60)
+
+    async def after(ctx: perdure.Context) -> None:
+        await ctx.await_event("stay", timeout=60)
+
+    assert_diverged(await changed(stage, before, after), "0", "event 'go'", "event 'stay'")
+
+
+async def test_another_fingerprint_is_an_input_that_changed(stage: Stage) -> None:
+    async def before(ctx: perdure.Context) -> None:
+        await ctx.step("a", value, fingerprint={"model": "x", "year": 2026})
+        await ctx.await_event("go")
+
+    async def after(ctx: perdure.Context) -> None:
+        await ctx.step("a", value, fingerprint={"model": "y", "year": 2026})
+        await ctx.await_event("go")
+
+    record = await changed(stage, before, after)
+    assert_diverged(record, "0", "input")
+    assert record.failure is not None
+    assert record.failure.code == "step_input_mismatch"
+
+
+async def test_the_same_fingerprint_in_another_order_is_the_same(stage: Stage) -> None:
+    async def before(ctx: perdure.Context) -> None:
+        await ctx.step("a", value, fingerprint={"a": 1, "b": [2.0, None]})
+        await ctx.await_event("go")
+
+    async def after(ctx: perdure.Context) -> None:
+        await ctx.step("a", value, fingerprint={"b": [2, None], "a": 1})
+        await ctx.await_event("go")
+
+    assert (await changed(stage, before, after)).status == "completed"
+
+
+@pytest.mark.parametrize("which", ["before", "after"])
+async def test_a_fingerprint_is_compared_only_where_both_have_one(stage: Stage, which: str) -> None:
+    async def with_one(ctx: perdure.Context) -> None:
+        await ctx.step("a", value, fingerprint=1)
+        await ctx.await_event("go")
+
+    flows = (with_one, one_step) if which == "before" else (one_step, with_one)
+    assert (await changed(stage, *flows)).status == "completed"
+
+
+async def test_another_name_at_a_failed_position(stage: Stage) -> None:
+    async def fails() -> None:
+        raise ValueError
+
+    def flow(name: str) -> Flow:
+        async def flow(ctx: perdure.Context) -> None:
+            try:
+                await ctx.step(name, fails)
+            except perdure.StepFailed:
+                await ctx.await_event("go")
+
+        return flow
+
+    assert_diverged(await changed(stage, flow("a"), flow("b")), "0", "'a'", "'b'")
+
+
+async def test_another_name_at_a_position_that_waits_for_its_next_attempt(stage: Stage) -> None:
+    async def fails() -> None:
+        stage.done.append("tried")
+        raise ValueError
+
+    def flow(name: str) -> Flow:
+        async def flow(ctx: perdure.Context) -> None:
+            await ctx.step(name, fails, retry=Retry(attempts=2, initial=60, jitter=False))
+
+        return flow
+
+    assert_diverged(await changed(stage, flow("a"), flow("b")), "0", "'a'", "'b'")
+    assert stage.done == ["tried"]
+
+
+async def test_another_name_at_a_position_that_was_in_flight(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("a", die_here, in_doubt="fail")
+
+    await stage.start(flow)
+    await stage.hand()
+    await stage.clock.settle()
+
+    async def new(ctx: perdure.Context) -> None:
+        await ctx.step("b", value)
+
+    stage.workflow(new, name="flow")
+    await stage.restart()
+    assert_diverged(await stage.record(), "0", "'a'", "'b'")
+
+
+async def test_a_step_that_is_missing_at_the_end(stage: Stage) -> None:
+    async def before(ctx: perdure.Context) -> None:
+        await ctx.step("a", value)
+        await ctx.step("b", value)
+        await ctx.await_event("go")
+
+    async def after(ctx: perdure.Context) -> str:
+        await ctx.step("a", value)
+        return "done early"
+
+    record = await changed(stage, before, after)
+    assert_diverged(record, "1", "'b'", "the end of the workflow")
+    assert record.result is None
+
+
+async def test_a_whole_branch_that_is_missing(stage: Stage) -> None:
+    def flow(branches: int) -> Flow:
+        async def flow(ctx: perdure.Context) -> None:
+            async def branch(number: int) -> None:
+                await ctx.step("work", value)
+
+            await ctx.map(branch, range(branches))
+            await ctx.await_event("go")
+
+        return flow
+
+    assert_diverged(await changed(stage, flow(3), flow(2)), "0.2.0", "'work'", "the end")
+
+
+async def test_a_new_step_where_nothing_was_recorded_is_no_divergence(stage: Stage) -> None:
+    async def after(ctx: perdure.Context) -> int:
+        await ctx.step("a", value)
+        await ctx.await_event("go")
+        return await ctx.step("new", value, 7)
+
+    record = await changed(stage, one_step, after)
+    assert (record.status, record.result) == ("completed", b"7")
+
+
+@pytest.mark.parametrize("shape", ["a step became a gather", "a gather became a step"])
+async def test_a_step_and_a_gather_are_told_apart_before_an_effect(stage: Stage, shape: str) -> None:
+    async def effect() -> int:
+        stage.done.append("effect")
+        return 1
+
+    async def plain(ctx: perdure.Context) -> None:
+        await ctx.step("a", effect)
+        await ctx.await_event("go")
+
+    async def gathered(ctx: perdure.Context) -> None:
+        async def branch() -> None:
+            await ctx.step("a", effect)
+
+        await ctx.gather(branch)
+        await ctx.await_event("go")
+
+    before, after = (plain, gathered) if shape == "a step became a gather" else (gathered, plain)
+    record = await changed(stage, before, after)
+    assert record.failure is not None
+    assert record.failure.reason == "diverged"
+    assert stage.done == ["effect"]
+
+
+async def test_both_journals_are_kept_with_the_failure(stage: Stage) -> None:
+    async def before(ctx: perdure.Context) -> None:
+        await ctx.step("a", value)
+        await ctx.step("b", value)
+        await ctx.await_event("go")
+
+    async def after(ctx: perdure.Context) -> None:
+        await ctx.step("a", value)
+        await ctx.step("c", value)
+
+    record = await changed(stage, before, after)
+    assert record.failure is not None
+    assert record.failure.data == {"recorded": {"0": "a", "1": "b"}, "found": {"0": "a", "1": "c"}}
+
+
+async def test_nothing_more_is_executed_and_siblings_are_cut_off(stage: Stage) -> None:
+    def diverging() -> Flow:
+        async def flow(ctx: perdure.Context) -> None:
+            async def branch() -> None:
+                stage.done.append("began")
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    stage.done.append("cut off")
+
+            async def wrong() -> int:
+                await stage.sleep(0.5)
+                return await ctx.step("wrong", value)
+
+            async def long() -> None:
+                await ctx.step("long", branch)
+
+            await ctx.gather(wrong, long)
+
+        return flow
+
+    async def right(ctx: perdure.Context) -> None:
+        async def branch() -> None:
+            await ctx.step("right", value)
+            await ctx.await_event("go")
+
+        async def waits() -> None:
+            await ctx.await_event("never")
+
+        await ctx.gather(branch, waits)
+
+    record = await changed(stage, right, diverging())
+    assert_diverged(record, "0.0.0", "'right'", "'wrong'")
+    assert stage.done == ["began", "cut off"]
+
+
+async def test_user_code_can_not_swallow_a_divergence(stage: Stage) -> None:
+    async def after(ctx: perdure.Context) -> str:
+        try:
+            await ctx.step("b", value)
+        except Exception:
+            return "swallowed"
+        return "went on"
+
+    assert_diverged(await changed(stage, one_step, after), "0")
+
+
+async def test_a_diverged_run_can_be_restarted_with_code_that_agrees(stage: Stage) -> None:
+    async def effect() -> int:
+        stage.done.append("effect")
+        return 5
+
+    async def right(ctx: perdure.Context) -> int:
+        result = await ctx.step("a", effect)
+        await ctx.await_event("go")
+        return result
+
+    async def wrong(ctx: perdure.Context) -> int:
+        return await ctx.step("b", value)
+
+    record = await changed(stage, right, wrong)
+    assert_diverged(record, "0")
+    stage.workflow(right, name="flow")
+    run = stage.client.run("run")
+    await run.restart()
+    assert await stage.result(run) == 5
+    assert stage.done == ["effect"]
+
+
+async def test_a_run_that_is_told_apart_says_so_to_who_waits_for_it(stage: Stage) -> None:
+    async def after(ctx: perdure.Context) -> None:
+        await ctx.step("b", value)
+
+    await changed(stage, one_step, after)
+    with pytest.raises(RunFailed, match="diverged") as failed:
+        await stage.client.run("run").result()
+    assert failed.value.cause_type == "Divergence"
+    assert failed.value.reason == "diverged"

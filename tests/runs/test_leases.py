@@ -1,0 +1,424 @@
+"""A lease that is kept alive, one that is lost, and what follows: nothing of a loser is written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure.errors import SettingInvalid, StoreUnavailable
+from perdure.runs import heartbeat
+from perdure.stores.port import Claim, PutStep, Store, TakeOver
+from perdure.testing.dying import die_here
+from perdure.testing.wrapped import WrappedStore
+from tests.runs.stage import LEASE_FOR, Stage
+
+
+class Flaky(WrappedStore):
+    """A store that can't be reached for a while: for its commits, its renewals, or both."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.commits_fail = False
+        self.renewals_fail = False
+        self.renewals = 0
+
+    def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        if not self.commits_fail:
+            return commit()
+        failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        failed.set_exception(StoreUnavailable("the network is down"))
+        return failed
+
+    def around_renewal(self, operation: Any, renew: Callable[[], list[str]]) -> list[str]:
+        self.renewals += 1
+        if self.renewals_fail:
+            raise StoreUnavailable("the network is down")
+        return renew()
+
+
+def takes(stage: Stage, seconds: float) -> perdure.Workflow[..., str]:
+    async def work() -> str:
+        stage.done.append("began")
+        try:
+            await stage.sleep(seconds)
+        except asyncio.CancelledError:
+            stage.done.append("cut off")
+            raise
+        stage.done.append("ended")
+        return "done"
+
+    async def flow(ctx: perdure.Context) -> str:
+        return await ctx.step("work", work)
+
+    return stage.workflow(flow)
+
+
+async def test_it_is_renewed_at_a_third_of_its_length(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+    await stage.hand(store=flaky, lease_for=9.0)
+    await stage.clock.advance(30.5)
+    assert flaky.renewals == 10
+
+
+async def test_a_step_longer_than_the_lease_keeps_it(stage: Stage) -> None:
+    run = await stage.client.start(takes(stage, 5 * LEASE_FOR), run_id="run")
+    await stage.hand()
+    await stage.hand()
+    assert await stage.result(run, within=200) == "done"
+    record = await stage.record()
+    assert (record.token, record.takeovers) == (1, 0)
+
+
+async def test_a_transient_store_error_is_forgiven_until_the_lease_has_really_ended(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+    run = await stage.client.start(takes(stage, 60), run_id="run")
+    hand = await stage.hand(store=flaky)
+    worker_id = hand.worker.worker_id
+    await stage.clock.advance(11)
+    flaky.renewals_fail = True
+    await stage.clock.advance(25)  # two renewals fail, the lease has five seconds left
+    flaky.renewals_fail = False
+    assert await stage.result(run) == "done"
+    assert hand.worker.worker_id == worker_id
+    assert (await stage.record()).token == 1
+
+
+async def test_a_lease_that_could_not_be_renewed_is_lost_and_its_work_cut_off(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+    await stage.client.start(takes(stage, 600), run_id="run")
+    hand = await stage.hand(store=flaky)
+    worker_id = hand.worker.worker_id
+    flaky.renewals_fail = True
+    await stage.clock.advance(LEASE_FOR + 10)
+    assert stage.done[:2] == ["began", "cut off"]
+    assert hand.worker.worker_id != worker_id
+    assert (await stage.step("0")).status == "running"  # as it showed: nothing of the loser was written
+
+
+async def test_a_worker_that_has_expired_takes_a_new_id_and_works_on(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+    run = await stage.client.start(takes(stage, 45), run_id="run")
+    hand = await stage.hand(store=flaky)
+    old = hand.worker.worker_id
+    flaky.renewals_fail = True
+    await stage.clock.advance(LEASE_FOR + 1)
+    flaky.renewals_fail = False
+    assert await stage.result(run, within=120) == "done"
+    assert hand.worker.worker_id != old
+    assert stage.done == ["began", "cut off", "began", "ended"]
+    assert old not in [worker.worker_id for worker in await stage.store.workers.list()]
+    assert (await stage.record()).takeovers == 0  # the step that ended was progress
+
+
+async def test_no_effect_is_started_after_the_lease_has_ended_by_the_workers_own_clock(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+
+    async def flow(ctx: perdure.Context) -> None:
+        async def first() -> None:
+            stage.clock.time.micros += int(LEASE_FOR * 1e6)  # the machine stood still, with everything on it
+
+        async def second() -> None:
+            stage.done.append(f"second under token {ctx.token}")
+
+        await ctx.step("first", first)
+        await ctx.step("second", second)
+
+    await stage.start(flow)
+    await stage.hand(store=flaky)
+    await stage.clock.settle()
+    assert stage.done == []
+    await stage.clock.advance(60)
+    assert [line.rpartition(" ")[0] for line in stage.done] == ["second under token"]
+    assert stage.done[0] != "second under token 1"
+
+
+async def test_a_loser_writes_nothing_not_even_a_failure(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        token = ctx.token
+
+        async def work() -> str:
+            stage.done.append(f"began {token}")
+            try:
+                await stage.sleep(40)
+            except asyncio.CancelledError:
+                raise ValueError("my own failure") from None
+            return f"by {token}"
+
+        return await ctx.step("work", work)
+
+    run = await stage.start(flow)
+    loser = Flaky(stage.store)
+    await stage.hand(store=loser)
+    await stage.clock.advance(1)
+    loser.renewals_fail = loser.commits_fail = True
+    await stage.hand()
+    await stage.clock.advance(LEASE_FOR + 1)
+    loser.commits_fail = False
+    assert len(stage.done) == 2
+    token = (await stage.record()).token
+    assert await stage.result(run) == f"by {token}"
+    assert (await stage.step("0")).failure is None
+
+
+async def test_a_commit_is_tried_again_while_the_lease_lasts_and_the_effect_is_not(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+
+    async def flow(ctx: perdure.Context) -> str:
+        async def work() -> str:
+            stage.done.append("worked")
+            flaky.commits_fail = True
+            return "done"
+
+        return await ctx.step("work", work)
+
+    run = await stage.start(flow)
+    await stage.hand(store=flaky)
+    await stage.clock.advance(15)
+    assert await stage.steps() == {}
+    flaky.commits_fail = False
+    assert await stage.result(run) == "done"
+    assert stage.done == ["worked"]
+    assert (await stage.record()).token == 1
+
+
+async def test_claiming_goes_on_when_the_store_can_be_reached_again(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+    await stage.hand(store=flaky)
+    flaky.commits_fail = True
+    run = await stage.client.start(takes(stage, 1), run_id="run")
+    await stage.clock.advance(5)
+    assert await stage.status() == "queued"
+    flaky.commits_fail = False
+    assert await stage.result(run) == "done"
+
+
+async def test_a_loop_that_stands_still_for_too_long_is_not_renewed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(heartbeat, "STALL_LIMIT", 15.0)
+    flaky = Flaky(stage.store)
+    hand = await stage.hand(store=flaky)
+    (before,) = await stage.store.workers.list()
+    hand.worker.holder._tick = lambda: None  # type: ignore[method-assign] # the loop ticks no more
+    await stage.clock.advance(10.5)
+    beats = flaky.renewals
+    assert beats == 1
+    await stage.clock.advance(15)
+    assert flaky.renewals == beats
+    assert "has not run" in caplog.text
+    (row,) = await stage.store.workers.list()
+    assert row.lease_until <= before.lease_until + 10.1
+
+
+async def test_the_heartbeat_is_a_thread_so_a_busy_loop_loses_no_lease(stage: Stage) -> None:
+    flaky = Flaky(stage.store)
+    hand = await stage.hand(store=flaky)
+    clock = stage.clock
+    before = hand.worker.holder.lease_until
+    clock.time.micros += 10_000_001
+    clock.time.fire_due()
+    give_up_at = time.monotonic() + 10
+    while hand.worker.holder.lease_until == before and time.monotonic() < give_up_at:
+        time.sleep(0.001)  # noqa: ASYNC251 - the loop does not run: that is the test
+    assert hand.worker.holder.lease_until == clock.lease_now() + LEASE_FOR
+
+
+# Takeovers.
+
+
+async def test_the_runs_of_a_dead_worker_are_taken_over_when_its_lease_ends_and_not_before(stage: Stage) -> None:
+    run = await stage.client.start(takes(stage, 5), run_id="run")
+    await stage.hand()
+    await stage.clock.advance(1)
+    await stage.kill()
+    await stage.hand()
+    await stage.clock.advance(LEASE_FOR - 2)
+    assert (await stage.record()).token == 1
+    assert await stage.result(run) == "done"
+    record = await stage.record()
+    assert record.token == 3  # taken over, then claimed
+    assert stage.done.count("ended") == 1
+
+
+async def test_a_wall_clock_jump_moves_no_lease(stage: Stage) -> None:
+    await stage.client.start(takes(stage, 20), run_id="run")
+    await stage.hand()
+    await stage.hand()
+    await stage.clock.advance(1)
+    for seconds in (3600, -7200, 86400):
+        stage.clock.jump(seconds)
+        await stage.clock.advance(2)
+    record = await stage.record()
+    assert (record.status, record.token, stage.done) == ("running", 1, ["began"])
+
+
+async def test_a_worker_that_renews_at_the_last_moment_is_not_taken_over(stage: Stage) -> None:
+    """The reaper looks at it, it renews, and then the takeover comes: it looks again."""
+    await stage.client.start(takes(stage, 100), run_id="run")
+    hand = await stage.hand()
+    await stage.clock.advance(1)
+    now = stage.clock.lease_now()
+    (taken,) = await stage.store.commit(
+        TakeOver(
+            worker_id=hand.worker.worker_id, at=stage.clock.now(), lease_now=now, boot_id=hand.worker.holder.boot_id
+        )
+    )
+    assert taken == []
+    assert (await stage.record()).token == 1
+
+
+async def test_a_step_that_kills_every_worker_is_poison(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        async def harmless() -> None:
+            return None
+
+        await ctx.step("harmless", harmless)
+
+        async def deadly() -> None:
+            stage.done.append("began")
+            await die_here()
+
+        await ctx.step("deadly", deadly)
+
+    await stage.start(flow)
+    await stage.hand()
+    for _ in range(6):
+        await stage.restart()
+    await stage.hand()
+    await stage.clock.advance(LEASE_FOR * 2)
+    record = await stage.record()
+    assert record.failure is not None
+    assert (record.status, record.failure.reason, record.takeovers) == ("failed", "poisoned", 6)
+    assert len(stage.done) == 6
+    await stage.clock.advance(LEASE_FOR * 2)
+    assert len(stage.done) == 6
+
+
+async def test_takeovers_with_progress_between_them_are_no_poison(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> int:
+        for number in range(8):
+
+            async def work(number: int = number) -> None:
+                stage.done.append(f"{number}")
+                if stage.done.count(f"{number}") == 1:
+                    await die_here()
+
+            await ctx.step("work", work)
+        return len(stage.done)
+
+    run = await stage.start(flow)
+    await stage.hand()
+    for _ in range(8):
+        await stage.restart()
+    assert await stage.result(run) == 16
+
+
+async def test_a_poisoned_run_can_be_restarted(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        async def deadly() -> str:
+            stage.done.append("began")
+            if len(stage.done) <= 6:
+                await die_here()
+            return "survived"
+
+        return await ctx.step("deadly", deadly)
+
+    run = await stage.start(flow)
+    await stage.hand()
+    for _ in range(6):
+        await stage.restart()
+    await stage.hand()
+    await stage.clock.advance(LEASE_FOR + 1)
+    assert await stage.status() == "failed"
+    await run.restart()
+    assert await stage.result(run) == "survived"
+
+
+# Strays: rows that name a worker which does not execute them.
+
+
+class LosesOneClaim(WrappedStore):
+    """The answer to the first claim of something is lost on its way."""
+
+    lost = False
+
+    def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        if self.lost or not isinstance(operations[0], Claim):
+            return commit()
+        return self._lose(commit)
+
+    async def _lose(self, commit: Callable[[], Awaitable[Any]]) -> Any:
+        landed = await commit()
+        if landed[0]:
+            self.lost = True
+            raise StoreUnavailable("the connection was lost", unknown=True)
+        return landed
+
+
+async def test_a_run_that_its_worker_does_not_know_of_is_released_and_executed(stage: Stage) -> None:
+    run = await stage.client.start(takes(stage, 1), run_id="run")
+    loses = LosesOneClaim(stage.store)
+    await stage.hand(store=loses)
+    await stage.clock.settle()
+    record = await stage.record()
+    assert (loses.lost, record.status, stage.done) == (True, "running", [])
+    assert await stage.result(run) == "done"
+    assert (await stage.record()).takeovers == 0
+
+
+async def test_the_first_renewal_after_a_claim_is_no_reason_to_release_it(stage: Stage) -> None:
+    run = await stage.client.start(takes(stage, 100), run_id="run")
+    await stage.hand(lease_for=3.0)
+    assert await stage.result(run, within=120) == "done"
+    assert (await stage.record()).token == 1
+    assert stage.done == ["began", "ended"]
+
+
+async def test_a_worker_that_dies_with_many_runs_loses_none_of_them(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = [await stage.client.start(takes(stage, 2), run_id=f"{number}") for number in range(20)]
+    await stage.hand()
+    await stage.clock.advance(1)
+    with caplog.at_level(logging.WARNING, "perdure.worker"):
+        await stage.restart()
+    assert "20 runs are queued again" in caplog.text
+    assert [await stage.result(run) for run in runs] == ["done"] * 20
+
+
+async def test_a_step_shows_as_running_after_a_tenth_of_a_second_and_not_before(stage: Stage) -> None:
+    puts: list[str] = []
+
+    class Seen(WrappedStore):
+        def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+            puts.extend(one.step.status for one in operations if isinstance(one, PutStep))
+            return commit()
+
+    await stage.client.start(takes(stage, 5), run_id="run")
+    await stage.hand(store=Seen(stage.store))
+    await stage.clock.advance(0.05)
+    assert puts == []
+    await stage.clock.advance(0.3)
+    assert puts == ["running"]
+    await stage.clock.advance(10)
+    assert puts == ["running", "completed"]
+
+
+async def test_two_processes_may_not_be_one_worker(sqlite: Stage) -> None:
+    """A second process with the id of one that lives is refused at once; nobody waits for anybody's lock."""
+    first = await sqlite.hand(worker_id="ana")
+    other = await sqlite.another_store()
+    worker = perdure.Worker(other, sqlite.workflows, clock=sqlite.clock, worker_id="ana")
+    with pytest.raises(SettingInvalid, match="ana"):
+        async with asyncio.timeout(10):
+            await worker.start()
+    await sqlite.clock.until(first.worker.stop())
+    await worker.start()
+    assert [row.worker_id for row in await sqlite.store.workers.list()] == ["ana"]
+    await sqlite.clock.until(worker.stop())

@@ -1,0 +1,454 @@
+"""Waiting is free: a run that waits holds nothing, user code can't swallow that, and no wake-up is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure.stores.port import Emit, Store, SuspendRun
+from perdure.testing.wrapped import WrappedStore
+from tests.runs.stage import Stage
+
+LONG = timedelta(hours=3)
+
+
+async def test_a_waiting_run_holds_no_lease_no_task_and_no_place(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        await ctx.await_event("go")
+        return "gone"
+
+    run = await stage.start(flow)
+    hand = await stage.hand()
+    await stage.clock.settle()
+    idle = len(hand.process.tasks)
+    record = await stage.record()
+    assert (record.status, record.worker_id, record.due_at) == ("suspended", None, None)
+    assert record.waiting_for == ("event:go",)
+    assert hand.worker.holder.executions == {}
+    for number in range(20):
+        await stage.start(flow, run_id=f"more {number}")
+    await stage.clock.settle()
+    assert len(hand.process.tasks) == idle
+    await run.emit_event("go")
+    assert await stage.result(run) == "gone"
+
+
+async def test_a_wait_of_under_a_second_holds_the_run_and_a_longer_one_suspends_it(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> float:
+        await ctx.sleep(0.9)
+        await ctx.sleep(timedelta(seconds=1.1))
+        return stage.clock.elapsed()
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(0.5)
+    assert (await stage.status(), (await stage.step("0")).due_at is not None) == ("running", True)
+    await stage.clock.advance(0.5)
+    record = await stage.record()
+    assert (record.status, record.waiting_for) == ("suspended", ("timer:1",))
+    assert record.due_at == (await stage.step("1")).due_at
+    assert await stage.result(run) == 2.0
+
+
+async def test_no_running_sibling_is_cut_off_by_a_wait(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> list[Any]:
+        async def work() -> str:
+            stage.done.append("began")
+            await stage.sleep(5)
+            return "worked"
+
+        return await ctx.gather(ctx.await_event("go"), ctx.sleep(LONG), ctx.step("work", work))
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(4)
+    assert await stage.status() == "running"
+    await stage.clock.advance(2)
+    record = await stage.record()
+    assert (record.status, record.waiting_for) == ("suspended", ("event:go", "timer:1"))
+    await run.emit_event("go", 1)
+    await stage.clock.advance(1)
+    assert (await stage.record()).waiting_for == ("timer:1",)
+    await stage.kill()
+    stage.clock.jump(LONG.total_seconds())
+    await stage.hand()
+    assert await stage.result(run) == [1, None, "worked"]
+    assert stage.done == ["began"]
+
+
+async def test_finally_runs_at_each_suspension_and_can_ask_why(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        try:
+            await ctx.await_event("go")
+        finally:
+            stage.done.append(f"finally, unwinding: {ctx.unwinding}")
+        return "done"
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.settle()
+    await run.emit_event("go")
+    await stage.result(run)
+    assert stage.done == ["finally, unwinding: True", "finally, unwinding: False"]
+
+
+async def _except_exception(ctx: perdure.Context) -> str:
+    try:
+        await ctx.await_event("go")
+    except Exception:
+        return "swallowed"
+    return "came"
+
+
+async def _except_base_exception(ctx: perdure.Context) -> str:
+    try:
+        await ctx.await_event("go")
+    except BaseException:
+        return "swallowed"
+    return "came"
+
+
+async def _bare_retry(ctx: perdure.Context) -> str:
+    for _ in range(3):
+        try:
+            await ctx.await_event("go")
+        except BaseException:
+            await asyncio.sleep(0)
+            continue
+        return "came"
+    raise ValueError("given up")
+
+
+async def _raises_something_else(ctx: perdure.Context) -> str:
+    try:
+        await ctx.await_event("go")
+    except BaseException as error:
+        raise ValueError("translated") from error
+    return "came"
+
+
+async def _steps_in_the_handler(ctx: perdure.Context) -> str:
+    async def compensate() -> None:
+        raise AssertionError("a step ran while the run unwound")
+
+    try:
+        await ctx.await_event("go")
+    except BaseException:
+        await ctx.step("compensate", compensate)
+    return "came"
+
+
+async def _return_in_finally(ctx: perdure.Context) -> str:
+    came = "nothing"
+    try:
+        await ctx.await_event("go")
+        came = "came"
+    finally:
+        return came  # noqa: B012 - that is the trap
+
+
+async def _in_a_gather(ctx: perdure.Context) -> str:
+    async def branch() -> str:
+        try:
+            await ctx.await_event("go")
+        except BaseException:
+            return "swallowed"
+        return "came"
+
+    first, _ = await ctx.gather(branch, branch)
+    return first
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        _except_exception,
+        _except_base_exception,
+        _bare_retry,
+        _raises_something_else,
+        _steps_in_the_handler,
+        _return_in_finally,
+        _in_a_gather,
+    ],
+)
+async def test_user_code_can_not_swallow_a_suspension(
+    stage: Stage, flow: Callable[[perdure.Context], Awaitable[str]]
+) -> None:
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.settle()
+    assert await stage.status() == "suspended"
+    await run.emit_event("go")
+    assert await stage.result(run) == "came"
+
+
+async def test_user_code_that_will_not_end_is_given_up_and_its_run_is_suspended_all_the_same(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        try:
+            await ctx.await_event("go")
+        except BaseException:
+            stage.done.append("hangs")
+            await asyncio.Event().wait()
+        return "came"
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(10)
+    assert (await stage.status(), stage.done) == ("suspended", ["hangs"])
+    await run.emit_event("go")
+    assert await stage.result(run) == "came"
+
+
+async def test_an_event_that_came_before_the_wait_is_there_at_once_even_with_timeout_0(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> list[Any]:
+        await ctx.sleep(0.5)
+        return [await ctx.await_event("early", timeout=0), await ctx.await_event("early too")]
+
+    run = await stage.start(flow)
+    assert await run.emit_event("early too", 2)
+    await stage.hand()
+    await stage.clock.advance(0.2)
+    assert await run.emit_event("early", 1)
+    assert await stage.result(run) == [1, 2]
+    assert (await stage.record()).token == 1
+
+
+async def test_a_timeout_of_0_asks_once(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        try:
+            return await ctx.await_event("never", timeout=0)
+        except perdure.EventTimeout:
+            return f"asked at {stage.clock.elapsed()}"
+
+    assert await stage.run(flow) == "asked at 0.0"
+
+
+async def test_a_deadline_is_fixed_at_the_first_call_and_survives_restarts(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        try:
+            return await ctx.await_event("never", timeout=timedelta(minutes=10))
+        except perdure.EventTimeout:
+            return f"timed out at {(stage.clock.now() - started).total_seconds():g}"
+
+    started = stage.clock.now()
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(1)
+    due_at = (await stage.record()).due_at
+    await stage.kill()
+    await stage.clock.advance(6 * 60)
+    await stage.hand()
+    await stage.clock.advance(1)
+    record = await stage.record()
+    assert (record.status, record.due_at) == ("suspended", due_at)
+    await stage.kill()
+    await stage.clock.advance(3 * 60)
+    await stage.hand()
+    assert await stage.result(run, within=120) == "timed out at 600"
+
+
+async def test_a_sleep_ends_when_it_was_to_end_whoever_waits_for_it(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> float:
+        await ctx.sleep(timedelta(days=1))
+        return (await ctx.now()).timestamp() - started
+
+    started = stage.clock.now().timestamp()
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.settle()
+    await stage.kill()
+    await stage.clock.advance(24 * 3600 - 5)
+    await stage.hand()
+    await stage.clock.advance(4.5)
+    assert await stage.status() == "suspended"
+    assert await stage.result(run, within=10) == 24 * 3600
+
+
+async def test_a_sleep_that_was_over_long_ago_is_over_at_once(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        await ctx.sleep(5)
+        return "done"
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.settle()
+    await stage.kill()
+    await stage.clock.advance(3600)
+    await stage.hand()
+    await stage.clock.settle()
+    assert (await run.record()).status == "completed"
+
+
+@pytest.mark.parametrize("duration", [0, -5, timedelta(0)])
+async def test_a_sleep_of_nothing_is_over_at_once(memory: Stage, duration: float | timedelta) -> None:
+    async def flow(ctx: perdure.Context) -> float:
+        await ctx.sleep(duration)
+        return memory.clock.elapsed()
+
+    assert await memory.run(flow) == 0.0
+
+
+async def test_an_event_wins_over_a_deadline_that_passed_while_nobody_looked(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        return await ctx.await_event("go", timeout=60)
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.settle()
+    await stage.kill()
+    await run.emit_event("go", "in time")
+    await stage.clock.advance(3600)
+    await stage.hand()
+    assert await stage.result(run) == "in time"
+
+
+class Between(WrappedStore):
+    """Lets something happen right before each suspension is committed: the wake-up race, every time."""
+
+    def __init__(self, inner: Store, happen: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__(inner)
+        self.happen = happen
+        self.suspensions = 0
+
+    def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        if not isinstance(operations[0], SuspendRun):
+            return commit()
+        self.suspensions += 1
+        return self._after(commit)
+
+    async def _after(self, commit: Callable[[], Awaitable[Any]]) -> Any:
+        await self.happen()
+        return await commit()
+
+
+async def test_no_wake_up_is_lost_that_comes_between_looking_and_suspending(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> list[Any]:
+        return [await ctx.await_event(key) for key in ("a", "b", "c")]
+
+    keys = iter("abc")
+
+    async def happen() -> None:
+        key = next(keys)
+        await stage.store.commit(Emit(run_id="run", key=key, payload=b'"%s"' % key.encode(), at=stage.clock.now()))
+
+    run = await stage.start(flow)
+    between = Between(stage.store, happen)
+    await stage.hand(store=between)
+    assert await stage.result(run, within=5) == ["a", "b", "c"]
+    assert between.suspensions == 3
+    assert (await stage.record()).token == 1  # it never let go of its lease
+
+
+async def test_no_wake_up_is_lost_that_comes_from_another_process_between_looking_and_suspending(sqlite: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> list[Any]:
+        return [await ctx.await_event(key) for key in ("a", "b", "c")]
+
+    other = await sqlite.another_store()
+    keys = iter("abc")
+
+    async def happen() -> None:
+        key = next(keys)
+        await other.commit(Emit(run_id="run", key=key, payload=b"1", at=sqlite.clock.now()))
+
+    run = await sqlite.start(flow)
+    await sqlite.hand(store=Between(sqlite.store, happen))
+    assert await sqlite.result(run, within=5) == [1, 1, 1]
+
+
+class SlowToLook(WrappedStore):
+    """Looks at a run, and has the answer only when it is let go."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.looks = 0
+        self.let_go = asyncio.Event()
+
+    async def around_read(self, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
+        if name not in {"runs.get", "events.list"}:
+            return await read()
+        self.looks += 1
+        if name == "events.list":
+            await self.let_go.wait()
+        found = await read()
+        await self.let_go.wait()
+        return found
+
+
+@pytest.mark.parametrize("how", ["event", "cancel"])
+async def test_what_is_looked_at_while_an_attempt_unwinds_is_not_lost(stage: Stage, how: str) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        await ctx.sleep(0.5)
+        try:
+            return await ctx.await_event("go")
+        finally:
+            if ctx.unwinding:
+                await stage.sleep(1.0)
+
+    run = await stage.start(flow)
+    slow = SlowToLook(stage.store)
+    slow.let_go.set()
+    await stage.hand(store=slow)
+    await stage.clock.advance(0.3)
+    slow.let_go.clear()
+    looks = slow.looks
+    told = asyncio.ensure_future(run.emit_event("go", "gone") if how == "event" else run.cancel())
+    await stage.clock.advance(0.5)
+    assert slow.looks > looks
+    slow.let_go.set()
+    if how == "event":
+        assert await told is True
+        assert await stage.result(run, within=2) == "gone"
+    else:
+        await stage.clock.until(told, within=2)
+        assert await stage.status() == "cancelled"
+        assert stage.clock.elapsed() < 3
+
+
+async def test_many_events_at_once_wake_each_run_once_and_the_right_one(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context, name: str) -> str:
+        return f"{name} {await ctx.await_event('go')}"
+
+    runs = [await stage.start(flow, f"{number}", run_id=f"run {number}") for number in range(30)]
+    await stage.hand()
+    await stage.clock.settle()
+    await asyncio.gather(*[run.emit_event("go", f"{number}") for number, run in enumerate(runs) if number % 3])
+    await stage.clock.settle()
+    statuses = [(await run.record()).status for run in runs]
+    assert statuses == ["completed" if number % 3 else "suspended" for number in range(30)]
+    for run in runs[::3]:
+        await run.emit_event("go", run.id)
+    results = [await stage.result(run) for run in runs]
+    assert results == [f"{number} {number if number % 3 else f'run {number}'}" for number in range(30)]
+
+
+async def test_a_run_is_woken_by_whatever_worker_is_there(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> int:
+        before = ctx.token
+        await ctx.await_event("go")
+        return ctx.token - before
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.settle()
+    await stage.kill()
+    await run.emit_event("go")
+    await stage.hand()
+    assert await stage.result(run) == 0
+    assert (await stage.record()).takeovers == 0
+
+
+async def test_a_jump_of_the_wall_clock_wakes_what_is_due_by_it(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        await ctx.sleep(LONG)
+        return "slept"
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(10)
+    stage.clock.jump(LONG.total_seconds())
+    assert await stage.result(run, within=120) == "slept"

@@ -1,0 +1,291 @@
+"""What can be seen from outside: logs that name run and position and are silent in replay, observers, and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import logging.config
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure import Manifest, Retry, TaskSpec, run_durable
+from perdure.core.failures import Failure
+from perdure.core.records import RunStatus
+from perdure.errors import StoreInvalid
+from perdure.stores.port import FinishRun
+from perdure.testing.dying import die_here
+from perdure.testing.wrapped import WrappedStore
+from tests.runs.stage import Stage
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
+    """What workflows logged: message, run and position."""
+    return [
+        (record.getMessage(), getattr(record, "run_id", "?"), getattr(record, "position", "?"))
+        for record in caplog.records
+        if record.name == "perdure.workflow"
+    ]
+
+
+async def value() -> int:
+    return 1
+
+
+async def test_a_log_names_run_and_position_and_says_each_thing_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        ctx.log.info("first")
+        await ctx.step("a", value)
+        ctx.log.info("second")
+        ctx.uuid()
+        ctx.log.info("after a uuid")
+
+        async def branch(name: str) -> None:
+            ctx.log.info("in branch %s", name)
+            await ctx.step("inner", value)
+            ctx.log.info("end of branch %s", name)
+
+        ctx.log.info("before the map")
+        await ctx.map(branch, ["x", "y"])
+        ctx.log.info("waiting")
+        await ctx.await_event("go", timeout=60)
+        ctx.log.info("last")
+
+    with caplog.at_level(logging.INFO, "perdure.workflow"):
+        run = await stage.start(flow)
+        await stage.hand()
+        await stage.clock.settle()
+        await stage.kill()
+        await run.emit_event("go")
+        await stage.hand()
+        await stage.result(run)
+    lines = said(caplog)
+    assert len({message for message, _, _ in lines}) == len(lines)
+    assert {run_id for _, run_id, _ in lines} == {"run"}
+    positions = {message: position for message, _, position in lines}
+    assert positions["first"] == "0"
+    assert positions["second"] == "1"
+    assert positions["in branch y"] == "2.1.0"
+    assert positions["last"] == "4"
+
+
+async def test_a_log_inside_a_step_has_the_steps_position(memory: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        async def work() -> None:
+            ctx.log.info("inside")
+
+        await ctx.step("a", value)
+        await ctx.step("b", work)
+        await ctx.gather(ctx.step("c", work), ctx.step("d", work))
+
+    with caplog.at_level(logging.INFO, "perdure.workflow"):
+        await memory.run(flow)
+    assert sorted(position for _, _, position in said(caplog)) == ["1", "2", "3"]
+
+
+async def test_a_replay_is_silent_even_where_logging_was_configured_anew(
+    memory: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        ctx.log.info("once")
+        await ctx.step("a", value)
+        await ctx.await_event("go")
+
+    run = await memory.start(flow)
+    await memory.hand()
+    await memory.clock.settle()
+    await memory.kill()
+    # what web servers do when they start
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+    with caplog.at_level(logging.INFO):
+        await run.emit_event("go")
+        await memory.hand()
+        await memory.result(run)
+    assert [record.getMessage() for record in caplog.records if record.getMessage() == "once"] == []
+
+
+async def test_what_a_user_adds_to_a_log_is_kept(memory: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        ctx.log.info("tagged", extra={"order": 7})
+
+    with caplog.at_level(logging.INFO, "perdure.workflow"):
+        await memory.run(flow)
+    (record,) = [record for record in caplog.records if record.name == "perdure.workflow"]
+    assert (getattr(record, "run_id", None), getattr(record, "order", None)) == ("run", 7)
+
+
+async def test_a_workflow_that_fails_is_visible_by_default(memory: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        raise ValueError("the reason")
+
+    run = await memory.start(flow)
+    await memory.hand()
+    await memory.clock.until(run.wait())
+    (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert record.name.startswith("perdure.")
+    assert "run" in record.getMessage()
+    assert "the reason" in caplog.text
+    assert record.exc_info is not None
+
+
+# Observers.
+
+
+class Watching:
+    """An observer that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def run_started(self, run_id: str, workflow: str, token: int) -> None:
+        self.told.append(("started", run_id, workflow, token))
+
+    def step_ended(
+        self, run_id: str, position: str, name: str, kind: str, attempts: int, failure: Failure | None
+    ) -> None:
+        self.told.append(("step", run_id, position, name, kind, attempts, failure.cause_type if failure else None))
+
+    def run_ended(self, run_id: str, workflow: str, status: RunStatus) -> None:
+        self.told.append(("ended", run_id, workflow, status))
+
+
+class Raising(Watching):
+    """An observer that raises whatever it is told."""
+
+    def run_started(self, run_id: str, workflow: str, token: int) -> None:
+        raise ValueError("an observer's own bug")
+
+    def step_ended(
+        self, run_id: str, position: str, name: str, kind: str, attempts: int, failure: Failure | None
+    ) -> None:
+        raise KeyError("an observer's own bug")
+
+    def run_ended(self, run_id: str, workflow: str, status: RunStatus) -> None:
+        raise ZeroDivisionError("an observer's own bug")
+
+
+async def test_an_observer_is_told_of_runs_and_steps_and_never_of_a_replay(stage: Stage) -> None:
+    async def fails() -> None:
+        raise ValueError
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("a", value, kind="llm")
+        try:
+            await ctx.step("b", fails, retry=Retry(attempts=2, initial=0))
+        except perdure.StepFailed:
+            await ctx.await_event("go")
+
+    first, second = Watching(), Watching()
+    run = await stage.start(flow)
+    await stage.hand(observer=first)
+    await stage.clock.settle()
+    await stage.kill()
+    await run.emit_event("go")
+    await stage.hand(observer=second)
+    await stage.result(run)
+    assert first.told == [
+        ("started", "run", "flow", 1),
+        ("step", "run", "0", "a", "llm", 1, None),
+        ("step", "run", "1", "b", "logic", 2, "ValueError"),
+        ("ended", "run", "flow", "suspended"),
+    ]
+    assert second.told == [("started", "run", "flow", 2), ("ended", "run", "flow", "completed")]
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled", "queued"])
+async def test_an_observer_is_told_how_a_run_left_its_worker(stage: Stage, end: str) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        if end == "failed":
+            raise ValueError
+        await ctx.step("hangs", asyncio.Event().wait)
+
+    watching = Watching()
+    run = await stage.start(flow)
+    hand = await stage.hand(observer=watching)
+    await stage.clock.advance(1)
+    if end == "cancelled":
+        await stage.clock.until(run.cancel())
+    elif end == "queued":
+        await stage.clock.until(hand.worker.stop(at_once=True))
+    assert watching.told[-1] == ("ended", "run", "flow", end)
+
+
+async def test_an_observer_that_raises_is_visible_and_changes_nothing(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def flow(ctx: perdure.Context) -> int:
+        return await ctx.step("a", value)
+
+    run = await stage.start(flow)
+    await stage.hand(observer=Raising())
+    assert await stage.result(run) == 1
+    failures = [record for record in caplog.records if record.getMessage() == "an observer failed"]
+    assert [record.exc_info[0] for record in failures if record.exc_info] == [ValueError, KeyError, ZeroDivisionError]
+
+
+# A store that refuses what nobody expected it to refuse.
+
+
+class RefusesEnds(WrappedStore):
+    """A store that is damaged where a run's end is written."""
+
+    def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        if not isinstance(operations[-1], FinishRun):
+            return commit()
+        refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        refused.set_exception(StoreInvalid("runs.db", "is damaged"))
+        return refused
+
+
+async def test_an_end_that_can_not_be_written_is_raised_and_not_tried_for_ever(stage: Stage) -> None:
+    async def task(ctx: perdure.Context) -> None:
+        stage.done.append("called")
+
+    given = Manifest(task=TaskSpec(id="task"))
+    with pytest.raises(StoreInvalid):
+        async with asyncio.timeout(10):
+            await stage.clock.until(
+                run_durable(run_id="run", store=RefusesEnds(stage.store), task=task, manifest=given, clock=stage.clock)
+            )
+    assert stage.done == ["called"]
+    assert await stage.store.workers.list() == []
+
+
+async def test_an_end_that_can_not_be_written_is_visible_in_a_worker(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        return None
+
+    await stage.start(flow)
+    await stage.hand(store=RefusesEnds(stage.store))
+    await stage.clock.advance(1)
+    assert "is damaged" in caplog.text
+    await stage.kill()
+    await stage.hand()
+    await stage.clock.advance(40)
+    assert await stage.status() == "completed"
+
+
+async def test_a_death_in_a_step_is_no_news_for_an_observer_of_another_process(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        async def dies() -> str:
+            stage.done.append("began")
+            if len(stage.done) == 1:
+                await die_here()
+            return "done"
+
+        return await ctx.step("dies", dies)
+
+    first, second = Watching(), Watching()
+    run = await stage.start(flow)
+    await stage.hand(observer=first)
+    await stage.clock.settle()
+    await stage.restart(observer=second)
+    await stage.result(run)
+    assert "step" not in [line[0] for line in first.told]
+    assert [line[0] for line in second.told] == ["started", "step", "ended"]
