@@ -12,7 +12,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         AnnotationUnresolved         annotation_unresolved
         ModelUnknown                 model_unknown
         ExtraMissing                 extra_missing
-      InputError
+      InputError                     input_invalid
         NotStorable                  not_storable
         TooLarge                     too_large
         IdInvalid                    id_invalid

@@ -6,6 +6,8 @@ from perdure.errors.base import PerdureError
 class InputError(PerdureError):
     """A value that was passed in can't be accepted; `field` names it, `reason` says why."""
 
+    code = "input_invalid"
+
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field, self.reason = field, reason
