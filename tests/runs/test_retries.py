@@ -169,6 +169,16 @@ async def test_a_retry_after_of_any_error_is_obeyed(memory: Stage) -> None:
     assert await memory.result(run) == 7.0
 
 
+async def test_a_retry_after_beyond_all_time_is_no_reason_to_fail_otherwise(memory: Stage) -> None:
+    class Busy(Exception):
+        retry_after = 1e300
+
+    await memory.client.start(failing(memory, 1, Busy()), run_id="run")
+    await memory.hand()
+    await memory.clock.advance(1)
+    assert (await memory.record()).waiting_for == ("retry:0",)
+
+
 async def test_with_jitter_a_pause_is_a_share_of_the_whole(memory: Stage) -> None:
     async def work() -> None:
         memory.done.append(f"{memory.clock.elapsed()}")

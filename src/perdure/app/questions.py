@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perdure.core.clock import Clock
+from perdure.core.ids import check_id
 from perdure.core.records import Question
 from perdure.core.values import Value, encode
 from perdure.errors import InputError, QuestionNotFound
@@ -37,8 +38,10 @@ class Questions:
         """Answer a question with one of its choices; the run goes on, wherever it is executed.
 
         Shape: the question with its answer; `value` goes with the choice `value`.
-        Raises: QuestionNotFound; QuestionAnswered: the first answer stays; InputError for another choice.
+        Raises: QuestionNotFound; QuestionAnswered: the first answer stays; InputError for another choice, or for a
+        `by` that is no id.
         """
+        by = None if by is None else check_id("by", by)
         question = await self._store.questions.get(question_id)
         if question is None:
             raise QuestionNotFound(question_id)

@@ -110,7 +110,7 @@ def convert(value: Any, as_: Any, field: str) -> Any:
     Raises: NotStorable where it does not fit.
     """
     try:
-        return msgspec.convert(value, as_, dec_hook=_from_plain)
+        return msgspec.convert(value, as_, dec_hook=_from_plain, str_keys=True)
     except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
         raise NotStorable(field, str(error)) from None
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypedDict, TypeVar, TypeVarTuple, overload
 
 from perdure.core.canonical import canonical_hash
-from perdure.core.clock import seconds
 from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
@@ -22,7 +21,7 @@ from perdure.runs.calls import Call
 from perdure.runs.children import ChildCall, ChildResult
 from perdure.runs.events import EmitCall, EventCall
 from perdure.runs.joining import GatherCall, Item
-from perdure.runs.options import DEFAULT, InDoubt, StepOptions
+from perdure.runs.options import DEFAULT, InDoubt, StepOptions, checked_text, checked_time
 from perdure.runs.parts import InStep
 from perdure.runs.steps import Landing, StepCall
 from perdure.runs.timers import NowCall, SleepCall
@@ -148,6 +147,7 @@ class Context:
         landing: Landing | None = None,
     ) -> StepCall[Value]:
         """For rooms above: a step that lands more than its result (`landing`, see `perdure.runs.steps`)."""
+        checked_text("name", name)
         return StepCall(self._execution, self._take("ctx.step"), name, function, args, options, landing)
 
     def gather(self, *items: Item) -> Call[list[Value]]:
@@ -176,7 +176,7 @@ class Context:
         at the first call and survives restarts.
         Raises: EventTimeout when awaited, for good.
         """
-        limit = None if timeout is None else max(0.0, seconds(timeout))
+        limit = None if timeout is None else checked_time("timeout", timeout)
         position = self._take("ctx.await_event")
         return EventCall(self._execution, position, check_id("key", key), limit, as_)
 
@@ -190,7 +190,8 @@ class Context:
 
     def sleep(self, duration: timedelta | float) -> Call[None]:
         """Wait for a time, at no cost; the end is fixed at the first call and survives restarts."""
-        return SleepCall(self._execution, self._take("ctx.sleep"), max(0.0, seconds(duration)))
+        limit = checked_time("duration", duration)
+        return SleepCall(self._execution, self._take("ctx.sleep"), limit)
 
     def now(self) -> Call[datetime]:
         """The instant of the first execution, the same on every replay."""

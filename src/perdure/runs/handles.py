@@ -65,8 +65,9 @@ class Run(Generic[R]):
         """Cancel it and its children; returns when it has ended, at the latest after `within`, even with a dead owner.
 
         A run that has ended stays as it is.
-        Raises: RunNotFound.
+        Raises: RunNotFound; NotStorable for a reason that is no text.
         """
+        encode(reason, "reason")
         return await stop_run(self._store, self._clock, self.id, reason, seconds(within))
 
     async def restart(self) -> None:

@@ -8,6 +8,7 @@ from perdure.core.canonical import manifest_hash
 from perdure.core.ids import check_id, new_seed
 from perdure.core.manifest import Manifest
 from perdure.core.values import Value, encode
+from perdure.errors import NotStorable
 from perdure.runs.workflow import Workflow
 from perdure.stores.port import CreateRun
 
@@ -26,6 +27,9 @@ def creation(
 
     Raises: IdInvalid, NotStorable, TooLarge: before anything changed.
     """
+    for tag, text in manifest.tags.items():
+        if not (isinstance(tag, str) and isinstance(text, str)):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise NotStorable(f"tags.{tag}", "a tag is a text with a text for its name")
     return CreateRun(
         run_id=check_id("run_id", run_id),
         workflow=workflow.name,
@@ -35,8 +39,8 @@ def creation(
         at=at,
         queue=check_id("queue", queue or workflow.queue),
         project_id=check_id("project_id", manifest.project_id),
-        scenario_id=manifest.scenario_id,
-        tenant=manifest.tenant,
+        scenario_id=None if manifest.scenario_id is None else check_id("scenario_id", manifest.scenario_id),
+        tenant=None if manifest.tenant is None else check_id("tenant", manifest.tenant),
         version=workflow.version,
         tags=manifest.tags,
         parent_id=parent[0] if parent else None,

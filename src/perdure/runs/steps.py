@@ -16,7 +16,7 @@ from perdure.core.values import Value, check_storable, decode, encode
 from perdure.errors import InputError, StepAborted
 from perdure.runs.calls import Call
 from perdure.runs.doubt import ask, decision_of
-from perdure.runs.options import StepOptions
+from perdure.runs.options import MAX_SECONDS, StepOptions
 from perdure.runs.waits import park
 from perdure.stores.port import Operation, PutStep
 
@@ -175,7 +175,7 @@ class StepCall(Call[R]):
         return None
 
     async def _wait(self, failure: Failure, pause: float) -> None:
-        retry_at = self.execution.now() + timedelta(seconds=pause)
+        retry_at = self.execution.now() + timedelta(seconds=min(pause, MAX_SECONDS))
         await self.execution.commit(PutStep(self.run_id, self.record("running", failure=failure, retry_at=retry_at)))
         if pause > 0:
             await park(self.execution, self.position, f"retry:{self.position}", due_at=retry_at)

@@ -53,6 +53,10 @@ class Worker:
         for name, limit in self.queues.items():
             if limit is not None and limit < 1:
                 raise SettingInvalid(f"queues[{name!r}]", f"at least 1, not {limit}")
+        if slots < 1:
+            raise SettingInvalid("slots", f"at least 1, not {slots}")
+        if not grace >= 0:
+            raise SettingInvalid("grace", f"a time of at least 0, not {grace}")
         self._slots = slots
         self._grace = grace
         self._clock = clock or SystemClock()
