@@ -7,10 +7,13 @@ import inspect
 import typing
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 
-from perdure.core.values import Value, convert, decode_strict, encode
+from perdure.core.values import Value, convert, decode_strict, encode, unstorable
 from perdure.errors import AnnotationUnresolved, InputError
 
 
@@ -33,11 +36,38 @@ def return_type(function: Callable[..., Value]) -> Value:
     return _hints(inner).get("return", Value)
 
 
+class Facts(NamedTuple):
+    """What a step needs to know of its function: `unstorable` is why `returns` has no stored form, if it has none."""
+
+    returns: Value
+    is_async: bool
+    unstorable: str
+
+
+_known: WeakKeyDictionary[Value, Facts] = WeakKeyDictionary()
+
+
+def facts_of(function: Callable[..., Value], as_: Value = None) -> Facts:
+    """The facts of a function, found out once; with `as_` in the place of its return annotation where that is given.
+
+    Raises: AnnotationUnresolved.
+    """
+    if as_ is not None:
+        return Facts(as_, is_async(function), unstorable(as_))
+    inner = function if type(function) is FunctionType else unwrap(function)
+    try:
+        return _known.get(inner) or _known.setdefault(inner, _found(inner))
+    except TypeError:  # what is built in can't be referred to weakly
+        return _found(inner)
+
+
+def _found(inner: Value) -> Facts:
+    returns = return_type(inner)
+    return Facts(returns, is_async(inner), unstorable(returns))
+
+
 def is_async(function: Callable[..., Value]) -> bool:
     """Whether calling the function gives a coroutine."""
-    code = getattr(function, "__code__", None)  # a plain function, as most are: inspect takes ten times as long
-    if code is not None and code.co_flags & inspect.CO_COROUTINE:
-        return True
     return inspect.iscoroutinefunction(unwrap(function))
 
 

@@ -133,7 +133,7 @@ def check_storable(as_: Any, field: str) -> None:
 
     Raises: NotStorable.
     """
-    reason = _unstorable(as_)
+    reason = unstorable(as_)
     if reason:
         raise NotStorable(field, reason)
 
@@ -154,7 +154,8 @@ def _cached_reason(as_: Any) -> str:
     return _reason(as_)
 
 
-def _unstorable(as_: Any) -> str:
+def unstorable(as_: Any) -> str:
+    """Why a type has no stored form; empty where it has one."""
     try:
         return _cached_reason(as_)
     except TypeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import current_task
 from contextvars import ContextVar
 from threading import get_ident
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Branch:
     """A line of calls with positions; driven by exactly one task."""
 
-    __slots__ = ("next_number", "prefix", "step", "task", "thread")
+    __slots__ = ("loop", "next_number", "prefix", "step", "task", "thread")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -25,6 +26,7 @@ class Branch:
         self.task: asyncio.Task[object] | None = None
         self.step: InStep | None = None
         self.thread = get_ident()
+        self.loop = asyncio.get_running_loop()
 
     def is_running_here(self) -> bool:
         """Whether the code that asks runs in this branch's task.
@@ -32,8 +34,7 @@ class Branch:
         The loop is passed on purpose: to ask for the running one costs a system call, twice a step. So the thread is
         compared too, since a function in another thread sees the loop's task.
         """
-        task = self.task
-        return task is not None and get_ident() == self.thread and asyncio.current_task(task.get_loop()) is task
+        return get_ident() == self.thread and self.task is not None and current_task(self.loop) is self.task
 
     def take(self) -> str:
         """The next position of this branch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from perdure.core.values import Value
@@ -34,7 +34,7 @@ class Call(Generic[R]):
             raise ForeignTask(f"await of {self.kind} {self.name!r}")
         return self.run_in(branch).__await__()
 
-    async def run_in(self, branch: Branch) -> R:
+    def run_in(self, branch: Branch) -> Coroutine[Value, Value, R]:
         """Run in the task of a branch."""
         if branch.step is not None:
             raise StepNested(f"await of {self.kind} {self.name!r}")
@@ -43,7 +43,7 @@ class Call(Generic[R]):
         self.begun = True
         self.execution.check()
         del self.execution.calls[self.position]
-        return await self.run(branch)
+        return self.run(branch)
 
     async def run(self, branch: Branch) -> R:
         """Do what this call stands for."""

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from perdure.core.annotations import is_async, return_type
+from perdure.core.annotations import facts_of
 from perdure.core.failures import Failure, failure_of, step_error
 from perdure.core.ids import idempotency_key, random_share
 from perdure.core.records import StepRecord, StepStatus
-from perdure.core.values import Value, check_storable, decode, encode
-from perdure.errors import InputError, StepAborted
+from perdure.core.values import Value, decode, encode
+from perdure.errors import InputError, NotStorable, StepAborted
 from perdure.runs.calls import Call
 from perdure.runs.doubt import ask, decision_of
 from perdure.runs.options import MAX_SECONDS, StepOptions
@@ -72,77 +72,53 @@ class StepCall(Call[R]):
         return idempotency_key(run.tenant, run.run_id, self.position)
 
     async def run(self, branch: Branch) -> R:
-        execution, options = self.execution, self.options
-        record = execution.visit(self, options.fingerprint)
-        as_ = options.as_ if options.as_ is not None else return_type(self.function)
-        if record is not None:
-            if record.status == "completed":
-                return decode(record.result or b"null", as_)
-            if record.status == "failed":
-                raise step_error(self.name, self.position, record.failure or _UNKNOWN, record.attempts)
-            settled = await self._resume(record)
-            if settled is not None:
-                return decode(settled, as_)
-        if as_ is not Value:
-            check_storable(as_, f"step {self.name!r}")
-        while True:
-            settled = await self._attempt(branch)
-            if settled is not None:
-                return decode(settled, as_)
+        facts = facts_of(self.function, self.options.as_)
+        record = self.execution.visit(self, self.options.fingerprint)
+        data = await self._recall(record) if record is not None else None
+        if data is None and facts.unstorable:
+            raise NotStorable(f"step {self.name!r}", facts.unstorable)
+        while data is None:
+            data = await self._attempt(branch, is_async=facts.is_async)
+        return decode(data, facts.returns)
 
-    async def _attempt(self, branch: Branch) -> bytes | None:
-        """One attempt; its encoded value, or None where another one follows."""
-        await self._begin()
+    async def _recall(self, record: StepRecord) -> bytes | None:
+        """The value of a step that has one, encoded; None where another attempt follows."""
+        if record.status == "completed":
+            return record.result or b"null"
+        if record.status == "failed":
+            raise step_error(self.name, self.position, record.failure or _UNKNOWN, record.attempts)
+        return await self._resume(record)
+
+    async def _attempt(self, branch: Branch, *, is_async: bool) -> bytes | None:
+        """One attempt; its encoded value, or None where another one follows.
+
+        One coroutine for the way that nearly all take, since each costs as much as a system call.
+        """
+        execution, clock = self.execution, self.execution.host.clock
+        execution.may_start()
+        self.attempt += 1
+        self.recorded = False
+        self.began_at = clock.now()
+        self.began_after = clock.elapsed()
         timeout = asyncio.timeout(None) if self.options.timeout is not None else None
+        if self.options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
+            self.recorded = True
+            await execution.commit(PutStep(self.run_id, self.record("running")))
+        branch.step = execution.running[self.position] = self
         try:
-            value = await self._execute(branch, timeout)
+            try:
+                if timeout is not None:
+                    value = await self._call_within(timeout, is_async=is_async)
+                else:
+                    value = await (self.function(*self.args) if is_async else self._call_in_thread())
+            finally:  # only meanwhile is it running: a pause before the next attempt is none of it
+                branch.step = None
+                del execution.running[self.position]
         except (asyncio.CancelledError, Exception) as raised:
             error = raised
         else:
             return await self._land(value)
-        if isinstance(error, asyncio.CancelledError):
-            return await self._cut_off()
-        if timeout is not None and timeout.expired():
-            return await self._timed_out(error)
-        return await self._failed(error)
-
-    async def _begin(self) -> None:
-        """Count the attempt; where it may not simply run again, its intent is durable before the effect."""
-        execution = self.execution
-        execution.may_start()
-        self.attempt += 1
-        self.recorded = False
-        self.began_at = execution.now()
-        self.began_after = execution.host.clock.elapsed()
-        if self.options.in_doubt != "retry":
-            self.recorded = True
-            await execution.commit(PutStep(self.run_id, self.record("running")))
-
-    async def _execute(self, branch: Branch, timeout: asyncio.Timeout | None) -> Value:
-        """Call the function. Only meanwhile is it running: a pause before the next attempt is none of it."""
-        branch.step = self
-        self.execution.running[self.position] = self
-        try:
-            return await (self._call() if timeout is None else self._call_within(timeout))
-        finally:
-            branch.step = None
-            self.execution.running.pop(self.position, None)
-
-    async def _call(self) -> Value:
-        if is_async(self.function):
-            return await self.function(*self.args)
-        value = await self.execution.host.pool.call(self.function, *self.args)
-        return await value if inspect.isawaitable(value) else value
-
-    async def _call_within(self, timeout: asyncio.Timeout) -> Value:
-        """Call it, and let the clock that was passed in, not the loop's, say when it has run too long."""
-        async with timeout:
-            clock = self.execution.host.clock
-            timer = clock.call_after(self.options.timeout or 0.0, lambda: timeout.reschedule(0.0))
-            try:
-                return await self._call()
-            finally:
-                timer.cancel()
+        return await self._raised(error, timeout)
 
     async def _land(self, value: Value) -> bytes:
         try:
@@ -153,6 +129,27 @@ class StepCall(Call[R]):
             raise AssertionError from None
         await self._end(self.record("completed", result=data))
         return data
+
+    async def _call_in_thread(self) -> Value:
+        value = await self.execution.host.pool.call(self.function, *self.args)
+        return await value if inspect.isawaitable(value) else value
+
+    async def _call_within(self, timeout: asyncio.Timeout, *, is_async: bool) -> Value:
+        """Call it, and let the clock that was passed in, not the loop's, say when it has run too long."""
+        async with timeout:
+            clock = self.execution.host.clock
+            timer = clock.call_after(self.options.timeout or 0.0, lambda: timeout.reschedule(0.0))
+            try:
+                return await (self.function(*self.args) if is_async else self._call_in_thread())
+            finally:
+                timer.cancel()
+
+    async def _raised(self, error: BaseException, timeout: asyncio.Timeout | None) -> bytes | None:
+        if not isinstance(error, Exception):
+            return await self._cut_off()
+        if timeout is not None and timeout.expired():
+            return await self._timed_out(error)
+        return await self._failed(error)
 
     async def _failed(self, error: Exception) -> None:
         """Wait for the next attempt, or raise for good."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from perdure.core.records import Lease
 from perdure.errors import LeaseLost
 from perdure.stores.port import (
@@ -15,14 +17,14 @@ from perdure.stores.port import (
     SuspendRun,
 )
 
-_OF_A_HOLDER = PutStep | AppendEntries | CompactEntries | SuspendRun | ReleaseRun | FinishRun
+_OF_A_HOLDER = frozenset[type]({PutStep, AppendEntries, CompactEntries, SuspendRun, ReleaseRun, FinishRun})
 
 
 def check_fence(operations: tuple[Operation, ...], lease: Lease | None) -> None:
     """Raises: LeaseLost where an operation needs the lease of its run, and another one came, or none."""
     for operation in operations:
-        if isinstance(operation, _OF_A_HOLDER):
-            run_id = operation.run_id
+        if type(operation) in _OF_A_HOLDER:
+            run_id = cast("PutStep", operation).run_id  # as each of them has
         elif isinstance(operation, Ask):
             run_id = operation.question.run_id
         else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import apsw
+import msgspec
 
 from perdure.core.clock import Clock
 from perdure.core.ids import random_bits
@@ -20,6 +21,10 @@ from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.transaction import Transaction
 from perdure.stores.sqlite.turnstile import Turnstile
 
+SLOW_AFTER = 0.00075
+"""Units: seconds of a COMMIT, on average, beyond which the disk is slow."""
+
+_CAP = 2 * SLOW_AFTER
 _PAGE_TAKES = 5e-6  # to write a page to the log; what a COMMIT takes beyond that is the disk
 _KEEP = 10_000
 _TRIM_EVERY = 1_024
@@ -33,7 +38,7 @@ Request: TypeAlias = tuple[tuple[Value, ...], Lease | None]
 Outcome: TypeAlias = Landed | Exception
 
 
-class Settled(NamedTuple):
+class Settled(msgspec.Struct, frozen=True):
     """How a group ended: an outcome per request, and the topics there is news of; `missed` when some were lost."""
 
     outcomes: list[Outcome]
@@ -52,12 +57,12 @@ class Group:
         self._turnstile = turnstile
         self._table = table
         self._clock = clock
-        self._tx = Transaction(connection)
+        self.tx = Transaction(connection)
         self._writer = random_bits(62)
         self._seen_data = -1
-        self._seen_notice = self._tx.number("SELECT max(id) FROM notices")
+        self._seen_notice = self.tx.number("SELECT max(id) FROM notices")
         self.pages = 0
-        self.sync_took = 0.0
+        self.pace = 0.0
         connection.set_wal_hook(self._committed)
         self.enter = turnstile.enter
         self.try_enter = turnstile.try_enter
@@ -76,10 +81,36 @@ class Group:
         topics = frozenset[str]().union(*(one.topics for one in settled))
         return Settled([one.outcomes[0] for one in settled], topics, any(one.missed for one in settled))
 
+    def commit_alone(self, operations: tuple[Value, ...], lease: Lease) -> Landed | None:
+        """Commit for a run that has the store for itself; None, and nothing changed, where `commit` must decide.
+
+        That is so when others have written, when something is refused, and when the disk fails. What there is news of
+        stands in `topics` then.
+        """
+        tx, run, connection = self.tx, self.tx.run, self._connection
+        try:
+            run("BEGIN IMMEDIATE")
+            if connection.data_version() == self._seen_data:
+                landed = apply(tx, self._table, operations, lease)
+                if tx.topics:
+                    self._announce(tx)
+                run("COMMIT")
+                self._seen_data = connection.data_version()
+                return landed
+        except Exception:  # noqa: BLE001, S110 - it comes again, to `commit`
+            pass
+        self._roll_back()
+        return None
+
+    def take_topics(self) -> frozenset[str]:
+        """What the last commit has news of."""
+        topics, self.tx.topics = self.tx.topics, set()
+        return frozenset(topics)
+
     def look(self) -> Settled:
         """What other processes have committed since we looked."""
         try:
-            self._tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
+            self.tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
             if self._connection.data_version() == self._seen_data:
                 return Settled([], _NOTHING)
             topics, missed = self._news()
@@ -98,8 +129,7 @@ class Group:
             self.pages = 0
 
     def _commit(self, requests: Sequence[Request]) -> Settled:
-        tx, run, connection = self._tx, self._tx.run, self._connection
-        tx.topics = set()
+        tx, run, connection = self.tx, self.tx.run, self._connection
         run("BEGIN IMMEDIATE")
         news, missed = self._news() if connection.data_version() != self._seen_data else (_NOTHING, False)
         outcomes = self._apply(requests)
@@ -107,25 +137,26 @@ class Group:
             self._announce(tx)
         begun, pages = self._clock.elapsed(), self.pages
         run("COMMIT")
-        self.sync_took = self._clock.elapsed() - begun - max(0, self.pages - pages) * _PAGE_TAKES
+        took = self._clock.elapsed() - begun - max(0, self.pages - pages) * _PAGE_TAKES
+        # one slow commit says little: a disk is slow when many are
+        self.pace += (min(took, _CAP) - self.pace) * 0.05
         self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
-        return Settled(outcomes, news.union(tx.topics) if news or tx.topics else _NOTHING, missed)
+        return Settled(outcomes, news | self.take_topics() if news or tx.topics else _NOTHING, missed)
 
     def _apply(self, requests: Sequence[Request]) -> list[Outcome]:
         """Refusals are rare: try without savepoints, which cost as much as a step, and begin again where one comes."""
-        tx, table = self._tx, self._table
+        tx, table = self.tx, self._table
         try:
             return [apply(tx, table, operations, lease) for operations, lease in requests]
         except PerdureError as refusal:
-            tx.run("ROLLBACK")
-            tx.topics = set()
+            self._roll_back()
             tx.run("BEGIN IMMEDIATE")
             if len(requests) == 1:
                 return [refusal]
         return [self._with_savepoint(*request) for request in requests]
 
     def _with_savepoint(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
-        tx = self._tx
+        tx = self.tx
         topics = set(tx.topics)
         tx.run("SAVEPOINT one")
         try:
@@ -151,14 +182,15 @@ class Group:
         return StoreUnavailable(str(error)) if isinstance(error, OSError) else error
 
     def _roll_back(self) -> None:
+        self.tx.topics = set()
         if self._connection.in_transaction:
             try:
-                self._tx.run("ROLLBACK")
+                self.tx.run("ROLLBACK")
             except apsw.Error:
                 return
 
     def _check_version(self) -> None:
-        row = self._tx.row("PRAGMA user_version")
+        row = self.tx.row("PRAGMA user_version")
         version = cast("int", row[0]) if row else 0
         if version > VERSION:
             raise StoreTooNew(self._path, version, VERSION)
@@ -168,9 +200,9 @@ class Group:
     def _news(self) -> tuple[frozenset[str], bool]:
         """What another connection has committed; only one of those can have changed the schema."""
         self._check_version()
-        first, last = cast("tuple[int, int]", self._tx.row(_RANGE))
+        first, last = cast("tuple[int, int]", self.tx.row(_RANGE))
         missed = first > self._seen_notice + 1
-        found = self._tx.rows(_NEWS, (self._seen_notice, self._writer))
+        found = self.tx.rows(_NEWS, (self._seen_notice, self._writer))
         self._seen_notice = last
         return frozenset(topic for row in found for topic in cast("str", row[1]).split("\n")), missed
 

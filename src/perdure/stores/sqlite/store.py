@@ -59,7 +59,7 @@ class SqliteStore:
         self.url = url
         self._unusable: StoreError | None = None
         self._connection = connection
-        self._turnstile = Turnstile(path, clock)
+        self._turnstile = Turnstile(path)
         self._life = Life(path)
         self._notices = Notices()
         self._reader = Reader(path, self._check)

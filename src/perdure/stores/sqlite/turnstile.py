@@ -16,16 +16,13 @@ import fcntl
 import os
 from contextlib import suppress
 
-from perdure.core.clock import Clock
-
 LOOK_AFTER = 0.05
 
 
 class Turnstile:
     """The turnstile of one database, as one process sees it; used by one thread at a time."""
 
-    def __init__(self, path: str, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, path: str) -> None:
         self._next = _open(f"{path}-next")
         self._lock = _open(f"{path}-lock")
         self._present = _open(f"{path}-present")
@@ -41,9 +38,8 @@ class Turnstile:
         fcntl.flock(self._next, fcntl.LOCK_UN)
         self._inside = True
 
-    def try_enter(self) -> bool:
-        """Enter if nobody is inside or waiting."""
-        now = self._clock.elapsed()
+    def try_enter(self, now: float) -> bool:
+        """Enter if nobody is inside or waiting. Units: `now` in elapsed seconds."""
         if now - self._looked_after > LOOK_AFTER:
             self._looked_after = now
             self._is_alone = self._look()

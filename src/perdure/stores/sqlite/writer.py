@@ -21,7 +21,9 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from queue import Empty, SimpleQueue
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from perdure.core.clock import Clock
 from perdure.core.records import Lease
@@ -29,16 +31,15 @@ from perdure.core.values import Value
 from perdure.errors import StoreUnavailable
 from perdure.stores.port import Landed
 from perdure.stores.shielded import Present, Shielded
-from perdure.stores.sqlite.group import Group, Request, Settled
+from perdure.stores.sqlite.group import SLOW_AFTER, Group, Request, Settled
 
 GROUP = 128
 CHECKPOINT_PAGES = 1000
-SLOW_AFTER = 0.00075
 SLICE = 0.002
 POLL_AFTER = 0.03
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True):
     """A commit on its way."""
 
     operations: tuple[Value, ...]
@@ -66,7 +67,6 @@ class Writer:
         self._checkpointing = False
         self._busy = threading.Lock()
         self._work: SimpleQueue[Work] = SimpleQueue()
-        self._pace = 0.0
         self._watching = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="perdure-writer", daemon=True)
         self._thread.start()
@@ -74,14 +74,14 @@ class Writer:
     def commit(self, operations: tuple[Value, ...], lease: Lease | None) -> Awaitable[Landed]:
         """Put a commit on its way; that of a lone run lands before this returns."""
         if lease is self._lone and lease is not None:
-            settled = self._at_once(operations, lease)
-            if settled is not None:
-                self._publish(settled)
-                return Present(settled.outcomes[0])
+            landed = self._at_once(operations, lease)
+            if landed is not None:
+                return Present(landed)
         future: Shielded[Landed] = Shielded(loop=self._loop)
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(Item(operations, lease, future))
+        self._lone = None
         return future
 
     def call(self, operations: tuple[Value, ...]) -> Landed:
@@ -119,16 +119,12 @@ class Writer:
         if self._checkpointing or not self._pending:
             return  # what is pending is flushed after the checkpoint
         items, self._pending = self._pending[:GROUP], self._pending[GROUP:]
-        self._lone = items[0].lease if len(items) == 1 else None
         self._flushed_after = self._clock.elapsed()
         if self._pending:
             self._loop.call_soon(self._flush)
         settled = None
-        if not self._handed and self._pace <= SLOW_AFTER and self._busy.acquire(blocking=False):
-            try:
-                settled = self._settle_now([(item.operations, item.lease) for item in items])
-            finally:
-                self._busy.release()
+        if not self._handed and self._group.pace <= SLOW_AFTER:
+            settled = self._settle_now([(item.operations, item.lease) for item in items], self._flushed_after)
         if settled is None:
             self._hand_over(items)
             return
@@ -136,30 +132,42 @@ class Writer:
         if self._group.pages > CHECKPOINT_PAGES:
             self._checkpointing = True
             self._hand_over([])
+        elif len(items) == 1 and not self._pending:
+            self._lone = items[0].lease
 
-    def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Settled | None:
+    def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Landed | None:
         """Commit for the run that had the last group for itself, unless the loop is due for a turn.
 
         Nobody is there to share the fsync with, so to wait for the loop would only cost two of its turns. Others get
         one every `SLICE`; what they commit then makes a group again.
         """
-        if self._pending or self._handed or self._checkpointing or self._pace > SLOW_AFTER:
-            return None
-        if self._clock.elapsed() - self._flushed_after > SLICE or not self._busy.acquire(blocking=False):
+        now, group = self._clock.elapsed(), self._group
+        if now - self._flushed_after > SLICE or not self._busy.acquire(blocking=False):
             return None
         try:
-            return self._settle_now([(operations, lease)]) if self._group.pages <= CHECKPOINT_PAGES else None
+            if not group.try_enter(now):
+                return None
+            landed = group.commit_alone(operations, lease)
+            group.leave()
         finally:
             self._busy.release()
+        if landed is not None and group.tx.topics:
+            self._publish(Settled([], group.take_topics()))
+        return landed
 
-    def _settle_now(self, requests: list[Request]) -> Settled | None:
+    def _settle_now(self, requests: list[Request], now: float) -> Settled | None:
         """Commit a group if nobody is in the turnstile."""
-        if not self._group.try_enter():
+        if not self._busy.acquire(blocking=False):
             return None
         try:
-            return self._commit(requests)
+            if not self._group.try_enter(now):
+                return None
+            try:
+                return self._group.commit(requests)
+            finally:
+                self._group.leave()
         finally:
-            self._group.leave()
+            self._busy.release()
 
     def _settle(self, requests: list[Request]) -> Settled:
         """Commit a group when it is our turn."""
@@ -168,17 +176,12 @@ class Writer:
         except OSError as error:
             return Settled([StoreUnavailable(str(error)) for _ in requests], frozenset())
         try:
-            return self._commit(requests)
+            return self._group.commit(requests)
         finally:
             self._group.leave()
 
-    def _commit(self, requests: list[Request]) -> Settled:
-        settled = self._group.commit(requests)
-        # one slow commit says little: a disk is slow when many are
-        self._pace += (min(self._group.sync_took, 2 * SLOW_AFTER) - self._pace) * 0.05
-        return settled
-
     def _hand_over(self, items: list[Item]) -> None:
+        self._lone = None
         self._handed += 1
         self._work.put(items)
 
