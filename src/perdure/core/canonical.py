@@ -7,15 +7,20 @@ carry exactly (NaN, integers beyond 2^53 - 1) is refused with the path of the of
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import msgspec
 import rfc8785
 
-from perdure.core.values import Value, find_offender
+from perdure.core.values import SAFE_INT, Value, find_offender
 from perdure.errors import NotStorable
 
 if TYPE_CHECKING:
     from perdure.core.manifest import Manifest
+
+_sorted = msgspec.json.Encoder(order="sorted")
+_AS_IT_IS = frozenset[type]({str, bool, type(None)})
+_LISTS = frozenset[type]({list, tuple})
 
 
 def canonical_json(value: Value, field: str = "value") -> bytes:
@@ -24,10 +29,22 @@ def canonical_json(value: Value, field: str = "value") -> bytes:
     Raises: NotStorable with the path of what has no canonical form.
     """
     try:
-        return rfc8785.dumps(value)
+        return _sorted.encode(value) if _is_simple(value) else rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError, ValueError) as error:
         offender = find_offender(value, field, plain=True)
         raise NotStorable(*(offender or (field, str(error)))) from None
+
+
+def _is_simple(value: Value) -> bool:
+    """Whether msgspec's sorted JSON is the canonical one, at a twentieth of the cost: no floats, keys in ASCII."""
+    if type(value) in _AS_IT_IS:
+        return True
+    if type(value) is int:
+        return -SAFE_INT <= value <= SAFE_INT
+    if type(value) is dict:
+        pairs = cast("dict[Value, Value]", value).items()
+        return all(type(key) is str and key.isascii() and _is_simple(item) for key, item in pairs)
+    return type(value) in _LISTS and all(map(_is_simple, cast("list[Value]", value)))
 
 
 def canonical_hash(value: Value, field: str = "value") -> str:

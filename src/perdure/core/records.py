@@ -1,4 +1,7 @@
-"""What a store keeps, as frozen records."""
+"""What a store keeps, as frozen records.
+
+The collector need not follow those of which there are many (`gc=False`): they hold plain data, so no cycle can.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ StepStatus = Literal["running", "completed", "failed", "in_doubt"]
 StepKind = str  # logic, llm, tool, readiness, deterministic, event, sleep, child…: a label; replay compares it
 
 
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One execution of a workflow, and who may write to it.
 
     Shape: `token` grows with each takeover, `rev` with each commit of the holder, `inbox` with everything that comes
@@ -53,7 +56,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
 
 
-class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step of a run; `position` is its identity.
 
     Shape: a step with `retry_at` waits for its next attempt; one with `due_at` is a wait with that deadline;
@@ -74,7 +77,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: datetime | None = None
 
 
-class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was emitted under a key of a run, and by whom where that is known; the first emit stays."""
 
     run_id: str
@@ -121,7 +124,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     renewed_at: datetime
 
 
-class Lease(msgspec.Struct, frozen=True):
+class Lease(msgspec.Struct, frozen=True, gc=False):
     """The right to write to a run: every write carries it, and is refused when the token is stale."""
 
     run_id: str
@@ -129,7 +132,7 @@ class Lease(msgspec.Struct, frozen=True):
     token: int
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, gc=False):
     """A run with what its replay needs, read at one instant.
 
     Shape: steps in no order; `events` are those of the run; `head` is the last seq of its stream, 0 when empty.

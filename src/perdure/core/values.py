@@ -26,7 +26,7 @@ Value: TypeAlias = Any
 
 _log = logging.getLogger("perdure.values")
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
-_SAFE_INT = 2**53 - 1
+SAFE_INT = 2**53 - 1
 _NESTING = 200
 _NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 _LONG_NUMBER = re.compile(rb"\d{19}")
@@ -187,7 +187,7 @@ def _offender(value: Any, path: str, above: tuple[int, ...], *, plain: bool) -> 
     if isinstance(value, str):
         return _text_offender(value, path)
     if isinstance(value, int):
-        fits = -_SAFE_INT <= value <= _SAFE_INT if plain else _INT_MIN <= value <= _INT_MAX
+        fits = -SAFE_INT <= value <= SAFE_INT if plain else _INT_MIN <= value <= _INT_MAX
         return None if fits else (path, f"the integer {value} is beyond {'2^53 - 1' if plain else '64 bits'}")
     if isinstance(value, float):
         return None if math.isfinite(value) else (path, f"{value} has no JSON form")
@@ -197,6 +197,8 @@ def _offender(value: Any, path: str, above: tuple[int, ...], *, plain: bool) -> 
         return path, f"it is nested deeper than {_NESTING}"
     if isinstance(value, dict):
         return _dict_offender(value, path, (*above, id(value)), plain=plain)  # pyright: ignore[reportUnknownArgumentType] - any dict
+    if plain and isinstance(value, set | frozenset):
+        return path, "a set has no canonical form"
     if isinstance(value, list | tuple | set | frozenset):
         inner = (*above, id(value))  # pyright: ignore[reportUnknownArgumentType] - any collection
         items = enumerate(cast("list[Any]", value))

@@ -242,15 +242,22 @@ class Holder:
     def _tick(self) -> None:
         now = self.ticked_after = self.clock.elapsed()
         fresh, self._fresh = self._fresh, []
-        for execution in fresh:  # what came between the claim and the listening
-            if self.executions.get(execution.run.run_id) is execution:
-                self._news(execution.run.run_id)
+        if fresh:
+            self.spawn(self._look_at(fresh))
         for execution in self.executions.values():
             for step in execution.running.values():
                 if not step.recorded and now - step.began_after > SHOW_AFTER:
                     step.recorded = True
                     self.spawn(self._show(execution, step))
         self._timer = self.clock.call_after(SHOW_AFTER if self.executions else IDLE_TICK_AFTER, self._tick)
+
+    async def _look_at(self, fresh: list[Execution]) -> None:
+        """What came between the claim and the listening: one read for all."""
+        begun = {execution.run.run_id: execution for execution in fresh}
+        inboxes = await self.store.runs.inboxes(tuple(begun))
+        for run_id, execution in begun.items():
+            if self.executions.get(run_id) is execution and inboxes.get(run_id) != execution.inbox:
+                self._news(run_id)
 
     async def _show(self, execution: Execution, step: InStep) -> None:
         """A step that takes a while shows as running, and its attempt counts."""

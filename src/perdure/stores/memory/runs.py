@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -153,6 +153,10 @@ class Runs:
         state = self._look()
         run = state.runs.get(run_id)
         return detached(loaded(state, run)) if run else None
+
+    async def inboxes(self, run_ids: Sequence[str]) -> dict[str, int]:
+        runs = self._look().runs
+        return {run_id: runs[run_id].inbox for run_id in run_ids if run_id in runs}
 
     async def overdue(self, at: datetime) -> list[str]:
         runs = self._look().runs.values()

@@ -10,8 +10,7 @@ from typing import cast
 from perdure.core.records import Lease
 from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import StoreClosed
-from perdure.stores.fence import check_fence
-from perdure.stores.limits import check_sizes
+from perdure.stores.door import check
 from perdure.stores.memory.copies import detached
 from perdure.stores.memory.events import Events
 from perdure.stores.memory.leases import guard
@@ -88,8 +87,7 @@ class MemoryStore:
 
     def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
         state = self._look()
-        check_fence(operations, lease)
-        check_sizes(operations, self.abilities.max_value)
+        check(operations, lease, self.abilities.max_value)
         with self._landing:
             try:
                 landed = self._apply(state, detached(operations), lease)

@@ -9,6 +9,7 @@ is gone is told nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from perdure.core.manifest import Outcome
 from perdure.core.records import Loaded, RunRecord, RunStatus
 
 
-class CreateRun(msgspec.Struct, frozen=True, kw_only=True):
+class CreateRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Make a queued run, due at once, unless there is one with this id.
 
     Shape: Created, with the run and whether it was there already. Its `manifest` is kept as it is.
@@ -43,7 +44,7 @@ class CreateRun(msgspec.Struct, frozen=True, kw_only=True):
     thread_id: str | None = None
 
 
-class Created(msgspec.Struct, frozen=True):
+class Created(msgspec.Struct, frozen=True, gc=False):
     """What CreateRun gives back."""
 
     run: RunRecord
@@ -72,7 +73,7 @@ class ReleaseRun(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class FinishRun(msgspec.Struct, frozen=True, kw_only=True):
+class FinishRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """End the run: edge `complete`, `fail` or `seal` by `status`. Needs the lease, and gives it back.
 
     Shape: `result` is an encoded value. Its stream ends here.
@@ -144,6 +145,10 @@ class RunReads(Protocol):
 
     async def load(self, run_id: str) -> Loaded | None:
         """The run with its manifest, steps and events, read at one instant; None where there is none."""
+        ...
+
+    async def inboxes(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """The `inbox` of each of several runs, read at one instant; a run that is not there is missing."""
         ...
 
     async def overdue(self, at: datetime) -> list[str]:

@@ -9,7 +9,7 @@ import msgspec
 from perdure.core.records import StepRecord
 
 
-class PutStep(msgspec.Struct, frozen=True):
+class PutStep(msgspec.Struct, frozen=True, gc=False):
     """Write a step's row as it is now. Needs the lease.
 
     A step that ends counts as progress: the run's takeovers start from 0 again.

@@ -6,6 +6,7 @@ changes by it, the outcome emitted to the parent where the run ends, and the top
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
@@ -20,15 +21,10 @@ from perdure.core.values import Value
 from perdure.errors import RunNotFound, RunStateWrong
 from perdure.stores import topics
 from perdure.stores.sqlite import rows
+from perdure.stores.sqlite.driver import Cell
 from perdure.stores.sqlite.transaction import Transaction
 
 _BY_ID = f"SELECT {rows.RUN_COLUMNS}, result FROM runs WHERE run_id = ?"
-_MOVE = (
-    "UPDATE runs SET status = ?, token = ?, inbox = ?, worker_id = ?, takeovers = ?, due_at = ?, waiting_for = ?,"
-    " updated_at = ?, completed_at = ?, failure = ?, outcome = ?, cancel_reason = ?, cancel_by = ?, result = ?,"
-    " parent_key = ?"
-    " WHERE run_id = ?"
-)
 _NEXT_EVENT = "SELECT coalesce(max(seq), 0) + 1 FROM thread_events WHERE thread_id = ?"
 _ADD_EVENT = "INSERT INTO thread_events (thread_id, seq, kind, body, at) VALUES (?, ?, ?, ?, ?)"
 _ADD = "INSERT INTO events (run_id, key, payload, emitted_at, emitted_by) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -36,6 +32,17 @@ _LATEST_TURN = (
     "SELECT turn FROM turns WHERE thread_id = ?1 AND run_id = ?2"
     " AND turn = (SELECT max(turn) FROM turns WHERE thread_id = ?1)"
 )
+
+_STORED: dict[str, Callable[[Value], Cell]] = {
+    "waiting_for": rows.pack,
+    "failure": rows.pack,
+    "outcome": rows.pack,
+    "due_at": epoch,
+    "updated_at": epoch,
+    "completed_at": epoch,
+    "cancel_by": epoch,
+}
+_updates: dict[tuple[str, ...], str] = {}
 
 
 def get(tx: Transaction, run_id: str) -> RunRecord:
@@ -59,35 +66,20 @@ def move(tx: Transaction, run: RunRecord, cause: RunCause, at: datetime, **chang
         raise RunStateWrong(run.run_id, run.status, f"{cause} needs another status")
     if status in ENDED:
         changes |= {"worker_id": None, "due_at": None, "waiting_for": (), "completed_at": at}
-    after = msgspec.structs.replace(run, status=status, updated_at=at, **changes)
-    write(tx, after)
+    changes |= {"status": status, "updated_at": at}
+    write(tx, run.run_id, changes)
+    after = msgspec.structs.replace(run, **changes)
     follow(tx, run, after, at)
     return after
 
 
-def write(tx: Transaction, run: RunRecord) -> None:
-    """Write the columns that edges change."""
-    tx.run(
-        _MOVE,
-        (
-            run.status,
-            run.token,
-            run.inbox,
-            run.worker_id,
-            run.takeovers,
-            epoch(run.due_at),
-            rows.pack(run.waiting_for),
-            epoch(run.updated_at),
-            epoch(run.completed_at),
-            rows.pack(run.failure),
-            rows.pack(run.outcome),
-            run.cancel_reason,
-            epoch(run.cancel_by),
-            run.result,
-            run.parent_key,
-            run.run_id,
-        ),
-    )
+def write(tx: Transaction, run_id: str, changes: dict[str, Value]) -> None:
+    """Write the columns that change, and no other: each one that is written is an entry less or more in its indexes."""
+    names = tuple(changes)
+    sql = _updates.get(names)
+    if sql is None:
+        sql = _updates[names] = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in names)} WHERE run_id = ?"
+    tx.run(sql, (*[_STORED[name](value) if name in _STORED else value for name, value in changes.items()], run_id))
 
 
 def follow(tx: Transaction, before: RunRecord | None, after: RunRecord, at: datetime) -> None:

@@ -97,7 +97,7 @@ class Group:
                 run("COMMIT")
                 self._seen_data = connection.data_version()
                 return landed
-        except Exception:  # noqa: BLE001, S110 - it comes again, to `commit`
+        except Exception:  # noqa: S110 - it comes again, to `commit`
             pass
         self._roll_back()
         return None

@@ -85,6 +85,6 @@ def _leased(run: RunRecord, worker_id: str) -> dict[str, object]:
 
 
 def _again(tx: Transaction, run: RunRecord) -> RunRecord:
-    again = msgspec.structs.replace(run, token=run.token + 1)
-    write(tx, again)
-    return again
+    token = run.token + 1
+    write(tx, run.run_id, {"token": token})
+    return msgspec.structs.replace(run, token=token)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
+
+import msgspec
 
 from perdure.core.children import next_key
 from perdure.core.clock import epoch
@@ -42,6 +45,7 @@ _MANIFEST = "INSERT INTO manifests (run_id, body) VALUES (?, ?)"
 _CHILDREN = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE parent_id = ?"
 _OWN = ("steps", "events", "questions", "chunks", "manifests", "runs")
 _OVERDUE = "SELECT run_id FROM runs WHERE status = 'cancelling' AND cancel_by <= ? ORDER BY cancel_by"
+_INBOXES = "SELECT run_id, inbox FROM runs WHERE run_id IN (SELECT value FROM json_each(?))"
 _REOPEN = (
     "UPDATE steps SET status = 'running', retry_at = ?, completed_at = NULL"
     " WHERE run_id = ? AND position = ? AND status = 'failed'"
@@ -234,6 +238,10 @@ class Runs:
 
     async def load(self, run_id: str) -> Loaded | None:
         return await self._reader.run(_load, run_id)
+
+    async def inboxes(self, run_ids: Sequence[str]) -> dict[str, int]:
+        found = self._reader.tx.rows(_INBOXES, (msgspec.json.encode(run_ids).decode(),))
+        return dict(cast("list[tuple[str, int]]", found))
 
     async def overdue(self, at: datetime) -> list[str]:
         return [rows.text(row[0]) for row in self._reader.tx.rows(_OVERDUE, (at.timestamp(),))]

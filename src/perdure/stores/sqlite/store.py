@@ -12,8 +12,7 @@ import apsw
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import StoreClosed, StoreError, StoreForked
-from perdure.stores.fence import check_fence
-from perdure.stores.limits import check_sizes
+from perdure.stores.door import check
 from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities, Landed, RenewWorker
 from perdure.stores.sqlite.connection import connect, prepare, translate
@@ -78,8 +77,7 @@ class SqliteStore:
 
     def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[Landed]:
         self._check()
-        check_fence(operations, lease)
-        check_sizes(operations, MAX_VALUE_BYTES)
+        check(operations, lease, MAX_VALUE_BYTES)
         return self._writer.commit(operations, lease)
 
     def renew(self, operation: RenewWorker) -> list[str]:

@@ -48,6 +48,13 @@ class RunPromises(Promises):
         )
         assert await world.get() == created.run
 
+    async def test_the_inboxes_of_several_runs_are_read_at_once(self, world: World) -> None:
+        await world.run("one")
+        await world.run("two")
+        await world.do(world.emit("two"))
+        assert await world.store.runs.inboxes(("one", "two", "missing")) == {"one": 0, "two": 1}
+        assert await world.store.runs.inboxes(()) == {}
+
     async def test_a_run_is_made_once(self, world: World) -> None:
         await world.running()
         before = await world.get()

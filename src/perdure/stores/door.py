@@ -1,4 +1,8 @@
-"""The size limit of one value, the same in every store, checked before a commit is on its way."""
+"""What is refused before a commit is on its way, the same in every store.
+
+Forgetting the fence is an error and not a write: what needs a lease is not taken without that of its run. And no value
+is taken that is over the store's size limit.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,49 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from perdure.core.messages import ToolCallPart, encode_part
+from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.errors import TooLarge
+from perdure.errors import LeaseLost, TooLarge
 from perdure.stores import port
 
 Sizes: TypeAlias = Callable[[Value], Iterator[tuple[str, int]]]
 
+_OF_A_HOLDER = (
+    port.PutStep | port.AppendEntries | port.CompactEntries | port.SuspendRun | port.ReleaseRun | port.FinishRun
+)
 
-def check_sizes(operations: tuple[port.Operation, ...], limit: int) -> None:
-    """Raises: TooLarge with the name of the field."""
+
+def check(operations: tuple[port.Operation, ...], lease: Lease | None, limit: int) -> None:
+    """Raises: LeaseLost where an operation needs the lease of its run, and another one came, or none; TooLarge."""
     for operation in operations:
-        if type(operation) is port.PutStep:  # the hot path
-            if operation.step.result is not None and len(operation.step.result) > limit:
-                raise TooLarge(f"result of step {operation.step.name!r}", len(operation.step.result), limit)
-            continue
-        sizes = _SIZES.get(type(operation))
-        for field, size in sizes(operation) if sizes else ():
-            if size > limit:
-                raise TooLarge(field, size, limit)
+        if type(operation) is port.PutStep:  # as most are: waved through where nothing is wrong
+            result = operation.step.result
+            if lease is not None and lease.run_id == operation.run_id and (result is None or len(result) <= limit):
+                continue
+        _check_fence(operation, lease)
+        _check_sizes(operation, limit)
+
+
+def _check_fence(operation: port.Operation, lease: Lease | None) -> None:
+    if isinstance(operation, _OF_A_HOLDER):
+        run_id = operation.run_id
+    elif isinstance(operation, port.Ask):
+        run_id = operation.question.run_id
+    else:
+        return
+    if lease is None or lease.run_id != run_id:
+        raise LeaseLost(run_id, lease.token if lease else 0)
+
+
+def _check_sizes(operation: port.Operation, limit: int) -> None:
+    sizes = _SIZES.get(type(operation))
+    for field, size in sizes(operation) if sizes else ():
+        if size > limit:
+            raise TooLarge(field, size, limit)
+
+
+def _step(operation: port.PutStep) -> Iterator[tuple[str, int]]:
+    yield f"result of step {operation.step.name!r}", len(operation.step.result or b"")
 
 
 def _emit(operation: port.Emit) -> Iterator[tuple[str, int]]:
@@ -63,6 +92,7 @@ def _parts(operation: port.PutParts) -> Iterator[tuple[str, int]]:
 
 
 _SIZES: dict[type, Sizes] = {
+    port.PutStep: _step,
     port.Emit: _emit,
     port.FinishRun: _finish,
     port.CreateRun: _create,
