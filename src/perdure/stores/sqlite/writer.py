@@ -11,8 +11,8 @@ transaction as a whole fails (a full disk, a failing fsync), its commits are tri
 that failed on its fsync SQLite has not moved the end of its log, so a second try writes over the first: it can't
 land twice. Only where that fails too is the outcome unknown, until the next successful commit.
 
-What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off and
-done by the thread, inside the turnstile, where nobody writes and it can therefore finish.
+What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off. The
+thread copies most of the log while commits go on (see `checkpointer`), and then, inside the turnstile, the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -31,9 +31,10 @@ from perdure.core.values import Value
 from perdure.errors import StoreUnavailable
 from perdure.stores.port import Landed
 from perdure.stores.shielded import Present, Shielded
+from perdure.stores.sqlite.checkpointer import Checkpointer
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Request, Settled
 
-GROUP = 128
+GROUP = 256
 CHECKPOINT_PAGES = 1000
 SLICE = 0.002
 POLL_AFTER = 0.03
@@ -47,16 +48,19 @@ class Item(msgspec.Struct, frozen=True):
     future: Shielded[Landed]
 
 
-Work: TypeAlias = list[Item] | None
-"""Commits for the thread; empty for a checkpoint, None to stop."""
+Work: TypeAlias = list[Item] | Literal["copy"] | None
+"""Commits for the thread; empty for a checkpoint, "copy" for the first pass of one, None to stop."""
 
 
 class Writer:
     """The one writer of a store in this process."""
 
-    def __init__(self, group: Group, clock: Clock, publish: Callable[[Settled], None]) -> None:
+    def __init__(
+        self, group: Group, checkpointer: Checkpointer, clock: Clock, publish: Callable[[Settled], None]
+    ) -> None:
         """Shape: `publish` is called on the loop with what there is news of."""
         self._group = group
+        self._checkpointer = checkpointer
         self._clock = clock
         self._publish = publish
         self._loop = asyncio.get_running_loop()
@@ -64,9 +68,11 @@ class Writer:
         self._lone: Lease | None = None
         self._flushed_after = 0.0
         self._handed = 0
+        self._copying = False
         self._checkpointing = False
         self._busy = threading.Lock()
         self._work: SimpleQueue[Work] = SimpleQueue()
+        self._put_back: list[Work] = []
         self._watching = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="perdure-writer", daemon=True)
         self._thread.start()
@@ -129,11 +135,17 @@ class Writer:
             self._hand_over(items)
             return
         self._deliver(items, settled)
-        if self._group.pages > CHECKPOINT_PAGES:
-            self._checkpointing = True
-            self._hand_over([])
-        elif len(items) == 1 and not self._pending:
+        if len(items) == 1 and not self._pending:
             self._lone = items[0].lease
+        if self._group.pages > CHECKPOINT_PAGES and not self._copying:
+            self._copying = True
+            self._work.put("copy")
+
+    def _copied(self) -> None:
+        """Most of the log is in the database: nobody commits while the rest follows."""
+        self._copying = False
+        self._checkpointing = True
+        self._hand_over([])
 
     def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Landed | None:
         """Commit for the run that had the last group for itself, unless the loop is due for a turn.
@@ -206,22 +218,27 @@ class Writer:
     def _serve(self) -> None:
         while True:
             try:
-                work = self._work.get(timeout=POLL_AFTER if self._watching.is_set() else None)
+                work = self._next(POLL_AFTER if self._watching.is_set() else None)
             except Empty:
                 self._look()
                 continue
             if work is None:
                 return
-            items, taken, stop = self._gather(work)
+            if work == "copy":
+                self._checkpointer.copy()
+                self._tell(self._copied)
+                continue
+            items, taken = self._gather(work)
             with self._busy:
                 settled = self._settle([(item.operations, item.lease) for item in items]) if items else self._idle()
                 if self._group.pages > CHECKPOINT_PAGES:
                     self._checkpoint()
             self._tell(self._delivered, items, settled, taken)
-            if stop:
-                return
 
-    def _gather(self, work: list[Item]) -> tuple[list[Item], int, bool]:
+    def _next(self, timeout: float | None) -> Work:
+        return self._put_back.pop() if self._put_back else self._work.get(timeout=timeout)
+
+    def _gather(self, work: list[Item]) -> tuple[list[Item], int]:
         """What has come in the meantime joins the group."""
         items, taken = list(work), 1
         while len(items) < GROUP:
@@ -229,11 +246,12 @@ class Writer:
                 more = self._work.get_nowait()
             except Empty:
                 break
-            if more is None:
-                return items, taken, True
+            if not isinstance(more, list):
+                self._put_back.append(more)
+                break
             items += more
             taken += 1
-        return items, taken, False
+        return items, taken
 
     def _idle(self) -> Settled:
         return Settled([], frozenset())
