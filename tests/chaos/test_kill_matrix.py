@@ -30,8 +30,9 @@ from tests.chaos.reference import ANSWER, THREAD, Ledger, play_in_process
 
 KEPT = Path(__file__).parent / "reference_labels.txt"
 AT_ONCE = 4
-# How often a worker looks for work depends on when it is told of some: not to come to the last time is no fault.
-TIMED = {"commit Claim", "read queues.next_due"}
+# How often a worker looks for work depends on when it is told of some, and whether it looks once more at what it has
+# begun on how long that takes: not to come to the last time is no fault.
+TIMED = {"commit Claim", "read queues.next_due", "read runs.inboxes"}
 
 _children = multiprocessing.get_context("forkserver")
 
@@ -151,7 +152,9 @@ def test_the_store_is_called_at_labelled_places_only(tmp_path: Path) -> None:
             played = pool.submit(run_child, f"sqlite:///{tmp_path}/{number}.db", tmp_path / "ledger", None, labels)
             assert played.result() == 0
         passed |= {kind_of(label) for label in labels.read_text(encoding="utf-8").splitlines()}
-    assert passed == {kind_of(label) for label in recorded()}
+    known = {kind_of(label) for label in recorded()}
+    assert passed <= known
+    assert known - passed <= TIMED
 
 
 @pytest.mark.slow

@@ -42,9 +42,9 @@ class Run(Generic[R]):
         """Wait for its end, wherever it runs; the record. Raises: RunNotFound."""
         watch = self._store.watch(f"end:{self.id}")
         try:
-            while (run := await self.record()).status not in ENDED:
+            while (status := await self._store.runs.status(self.id)) is not None and status not in ENDED:
                 await watch.wait()
-            return run
+            return await self.record()
         finally:
             watch.close()
 

@@ -242,7 +242,7 @@ class Holder:
     def _tick(self) -> None:
         now = self.ticked_after = self.clock.elapsed()
         fresh, self._fresh = self._fresh, []
-        if fresh:
+        if any(self.executions.get(execution.run.run_id) is execution for execution in fresh):
             self.spawn(self._look_at(fresh))
         for execution in self.executions.values():
             for step in execution.running.values():

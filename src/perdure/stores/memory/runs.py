@@ -154,6 +154,10 @@ class Runs:
         run = state.runs.get(run_id)
         return detached(loaded(state, run)) if run else None
 
+    async def status(self, run_id: str) -> RunStatus | None:
+        run = self._look().runs.get(run_id)
+        return run.status if run else None
+
     async def inboxes(self, run_ids: Sequence[str]) -> dict[str, int]:
         runs = self._look().runs
         return {run_id: runs[run_id].inbox for run_id in run_ids if run_id in runs}

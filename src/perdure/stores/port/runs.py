@@ -147,6 +147,10 @@ class RunReads(Protocol):
         """The run with its manifest, steps and events, read at one instant; None where there is none."""
         ...
 
+    async def status(self, run_id: str) -> RunStatus | None:
+        """The run's status alone, at a fraction of what `get` costs; None where there is no run."""
+        ...
+
     async def inboxes(self, run_ids: Sequence[str]) -> dict[str, int]:
         """The `inbox` of each of several runs, read at one instant; a run that is not there is missing."""
         ...

@@ -45,6 +45,7 @@ _MANIFEST = "INSERT INTO manifests (run_id, body) VALUES (?, ?)"
 _CHILDREN = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE parent_id = ?"
 _OWN = ("steps", "events", "questions", "chunks", "manifests", "runs")
 _OVERDUE = "SELECT run_id FROM runs WHERE status = 'cancelling' AND cancel_by <= ? ORDER BY cancel_by"
+_STATUS = "SELECT status FROM runs WHERE run_id = ?"
 _INBOXES = "SELECT run_id, inbox FROM runs WHERE run_id IN (SELECT value FROM json_each(?))"
 _REOPEN = (
     "UPDATE steps SET status = 'running', retry_at = ?, completed_at = NULL"
@@ -238,6 +239,10 @@ class Runs:
 
     async def load(self, run_id: str) -> Loaded | None:
         return await self._reader.run(_load, run_id)
+
+    async def status(self, run_id: str) -> RunStatus | None:
+        row = self._reader.tx.row(_STATUS, (run_id,))
+        return cast("RunStatus", row[0]) if row else None
 
     async def inboxes(self, run_ids: Sequence[str]) -> dict[str, int]:
         found = self._reader.tx.rows(_INBOXES, (msgspec.json.encode(run_ids).decode(),))

@@ -159,7 +159,13 @@ CREATE TABLE parts (
 CREATE TABLE notices (id INTEGER PRIMARY KEY AUTOINCREMENT, writer INTEGER NOT NULL, topics TEXT NOT NULL);
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _SECOND)
+_THIRD = """
+DROP INDEX runs_owned;
+DROP INDEX runs_running;
+CREATE INDEX runs_owned ON runs (worker_id, queue) WHERE worker_id IS NOT NULL;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
 VERSION = len(STEPS)
 
 

@@ -101,6 +101,7 @@ class SqliteStore:
             return
         await self._writer.close()
         self._unusable = StoreClosed(f"{self.url} was closed")
+        _opened.discard(self)  # its descriptors' numbers may be somebody else's by the time of a fork
         self._notices.publish_all()
         self._reader.close()
         self._checkpointer.close()

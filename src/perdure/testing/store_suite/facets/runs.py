@@ -48,6 +48,11 @@ class RunPromises(Promises):
         )
         assert await world.get() == created.run
 
+    async def test_a_status_can_be_read_alone(self, world: World) -> None:
+        assert await world.store.runs.status("run") is None
+        await world.running()
+        assert await world.store.runs.status("run") == "running"
+
     async def test_the_inboxes_of_several_runs_are_read_at_once(self, world: World) -> None:
         await world.run("one")
         await world.run("two")
