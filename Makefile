@@ -19,7 +19,7 @@ venv = $(PYTHON) -m venv --clear --without-pip .venv
 install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq
 endif
 
-.PHONY: help demo test lint bench fuzz lock clean
+.PHONY: help demo test lint docs bench fuzz lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,9 @@ lint: .venv/ready ## Style, format, types and the ladder of rooms
 	$(BIN)/ruff format --check
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
+
+docs: .venv/ready ## The pages that follow from the code: commands, settings, index of errors
+	$(BIN)/python -m docs.generate
 
 bench: .venv/ready ## Every benchmark, in its short form
 	$(BIN)/python -m benchmarks
