@@ -37,9 +37,8 @@ Where you meet one:
 - What a call can't do is raised by the call.
 - What is raised inside a run is kept as data. A step that fails for good raises `StepFailed` where it is awaited, and
   a run that fails raises `RunFailed` where its result is awaited; `cause_type` is the name of the class that was
-  raised. The codes are in the records: `failure.code` of `await run.record()` is that of what left the workflow
-  (`step_failed` where that was a step's failure), and `failure.code` of a record in `await run.steps()` is that of
-  what the step raised.
+  raised. The codes are in the records: `failure.code` of `await run.record()`, and of a record in `await run.steps()`;
+  both errors carry it as `cause_code`.
 - What a tool raises is told to the model. The tool call in the message has the code as its `error_code`, and the turn
   goes on.
 

@@ -2,11 +2,14 @@
 
 from perdure.agents import Agent, Thread, Tool, ToolContext, Turn, tool
 from perdure.app import App
+from perdure.core.chunks import Chunk
 from perdure.core.manifest import Manifest, Outcome, TaskSpec
+from perdure.core.messages import Message
 from perdure.core.retry import Retry
 from perdure.errors import EventTimeout, PerdureError, RetryableError, StepFailed, TerminalError
 from perdure.runs.context import Context, current_step
 from perdure.runs.durable import run_durable
+from perdure.runs.handles import Run
 from perdure.runs.worker import Worker
 from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
@@ -14,13 +17,16 @@ from perdure.stores import open_store
 __all__ = [
     "Agent",
     "App",
+    "Chunk",
     "Context",
     "EventTimeout",
     "Manifest",
+    "Message",
     "Outcome",
     "PerdureError",
     "Retry",
     "RetryableError",
+    "Run",
     "StepFailed",
     "TaskSpec",
     "TerminalError",

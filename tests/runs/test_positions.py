@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure.errors import ForeignTask, PerdureError, StepAborted, StepNotAwaited
+from perdure.errors import ForeignTask, PerdureError, StepAborted, StepAwaitedTwice, StepNotAwaited
 from tests.runs.stage import Stage
 
 
@@ -309,7 +309,7 @@ async def test_a_handle_is_awaited_once(memory: Stage) -> None:
         await handle
         try:
             await handle
-        except RuntimeError as error:
+        except StepAwaitedTwice as error:
             return str(error)
         return "nothing was noticed"
 

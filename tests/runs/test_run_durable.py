@@ -16,6 +16,7 @@ from perdure import Manifest, Outcome, TaskSpec, run_durable
 from perdure.errors import (
     Divergence,
     IdInvalid,
+    InputError,
     LeaseHeld,
     LeaseLost,
     NotStorable,
@@ -120,7 +121,7 @@ async def test_an_input_that_does_not_fit_is_refused_before_anything_changed(sta
     async def task(ctx: perdure.Context, given: Return) -> None:
         raise AssertionError("it ran")
 
-    with pytest.raises(NotStorable) as refused:
+    with pytest.raises(InputError) as refused:
         await stage.clock.until(drive(task, manifest=manifest(input={"year": "?"})))
     assert refused.value.field == "input"
     assert await stage.store.runs.get("run") is None

@@ -15,6 +15,7 @@ from perdure.errors import (
 )
 
 _MESSAGE_CHARS = 8192
+_OWN = {StepTimedOut.code, StepInDoubt.code}  # what perdure itself says of a step, and not its function
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,12 +35,19 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def failure_of(error: BaseException, reason: str = "error") -> Failure:
     """What is stored of an exception: its class's name, message, code and, where they can be stored, its `data`."""
-    message = error.message if isinstance(error, StepFailed) else str(error)
+    cause_type, message = type(error).__name__, str(error)
+    code = error.code if isinstance(error, PerdureError) else ""
+    if isinstance(error, StepFailed):  # the run failed of what the step's function raised
+        cause_type, message, code = (
+            error.cause_type,
+            error.message,
+            error.cause_code or (code if error.code in _OWN else ""),
+        )
     return Failure(
-        cause_type=error.cause_type if isinstance(error, StepFailed) else type(error).__name__,
+        cause_type=cause_type,
         message=_text(message),
         reason=reason,
-        code=error.code if isinstance(error, PerdureError) else "",
+        code=code,
         data=_data(getattr(error, "data", None)),
         positions=failed_positions(error),
     )
@@ -67,7 +75,7 @@ def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:
 def step_error(name: str, position: str, failure: Failure, attempts: int) -> StepFailed:
     """The exception of a step's final failure."""
     kind = _KINDS.get(failure.reason, StepFailed)
-    return kind(name, position, failure.cause_type, failure.message, failure.data, attempts)
+    return kind(name, position, failure.cause_type, failure.message, failure.data, attempts, failure.code)
 
 
 _KINDS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": StepInDoubt}

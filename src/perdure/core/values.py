@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from perdure.errors import NotStorable, TooLarge
+from perdure.errors import InputError, NotStorable, TooLarge
 
 MAX_VALUE_BYTES = 8 * 1024 * 1024
 
@@ -96,23 +96,23 @@ def decode(data: bytes, as_: Any = None) -> Any:
 def decode_strict(data: bytes, as_: Any, field: str) -> Any:
     """A value from outside as `as_` says.
 
-    Raises: NotStorable where it does not fit.
+    Raises: InputError where it does not fit.
     """
     try:
         return decoder(as_).decode(data)
     except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-        raise NotStorable(field, str(error)) from None
+        raise InputError(field, str(error)) from None
 
 
 def convert(value: Any, as_: Any, field: str) -> Any:
     """Plain JSON data as `as_` says.
 
-    Raises: NotStorable where it does not fit.
+    Raises: InputError where it does not fit.
     """
     try:
         return msgspec.convert(value, as_, dec_hook=_from_plain, str_keys=True)
     except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-        raise NotStorable(field, str(error)) from None
+        raise InputError(field, str(error)) from None
 
 
 @functools.lru_cache(maxsize=1024)

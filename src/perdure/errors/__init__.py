@@ -43,6 +43,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         WorkerExpired                worker_expired
       WorkflowError
         StepNotAwaited               step_not_awaited
+        StepAwaitedTwice             step_awaited_twice
         ForeignTask                  foreign_task
         StepNested                   step_nested
         StepAborted                  step_aborted
@@ -149,6 +150,7 @@ from perdure.errors.workflows import (
     ForeignTask,
     ReplayError,
     StepAborted,
+    StepAwaitedTwice,
     StepInputMismatch,
     StepNested,
     StepNotAwaited,
@@ -202,6 +204,7 @@ __all__ = [
     "SeqConflict",
     "SettingInvalid",
     "StepAborted",
+    "StepAwaitedTwice",
     "StepFailed",
     "StepFinal",
     "StepInDoubt",

@@ -10,13 +10,14 @@ class OutcomeError(PerdureError):
 
 
 class RunFailed(OutcomeError):
-    """The run ended as failed; `cause_type` and `message` are what its function raised."""
+    """The run ended as failed; `cause_type`, `cause_code` and `message` are what its function raised."""
 
     code = "run_failed"
 
-    def __init__(self, run_id: str, cause_type: str, message: str, reason: str = "error") -> None:
+    def __init__(self, run_id: str, cause_type: str, message: str, reason: str = "error", cause_code: str = "") -> None:
         super().__init__(f"run {run_id!r} failed ({reason}): {cause_type}: {message}")
         self.run_id, self.cause_type, self.message, self.reason = run_id, cause_type, message, reason
+        self.cause_code = cause_code
 
 
 class RunCancelled(OutcomeError):
@@ -42,10 +43,11 @@ class StepFailed(OutcomeError):
         message: str,
         data: object = None,
         attempts: int = 1,
+        cause_code: str = "",
     ) -> None:
         super().__init__(f"step {step!r} ({position}) failed: {cause_type}: {message}")
         self.step, self.position, self.cause_type, self.message = step, position, cause_type, message
-        self.data, self.attempts = data, attempts
+        self.data, self.attempts, self.cause_code = data, attempts, cause_code
         self.positions: tuple[str, ...] = (position,)
 
 
@@ -77,7 +79,10 @@ class ChildFailed(OutcomeError):
 
     code = "child_failed"
 
-    def __init__(self, run_id: str, status: str, cause_type: str, message: str, position: str = "") -> None:
+    def __init__(
+        self, run_id: str, status: str, cause_type: str, message: str, position: str = "", cause_code: str = ""
+    ) -> None:
         super().__init__(f"child run {run_id!r} {status}: {cause_type}: {message}")
         self.run_id, self.status, self.cause_type, self.message = run_id, status, cause_type, message
+        self.cause_code = cause_code
         self.positions: tuple[str, ...] = (position,)

@@ -19,6 +19,16 @@ class StepNotAwaited(WorkflowError):
         self.steps = steps
 
 
+class StepAwaitedTwice(WorkflowError):
+    """A step handle was awaited a second time, or awaited and passed to a gather as well."""
+
+    code = "step_awaited_twice"
+
+    def __init__(self, step: str, position: str) -> None:
+        super().__init__(f"{step!r} ({position}) is awaited a second time; keep what the first await gave")
+        self.step, self.position = step, position
+
+
 class ForeignTask(WorkflowError):
     """The context was used from a task that it did not start."""
 

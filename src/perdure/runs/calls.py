@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from perdure.core.values import Value
-from perdure.errors import ForeignTask, StepNested
+from perdure.errors import ForeignTask, StepAwaitedTwice, StepNested
 from perdure.runs.branch import Branch, current_branch
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Call(Generic[R]):
         if branch.step is not None:
             raise StepNested(f"await of {self.kind} {self.name!r}")
         if self.begun:
-            raise RuntimeError(f"{self.kind} {self.name!r} ({self.position}) is awaited a second time")
+            raise StepAwaitedTwice(self.name, self.position)
         self.begun = True
         self.execution.check()
         del self.execution.calls[self.position]

@@ -108,5 +108,10 @@ def _failed(failure: Failure | None, position: str) -> ChildFailed:
     known = failure or Failure(cause_type="Unknown", message="the record holds no failure")
     of_child: dict[str, str] = known.data or {}
     return ChildFailed(
-        of_child.get("run_id", ""), of_child.get("status", "failed"), known.cause_type, known.message, position
+        of_child.get("run_id", ""),
+        of_child.get("status", "failed"),
+        known.cause_type,
+        known.message,
+        position,
+        known.code,
     )

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypedDict, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypedDict, TypeVar, TypeVarTuple, overload
 
 from perdure.core.canonical import canonical_hash
 from perdure.core.ids import Random, check_id, derived_random
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from perdure.runs.execution import Execution
     from perdure.runs.workflow import Workflow
 
+P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -169,6 +170,12 @@ class Context:
         position = self._take("ctx.map")
         return GatherCall(self._execution, position, "map", [partial(function, item) for item in items], limit)
 
+    @overload
+    def await_event(self, key: str, *, timeout: timedelta | float | None = None, as_: type[T]) -> Call[T]: ...
+
+    @overload
+    def await_event(self, key: str, *, timeout: timedelta | float | None = None, as_: Value = None) -> Call[Value]: ...
+
     def await_event(self, key: str, *, timeout: timedelta | float | None = None, as_: Value = None) -> Call[Value]:
         """Wait for the event with this key, at no cost, for as long as it takes; its payload.
 
@@ -205,7 +212,7 @@ class Context:
         """A source of random numbers, the same on every replay."""
         return derived_random(_seed(self._execution, self._take("ctx.random"), "random"))
 
-    async def start(self, workflow: Workflow[..., R], *args: Value, **kwargs: Value) -> Child[R]:
+    async def start(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> Child[R]:
         """Start a child run, once; it is cancelled with this run."""
         call = ChildCall(self._execution, self._take("ctx.start"), workflow, args, kwargs)
         return Child(self, workflow, await call, call.position)

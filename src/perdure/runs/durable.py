@@ -16,7 +16,7 @@ from perdure.core.observe import Observer
 from perdure.core.records import RunRecord, StepRecord
 from perdure.core.states import ENDED
 from perdure.core.values import Value, convert, encode
-from perdure.errors import LeaseLost, RunStateWrong
+from perdure.errors import LeaseLost, RunStateWrong, WorkerExpired
 from perdure.runs.execution import Execution
 from perdure.runs.halting import Halt
 from perdure.runs.handles import Run, outcome_of
@@ -25,7 +25,7 @@ from perdure.runs.replaying import replay
 from perdure.runs.settling import Settled
 from perdure.runs.starting import creation
 from perdure.runs.stopping import stop_run
-from perdure.runs.worker import LOOK_AGAIN_AFTER
+from perdure.runs.worker import LOOK_AGAIN_AFTER, REGISTERING_FOR
 from perdure.runs.workflow import Workflow
 from perdure.stores.port import Store, TakeRun, Watch
 
@@ -60,8 +60,8 @@ async def run_durable(
     that it failed with are tried again, no other one is. Setting `signal` cancels the run. While the run waits it
     holds no lease, and this call only waits with it.
     Units: `lease_for` is a timedelta, or seconds.
-    Raises: what the function raises; RunInputMismatch, LeaseHeld, RunCancelled, Divergence; InputError before
-    anything changed.
+    Raises: what the function raises; RunInputMismatch, LeaseHeld, LeaseLost, RunCancelled, Divergence; InputError
+    before anything changed.
     """
     clock = clock or SystemClock()
     workflow = TaskWorkflow(task, name=manifest.task.id)
@@ -145,7 +145,7 @@ class _Driver:
             await self._stop()
 
     async def _attempt(self, run_id: str) -> Execution | None:
-        """One attempt, from its lease to its end; None where the run has ended without us."""
+        """One attempt, from its lease to its end; None where there was none: look at the run."""
         take = TakeRun(
             run_id=run_id,
             worker_id=self._holder.worker_id,
@@ -156,6 +156,9 @@ class _Driver:
         try:
             (loaded,) = await self._store.commit(take)
         except RunStateWrong:
+            return None  # it has ended without us
+        except WorkerExpired:
+            await self._holder.pause(REGISTERING_FOR)  # the holder registers again under a new id
             return None
         self._settled = asyncio.get_running_loop().create_future()
         self._holder.begin(loaded, self._workflow)

@@ -35,8 +35,11 @@ class Run(Generic[R]):
         return run
 
     async def steps(self) -> list[StepRecord]:
-        """Its steps, in the order of their positions."""
-        return await self._store.steps.list(self.id)
+        """Its steps, in the order of their positions. Raises: RunNotFound."""
+        steps = await self._store.steps.list(self.id)
+        if not steps and await self._store.runs.status(self.id) is None:
+            raise RunNotFound(self.id)
+        return steps
 
     async def wait(self) -> RunRecord:
         """Wait for its end, wherever it runs; the record. Raises: RunNotFound."""
@@ -90,7 +93,7 @@ def outcome_of(run: RunRecord, returns: Value) -> Value:
     if run.status == "cancelled":
         raise RunCancelled(run.run_id, run.cancel_reason or "")
     failure = run.failure or Failure(cause_type="Unknown", message="the record holds no failure")
-    raise RunFailed(run.run_id, failure.cause_type, failure.message, failure.reason)
+    raise RunFailed(run.run_id, failure.cause_type, failure.message, failure.reason, failure.code)
 
 
 def _has_happened(step: StepRecord | None) -> bool:

@@ -21,6 +21,7 @@ from perdure.runs.workflow import Workflows
 from perdure.stores.port import Claim, ReleaseRun, Store
 
 CLAIM = 100
+REGISTERING_FOR = 0.1
 LOOK_AGAIN_AFTER = 30.0
 """A timer counts elapsed seconds; the instant may come sooner: a clock is set, and a machine that slept counts none."""
 
@@ -120,7 +121,7 @@ class Worker:
             try:
                 claimed = await self._claim()
             except WorkerExpired:
-                await self.holder.pause(0.1)  # the holder registers again under a new id
+                await self.holder.pause(REGISTERING_FOR)  # the holder registers again under a new id
                 continue
             except StoreClosed:
                 return

@@ -7,7 +7,6 @@ from perdure.app.client import Client
 from perdure.core.records import RunRecord, StepRecord
 from perdure.runs.context import Child
 from perdure.runs.durable import Durable
-from perdure.runs.handles import Run
 from perdure.stores.port import Store
 
 app = perdure.App()
@@ -23,6 +22,9 @@ async def order(ctx: perdure.Context, number: int) -> bytes:
     child = await ctx.start(charge, 10)
     assert_type(child, Child[dict[str, int]])
     assert_type(await child.result(), dict[str, int])
+    await ctx.start(charge, "ten")  # error: reportArgumentType
+    await ctx.start(charge, 10, nothing="x")  # error: reportCallIssue
+    await ctx.start(charge)  # error: reportCallIssue
     return b""
 
 
@@ -41,9 +43,9 @@ async def misspelled(ctx: perdure.Context) -> None: ...
 
 
 async def started() -> None:
-    assert_type(await app.start(charge, 10), Run[dict[str, int]])
+    assert_type(await app.start(charge, 10), perdure.Run[dict[str, int]])
     run = await app.start(order, 7, run_id="order:7", queue="slow", tags={"by": "ana"})
-    assert_type(run, Run[bytes])
+    assert_type(run, perdure.Run[bytes])
     assert_type(await run.result(), bytes)
     assert_type(await run.record(), RunRecord)
     assert_type(await run.wait(), RunRecord)

@@ -3,7 +3,7 @@
 import random
 import uuid
 from datetime import datetime, timedelta
-from typing import assert_type
+from typing import Any, assert_type
 
 import perdure
 from perdure.runs.calls import Call
@@ -40,6 +40,9 @@ async def waiting(ctx: perdure.Context) -> None:
     ctx.sleep("a day")  # error: reportArgumentType
     ctx.await_event(7)  # error: reportArgumentType
     ctx.await_event("seen", timeout="noon")  # error: reportArgumentType
+    assert_type(ctx.await_event("seen", as_=int), Call[int])
+    assert_type(await ctx.await_event("seen", timeout=timedelta(days=1), as_=list[str]), list[str])
+    assert_type(await ctx.await_event("seen"), Any)
 
 
 async def facts(ctx: perdure.Context) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -15,7 +15,7 @@ import apsw
 
 from perdure.core.values import Value
 from perdure.stores.sqlite.connection import connect, translate
-from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.driver import Cell, Connection, Row
 from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.transaction import Transaction
 
@@ -27,6 +27,23 @@ class Reading(asyncio.Future[T]):
     """What the reader's thread will settle: a class of its own, so that a test's clock can tell that it must wait."""
 
 
+class SmallReads(Transaction):
+    """Queries on the loop; what SQLite raises is a store error there too."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, connection: Connection, path: str) -> None:
+        super().__init__(connection)
+        self._path = path
+
+    def rows(self, sql: str, values: Sequence[Cell] = ()) -> list[Row]:
+        """All rows. Raises: StoreUnavailable, StoreInvalid."""
+        try:
+            return super().rows(sql, values)
+        except apsw.Error as error:
+            raise translate(error, self._path) from error
+
+
 class Reader:
     """Two connections that only read."""
 
@@ -36,7 +53,7 @@ class Reader:
         self._check = check
         self._small = _open(path)
         self._long = _open(path)
-        self._small_tx = Transaction(self._small)
+        self._small_tx = SmallReads(self._small, path)
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="perdure-reader", daemon=True)
         self._thread.start()
@@ -91,12 +108,12 @@ def _open(path: str) -> Connection:
 
 
 def _in_transaction(connection: Connection, tx: Transaction, read: Callable[[], T]) -> T:
-    tx.run("BEGIN")
+    tx.rows("BEGIN")
     try:
         return read()
     finally:
         if connection.in_transaction:
-            tx.run("COMMIT")
+            tx.rows("COMMIT")
 
 
 def _settle(future: asyncio.Future[Value], result: object, error: BaseException | None) -> None:

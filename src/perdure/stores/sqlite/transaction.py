@@ -21,7 +21,7 @@ class Transaction:
 
     def row(self, sql: str, values: Sequence[Cell] = ()) -> Row | None:
         """The first row, or None."""
-        rows = self.run(sql, values).fetchall()
+        rows = self.rows(sql, values)
         return rows[0] if rows else None
 
     def rows(self, sql: str, values: Sequence[Cell] = ()) -> list[Row]:
