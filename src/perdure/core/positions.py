@@ -14,6 +14,6 @@ def sort_key(position: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in position.split("."))
 
 
-def child(branch: str, number: int) -> str:
+def child(branch: str, number: int | str) -> str:
     """The position `number` in a branch; the run's own branch is the empty text."""
     return f"{branch}.{number}" if branch else str(number)

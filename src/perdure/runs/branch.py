@@ -14,19 +14,35 @@ from perdure.errors import ForeignTask, StepNested
 if TYPE_CHECKING:
     from perdure.runs.parts import InStep
 
+NO_THREAD = 0
+
 
 class Branch:
     """A line of calls with positions; driven by exactly one task."""
 
-    __slots__ = ("loop", "next_number", "prefix", "step", "task", "thread")
+    __slots__ = ("_lead", "_loop", "_next", "_task", "_thread", "prefix", "step")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self.next_number = 0
-        self.task: asyncio.Task[object] | None = None
         self.step: InStep | None = None
-        self.thread = get_ident()
-        self.loop = asyncio.get_running_loop()
+        self._lead = child(prefix, "")
+        self._next = 0
+        self._thread = NO_THREAD
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
+
+    @property
+    def next_number(self) -> int:
+        """The number of the position that will be taken next."""
+        return self._next
+
+    def begin(self, task: asyncio.Task[object]) -> None:
+        """This task drives the branch from now on."""
+        self._thread, self._loop, self._task = get_ident(), task.get_loop(), task
+
+    def end(self) -> None:
+        """Nobody drives it any more. The task's context holds the branch: let go, or only the collector frees them."""
+        self._thread, self._loop, self._task = NO_THREAD, None, None
 
     def is_running_here(self) -> bool:
         """Whether the code that asks runs in this branch's task.
@@ -34,28 +50,28 @@ class Branch:
         The loop is passed on purpose: to ask for the running one costs a system call, twice a step. So the thread is
         compared too, since a function in another thread sees the loop's task.
         """
-        return get_ident() == self.thread and self.task is not None and current_task(self.loop) is self.task
+        return get_ident() == self._thread and current_task(self._loop) is self._task
 
     def take(self) -> str:
         """The next position of this branch."""
-        number = self.next_number
-        self.next_number = number + 1
-        return child(self.prefix, number)
+        number = self._next
+        self._next = number + 1
+        return f"{self._lead}{number}"
 
 
-current_branch: ContextVar[Branch] = ContextVar("perdure_branch")
+current_branch: ContextVar[Branch | None] = ContextVar("perdure_branch", default=None)
 
 
-def enter(what: str) -> Branch:
-    """The branch of the running task.
+def enter(what: object) -> Branch:
+    """The branch of the running task; `what` is asked for its text when it is refused.
 
     Raises: ForeignTask from a task that no context started; StepNested inside a step's function.
     """
-    branch = current_branch.get(None)
+    branch = current_branch.get()
     if branch is None:
-        raise ForeignTask(what)
+        raise ForeignTask(str(what))
     if branch.step is not None:
-        raise StepNested(what)
+        raise StepNested(str(what))
     if not branch.is_running_here():
-        raise ForeignTask(what)
+        raise ForeignTask(str(what))
     return branch

@@ -6,8 +6,8 @@ from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from perdure.core.values import Value
-from perdure.errors import ForeignTask, StepAwaitedTwice, StepNested
-from perdure.runs.branch import Branch, current_branch
+from perdure.errors import StepAwaitedTwice
+from perdure.runs.branch import Branch, enter
 
 if TYPE_CHECKING:
     from perdure.runs.execution import Execution
@@ -29,21 +29,20 @@ class Call(Generic[R]):
         execution.calls[position] = self
 
     def __await__(self) -> Generator[Value, None, R]:
-        branch = current_branch.get(None)
-        if branch is None or not branch.is_running_here():
-            raise ForeignTask(f"await of {self.kind} {self.name!r}")
-        return self.run_in(branch).__await__()
+        return self.run_in(enter(self)).__await__()
 
     def run_in(self, branch: Branch) -> Coroutine[Value, Value, R]:
         """Run in the task of a branch."""
-        if branch.step is not None:
-            raise StepNested(f"await of {self.kind} {self.name!r}")
         if self.begun:
             raise StepAwaitedTwice(self.name, self.position)
         self.begun = True
-        self.execution.check()
-        del self.execution.calls[self.position]
+        execution = self.execution
+        execution.check()
+        del execution.calls[self.position]
         return self.run(branch)
+
+    def __str__(self) -> str:
+        return f"await of {self.kind} {self.name!r}"
 
     async def run(self, branch: Branch) -> R:
         """Do what this call stands for."""

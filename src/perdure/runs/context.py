@@ -107,7 +107,7 @@ class Context:
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger that names the run and the position, and is silent in replay."""
-        branch = current_branch.get(None)
+        branch = current_branch.get()
         if branch is None:
             position, replaying = "", False
         elif branch.step is not None:
@@ -279,5 +279,5 @@ def current_step() -> InStep | None:
 
     Shape: its run id, position, attempt, token and idempotency key.
     """
-    branch = current_branch.get(None)
+    branch = current_branch.get()
     return branch.step if branch else None

@@ -118,7 +118,7 @@ class Execution:
             task: asyncio.Task[Value] = asyncio.get_running_loop().create_task(_await(work))
         finally:
             current_branch.reset(token)
-        branch.task = task
+        branch.begin(task)
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, branch=branch, joined=joined))
         return task
@@ -133,7 +133,7 @@ class Execution:
         self._check_parked()
 
     def _ended(self, task: asyncio.Task[object], *, branch: Branch, joined: Callable[[], None] | None) -> None:
-        branch.task = None  # the task's context holds the branch: without this only the collector would free them
+        branch.end()
         if joined is not None:
             joined()
         self._active -= 1

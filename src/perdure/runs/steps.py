@@ -92,18 +92,20 @@ class StepCall(Call[R]):
     async def _attempt(self, branch: Branch, *, is_async: bool) -> bytes | None:
         """One attempt; its encoded value, or None where another one follows.
 
-        One coroutine for the way that nearly all take, since each costs as much as a system call.
+        One coroutine for the way that nearly all take: after a sleep in fsync the processor has forgotten the code,
+        and every call of ours costs several times what it costs in a loop.
         """
-        execution, clock = self.execution, self.execution.host.clock
+        execution, options = self.execution, self.options
+        host = execution.host
         execution.may_start()
         self.attempt += 1
         self.recorded = False
-        self.began_at = clock.now()
-        self.began_after = clock.elapsed()
-        timeout = asyncio.timeout(None) if self.options.timeout is not None else None
-        if self.options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
+        self.began_at = host.clock.now()
+        self.began_after = host.clock.elapsed()
+        if options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
             self.recorded = True
             await execution.commit(PutStep(self.run_id, self.record("running")))
+        timeout = asyncio.timeout(None) if options.timeout is not None else None
         branch.step = execution.running[self.position] = self
         try:
             try:
@@ -114,21 +116,20 @@ class StepCall(Call[R]):
             finally:  # only meanwhile is it running: a pause before the next attempt is none of it
                 branch.step = None
                 del execution.running[self.position]
-        except (asyncio.CancelledError, Exception) as raised:
-            error = raised
+        except (asyncio.CancelledError, Exception) as error:
+            raised = error
         else:
-            return await self._land(value)
-        return await self._raised(error, timeout)
+            try:
+                data = encode(value, f"result of step {self.name!r}", host.store.abilities.max_value)
+            except InputError as error:
+                return await self._unstorable(error)
+            await self._end(self.record("completed", result=data))
+            return data
+        return await self._raised(raised, timeout)
 
-    async def _land(self, value: Value) -> bytes:
-        try:
-            data = encode(value, f"result of step {self.name!r}", self.execution.host.store.abilities.max_value)
-        except InputError as error:
-            # the effect has happened: it fails for good, and is never run again because of its result
-            await self._fail(failure_of(error, "not_storable"))
-            raise AssertionError from None
-        await self._end(self.record("completed", result=data))
-        return data
+    async def _unstorable(self, error: InputError) -> None:
+        """The effect has happened: the step fails for good, and is never run again because of its result."""
+        await self._fail(failure_of(error, "not_storable"))
 
     async def _call_in_thread(self) -> Value:
         value = await self.execution.host.pool.call(self.function, *self.args)
@@ -221,13 +222,17 @@ class StepCall(Call[R]):
 
     async def _end(self, record: StepRecord) -> None:
         """Commit the end with whatever lands with it. To be cancelled here takes nothing back."""
-        operations = (PutStep(self.run_id, record), *(self.landing(record) if self.landing else ()))
+        execution = self.execution
+        put = PutStep(execution.run.run_id, record)
         try:
-            await self.execution.commit(*operations)
+            if self.landing is None:
+                await execution.commit(put)
+            else:
+                await execution.commit(put, *self.landing(record))
         except asyncio.CancelledError:
-            self.execution.check()
+            execution.check()
             raise StepAborted(self.name, self.position) from None
-        self.execution.host.step_ended(self.run_id, record)
+        execution.host.step_ended(execution.run.run_id, record)
 
     def record(
         self,

@@ -78,7 +78,8 @@ class SqliteStore:
         _opened.add(self)
 
     def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[Landed]:
-        self._check()
+        if self._unusable is not None:
+            raise self._unusable
         check(operations, lease, MAX_VALUE_BYTES)
         return self._writer.commit(operations, lease)
 
