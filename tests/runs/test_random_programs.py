@@ -18,6 +18,7 @@ from perdure.core.positions import child
 from perdure.core.values import Value
 from perdure.errors import ChildFailed, OutcomeError, RunFailed, StepFailed
 from perdure.runs.branch import current_branch
+from perdure.runs.reaper import MAX_TAKEOVERS
 from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
 from perdure.testing.clock import FakeClock
@@ -28,7 +29,7 @@ from tests.runs.stage import Stage
 PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000"))
 BATCHES = 20
 LEASE_FOR = 3.0
-MAX_DEATHS = 6
+MAX_DEATHS = MAX_TAKEOVERS  # one more, with no step between them, and the run is rightly failed as poisoned
 LIVES = 40
 
 # Seeds that once found a bug.

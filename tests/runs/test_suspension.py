@@ -204,6 +204,28 @@ async def test_user_code_that_will_not_end_is_given_up_and_its_run_is_suspended_
     assert await stage.result(run) == "came"
 
 
+async def test_user_code_that_swallows_each_unwinding_and_calls_again_stops_nobody_else(stage: Stage) -> None:
+    over = asyncio.Event()
+
+    async def flow(ctx: perdure.Context) -> str:
+        while True:
+            try:
+                return await ctx.await_event("go")
+            except BaseException:
+                if len(stage.done) > 1_000 or over.is_set():
+                    raise
+                stage.done.append("swallowed")
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(10)
+    assert await stage.status() == "suspended"
+    assert len(stage.done) < 1_000
+    await run.emit_event("go", "came")
+    assert await stage.result(run) == "came"
+    over.set()
+
+
 async def test_an_event_that_came_before_the_wait_is_there_at_once_even_with_timeout_0(stage: Stage) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         await ctx.sleep(0.5)

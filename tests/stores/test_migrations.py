@@ -6,15 +6,18 @@ import asyncio
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from perdure import App, Context
 from perdure.errors import StoreInvalid, StoreTooNew
 from perdure.stores import open_store
+from perdure.stores.sqlite.connection import connect
 from perdure.stores.sqlite.driver import Cell, open_connection
-from perdure.stores.sqlite.schema import STEPS, VERSION
+from perdure.stores.sqlite.schema import STEPS, VERSION, migrate
 
 KEPT = Path(__file__).parent / "files" / "schema-1.db"
 
@@ -87,6 +90,46 @@ async def test_several_processes_migrate_one_file_at_once(url: str) -> None:
     for child in children:
         assert await child.communicate() == (b'"hello ana"\n', b"")
     assert version_of(url) == VERSION
+
+
+class Interrupted:
+    """A connection before whose call of this number another process makes the whole file."""
+
+    def __init__(self, at: int, path: str) -> None:
+        self._inner = open_connection(path)
+        self._path = path
+        self._left = at
+
+    def __getattr__(self, name: str) -> Any:
+        if self._left == 0:
+            other = open_connection(self._path)
+            migrate(other, self._path)
+            other.close()
+        self._left -= 1
+        return getattr(self._inner, name)
+
+
+@pytest.mark.parametrize("at", range(7))
+async def test_a_file_that_another_process_makes_meanwhile_is_no_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    path = tmp_path / "perdure.db"
+    path.touch()
+    monkeypatch.setattr("perdure.stores.sqlite.connection.open_connection", partial(Interrupted, at))
+    connection = connect(str(path), VERSION)
+    migrate(connection, str(path))
+    assert connection.pragma("user_version") == VERSION
+    connection.close()
+
+
+async def test_to_open_waits_for_another_process_that_is_opening(tmp_path: Path) -> None:
+    path = tmp_path / "perdure.db"
+    path.touch()
+    other = open_connection(str(path))
+    other.execute("BEGIN IMMEDIATE")
+    opening = asyncio.create_task(open_store(f"sqlite:///{path}"))
+    asyncio.get_running_loop().call_later(0.05, other.close)
+    await (await opening).close()
 
 
 async def test_a_database_newer_than_the_code_is_refused_and_untouched(tmp_path: Path) -> None:

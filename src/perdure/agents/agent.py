@@ -48,7 +48,7 @@ class Agent:
         for one in tools:
             made = one if isinstance(one, Tool) else Tool(one)
             if made.name in self.tools:
-                raise NameTaken("a tool", made.name)
+                raise NameTaken("tool", made.name)
             self.tools[made.name] = made
 
     def with_model(self, model: str | Model) -> Agent:

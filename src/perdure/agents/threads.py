@@ -8,7 +8,7 @@ from perdure.core.clock import Clock
 from perdure.core.ids import check_id, new_id
 from perdure.core.threads import ThreadRecord
 from perdure.core.values import Value, plain
-from perdure.errors import RunInputMismatch
+from perdure.errors import ThreadMismatch
 from perdure.stores.port import CreateThread, DeleteThread, Store
 
 
@@ -32,7 +32,7 @@ class Threads:
     ) -> Thread:
         """Make a thread for an agent; the same `thread_id` again gives the thread that is there.
 
-        Raises: NameUnknown for an agent that this process does not know; RunInputMismatch where the id belongs to
+        Raises: NameUnknown for an agent that this process does not know; ThreadMismatch where the id belongs to
         another agent's thread; IdInvalid, NotStorable.
         """
         name = agent if isinstance(agent, str) else agent.name
@@ -48,7 +48,7 @@ class Threads:
         )
         (made,) = await self._store.commit(CreateThread(thread=record))
         if made.agent != name:
-            raise RunInputMismatch(record.thread_id, made.agent, name)
+            raise ThreadMismatch(record.thread_id, made.agent, name)
         return self.thread(record.thread_id)
 
     def thread(self, thread_id: str) -> Thread:

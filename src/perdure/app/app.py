@@ -65,7 +65,7 @@ class App(Client):
     def add(self, agent: Agent) -> Agent:
         """Declare an agent. Raises: NameTaken."""
         if agent.name in self.agents:
-            raise NameTaken("an agent", agent.name)
+            raise NameTaken("agent", agent.name)
         self.agents[agent.name] = agent
         self.workflows.add(turn_workflow(agent, self.model))
         return agent

@@ -8,17 +8,18 @@ from typing import Self, TypeVar
 from perdure.agents.loop import PREFIX
 from perdure.agents.thread import Thread
 from perdure.agents.threads import Threads
+from perdure.app.options import check_options
 from perdure.app.questions import Questions
 from perdure.core.clock import Clock
 from perdure.core.ids import new_id
 from perdure.core.records import RunRecord, RunStatus
 from perdure.core.values import Value
-from perdure.errors import StoreClosed
+from perdure.errors import NameUnknown, StoreClosed
 from perdure.runs.handles import Run
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflow, Workflows
 from perdure.stores import open_store
-from perdure.stores.port import Store
+from perdure.stores.port import CreateRun, Store
 
 R = TypeVar("R")
 
@@ -55,11 +56,16 @@ class Client:
         return self.threads.thread(thread_id)
 
     def _workflow_of(self, agent: str) -> Workflow[..., Value]:
-        return self.workflows.get(f"{PREFIX}{agent}")
+        try:
+            return self.workflows.get(f"{PREFIX}{agent}")
+        except NameUnknown as error:
+            agents = (name.removeprefix(PREFIX) for name in error.known if name.startswith(PREFIX))
+            raise NameUnknown("agent", agent, tuple(agents)) from None
 
     async def start(
         self,
         workflow: Workflow[..., R],
+        /,
         *args: Value,
         run_id: str | None = None,
         queue: str | None = None,
@@ -71,17 +77,27 @@ class Client:
     ) -> Run[R]:
         """Start a run; durable when this returns, executed by whatever worker has the workflow.
 
-        Shape: `args` and `kwargs` are the workflow's own. The same `run_id` with the same arguments gives the same
-        run, so a start can be repeated; without one a new id is made.
+        Shape: `args` and `kwargs` are the workflow's own; a parameter that is called like an option of this call is
+        given by position. The same `run_id` with the same arguments gives the same run, so a start can be repeated;
+        without one a new id is made.
         Raises: RunInputMismatch where the id is taken by a run with other arguments; InputError (IdInvalid,
         NotStorable, TooLarge) before anything changed.
         """
+        options = {"run_id": run_id, "queue": queue, "scenario_id": scenario_id, "tenant": tenant, "tags": tags}
+        given = {name for name, value in options.items() if value is not None}
+        check_options(workflow, len(args), given if project_id == "default" else given | {"project_id"})
         manifest = workflow.manifest(
             args, kwargs, project_id=project_id, scenario_id=scenario_id, tenant=tenant, tags=tags or {}
         )
         run_id = new_id("run") if run_id is None else run_id
-        await self.store.commit(creation(workflow, manifest, run_id=run_id, at=self.clock.now(), queue=queue))
-        return Run(self.store, self.clock, run_id, workflow.returns)
+        return await self.create_run(
+            workflow, creation(workflow, manifest, run_id=run_id, at=self.clock.now(), queue=queue)
+        )
+
+    async def create_run(self, workflow: Workflow[..., R], request: CreateRun) -> Run[R]:
+        """Start a run as it was requested; durable when this returns. Raises: RunInputMismatch."""
+        await self.store.commit(request)
+        return Run(self.store, self.clock, request.run_id, workflow.returns)
 
     def run(self, run_id: str) -> Run[Value]:
         """The handle of a run by its id; cheap, asks nothing. Its result comes back as plain JSON data."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from perdure.core.clock import Clock
 from perdure.core.ids import check_id
 from perdure.core.records import Question
@@ -29,10 +31,12 @@ class Questions:
 
         Raises: QuestionNotFound where the step asks nothing; else as `answer`.
         """
-        for question in await self.list(run_id=run_id):
-            if question.kind == IN_DOUBT and question.position == position:
-                return await self.answer(question.question_id, choice, value, by=by)
-        raise QuestionNotFound(f"{run_id} {position}")
+        every = await self.list(run_id=run_id, open_only=False, limit=sys.maxsize)
+        asked = [question for question in every if question.kind == IN_DOUBT and question.position == position]
+        if not asked:
+            raise QuestionNotFound(run_id=run_id, position=position)
+        latest = next((question for question in asked if question.answered_at is None), asked[-1])
+        return await self.answer(latest.question_id, choice, value, by=by)
 
     async def answer(self, question_id: str, choice: str, value: Value = None, *, by: str | None = None) -> Question:
         """Answer a question with one of its choices; the run goes on, wherever it is executed.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from perdure.models.resolve import API_KEY_VARIABLE
+
 DEFAULT_STORE = "sqlite:///perdure.db"
 DEFAULT_MODEL = "perdure:extractive"
 
@@ -23,6 +25,8 @@ class Setting(NamedTuple):
 SETTINGS: tuple[Setting, ...] = (
     Setting("PERDURE_STORE", DEFAULT_STORE, "where everything is kept"),
     Setting("PERDURE_MODEL", DEFAULT_MODEL, "the model of agents that name none"),
+    Setting(API_KEY_VARIABLE, "", "the key of a model of `openai-compatible:`; others read their provider's variable"),
+    Setting("PERDURE_TRACEBACK", "", "anything, to see the traceback of an error of perdure's own on the command line"),
 )
 
 

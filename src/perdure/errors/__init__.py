@@ -25,6 +25,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         QuestionNotFound             question_not_found
         QuestionAnswered             question_answered
         ThreadNotFound               thread_not_found
+        ThreadMismatch               thread_mismatch
         ThreadBusy                   thread_busy
         TurnTooLong                  turn_too_long
         MessageNotFound              message_not_found
@@ -128,6 +129,7 @@ from perdure.errors.runs import (
     RunNotFound,
     RunStateWrong,
     ThreadBusy,
+    ThreadMismatch,
     ThreadNotFound,
     TurnTooLong,
     WorkerExpired,
@@ -222,6 +224,7 @@ __all__ = [
     "StreamError",
     "TerminalError",
     "ThreadBusy",
+    "ThreadMismatch",
     "ThreadNotFound",
     "TooLarge",
     "ToolError",

@@ -18,17 +18,19 @@ class StoreUrlInvalid(ConfigurationError):
 
 
 class NameTaken(ConfigurationError):
-    """Two agents, workflows or tools were given one name."""
+    """Two agents, workflows or tools were given one name; `kind` says which of them, without an article."""
 
     code = "name_taken"
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"there is already {kind} named {name!r}; give one of them another name")
+        kind = kind.removeprefix("a ")
+        article = "an" if kind[:1] in "aeiou" else "a"
+        super().__init__(f"there is already {article} {kind} named {name!r}; give one of them another name")
         self.kind, self.name = kind, name
 
 
 class NameUnknown(ConfigurationError):
-    """A run or a call names a workflow or an agent that this process does not have."""
+    """A run or a call names a workflow or an agent that this process does not have; `kind` as in NameTaken."""
 
     code = "name_unknown"
 

@@ -42,13 +42,14 @@ class RunStateWrong(RunError):
 
 
 class QuestionNotFound(RunError):
-    """No question has this id."""
+    """No question has this id, or the step of this run and position asks nothing."""
 
     code = "question_not_found"
 
-    def __init__(self, question_id: str) -> None:
-        super().__init__(f"no question {question_id!r}")
-        self.question_id = question_id
+    def __init__(self, question_id: str = "", *, run_id: str = "", position: str = "") -> None:
+        asks_nothing = f"step {position} of run {run_id!r} asks nothing"
+        super().__init__(f"no question {question_id!r}" if question_id or not run_id else asks_nothing)
+        self.question_id, self.run_id, self.position = question_id, run_id, position
 
 
 class QuestionAnswered(RunError):
@@ -66,9 +67,19 @@ class ThreadNotFound(RunError):
 
     code = "thread_not_found"
 
-    def __init__(self, thread_id: str) -> None:
-        super().__init__(f"no thread {thread_id!r}")
+    def __init__(self, thread_id: str, hint: str = "") -> None:
+        super().__init__(f"no thread {thread_id!r}" + (f"; {hint}" if hint else ""))
         self.thread_id = thread_id
+
+
+class ThreadMismatch(RunError):
+    """The thread is another agent's: one thread is one agent's."""
+
+    code = "thread_mismatch"
+
+    def __init__(self, thread_id: str, found: str, given: str) -> None:
+        super().__init__(f"thread {thread_id!r} is of agent {found!r}, not of {given!r}; use its agent, or another id")
+        self.thread_id, self.found, self.given = thread_id, found, given
 
 
 class ThreadBusy(RunError):

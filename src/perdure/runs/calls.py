@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from perdure.runs.execution import Execution
 
 R = TypeVar("R")
+DEAF_FOR = 60.0
 
 
 class Call(Generic[R]):
@@ -37,9 +38,17 @@ class Call(Generic[R]):
             raise StepAwaitedTwice(self.name, self.position)
         self.begun = True
         execution = self.execution
-        execution.check()
         del execution.calls[self.position]
+        if execution.is_deaf:
+            return self._too_late()
+        execution.check()
         return self.run(branch)
+
+    async def _too_late(self) -> R:
+        """Let the loop run: this attempt is given up while its code pauses."""
+        await self.execution.host.pause(DEAF_FOR)
+        self.execution.check()
+        raise AssertionError
 
     def __str__(self) -> str:
         return f"await of {self.kind} {self.name!r}"

@@ -70,3 +70,5 @@ class Reaper:
                 return
             except PerdureError as error:
                 _log.warning("can't look for dead workers: %s", error)
+            except Exception:  # a fault of ours: nobody would be taken over from any more
+                _log.exception("can't look for dead workers")

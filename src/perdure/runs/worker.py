@@ -21,6 +21,7 @@ from perdure.runs.workflow import Workflows
 from perdure.stores.port import Claim, ReleaseRun, Store
 
 CLAIM = 100
+CLAIM_AGAIN_AFTER = 1.0
 REGISTERING_FOR = 0.1
 LOOK_AGAIN_AFTER = 30.0
 """A timer counts elapsed seconds; the instant may come sooner: a clock is set, and a machine that slept counts none."""
@@ -127,7 +128,11 @@ class Worker:
                 return
             except StoreError as error:
                 _log.warning("worker %s can't claim: %s", self.worker_id, error)
-                await self.holder.pause(1.0)
+                await self.holder.pause(CLAIM_AGAIN_AFTER)
+                continue
+            except Exception:  # a fault of ours: a worker that lives on and does nothing would be worse
+                _log.exception("worker %s can't claim", self.worker_id)
+                await self.holder.pause(CLAIM_AGAIN_AFTER)
                 continue
             if not claimed:
                 await self._news.wait()

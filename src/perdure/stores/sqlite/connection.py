@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from pathlib import Path
+from threading import Event
 from typing import cast
 
 import apsw
@@ -15,6 +16,11 @@ from perdure.stores.sqlite.driver import Connection, open_connection
 
 APPLICATION_ID = 0x70647265  # "pdre": what `file` shows, and how a stranger's database is told from ours
 BUSY_SECONDS = 10.0
+_BUSY_AGAIN_AFTER = 0.005
+_OWNER = (
+    "SELECT user_version, application_id, EXISTS (SELECT 1 FROM sqlite_schema)"
+    " FROM pragma_user_version, pragma_application_id"
+)
 
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "ncpfs"}
 
@@ -56,7 +62,7 @@ def connect(path: str, known: int) -> Connection:
     try:
         connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
         check_owner(connection, path, known)
-        connection.pragma("journal_mode", "wal")
+        _use_log(connection)
         connection.pragma("synchronous", "FULL")
         connection.pragma("trusted_schema", 0)
         if sys.platform == "darwin":
@@ -75,14 +81,26 @@ def check_owner(connection: Connection, path: str, known: int) -> int:
 
     Raises: StoreInvalid for somebody else's database; StoreTooNew.
     """
-    version = cast("int", connection.pragma("user_version"))
-    owner = connection.pragma("application_id")
-    tables = connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
+    # one statement, so one state: between two of them another process may make the tables, and sign the file
+    version, owner, tables = cast("tuple[int, int, int]", connection.execute(_OWNER).fetchall()[0])
     if owner != APPLICATION_ID and tables:
         raise StoreInvalid(path, "is a database of another program")
     if version > known:
         raise StoreTooNew(path, version, known)
     return version
+
+
+def _use_log(connection: Connection) -> None:
+    """Switch to the write-ahead log. SQLite itself waits here for no other process that opens or closes the file."""
+    never = Event()
+    for _ in range(int(BUSY_SECONDS / _BUSY_AGAIN_AFTER)):
+        try:
+            connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            never.wait(_BUSY_AGAIN_AFTER)
+        else:
+            return
+    connection.pragma("journal_mode", "wal")
 
 
 def file_system(folder: Path) -> str:

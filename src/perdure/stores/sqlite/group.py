@@ -14,7 +14,7 @@ from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreInvalid, StoreTooNew, StoreUnavailable
 from perdure.stores.port import Landed
-from perdure.stores.sqlite.connection import translate
+from perdure.stores.sqlite.connection import BUSY_SECONDS, translate
 from perdure.stores.sqlite.driver import Connection
 from perdure.stores.sqlite.operations import Apply, apply
 from perdure.stores.sqlite.schema import VERSION
@@ -24,6 +24,7 @@ from perdure.stores.sqlite.turnstile import Turnstile
 SLOW_AFTER = 0.00075
 """Units: seconds of a COMMIT, on average, beyond which the disk is slow."""
 
+_BUSY_MILLISECONDS = int(BUSY_SECONDS * 1000)
 _CAP = 2 * SLOW_AFTER
 _PAGE_TAKES = 5e-6  # to write a page to the log; what a COMMIT takes beyond that is the disk
 _KEEP = 10_000
@@ -64,14 +65,36 @@ class Group:
         self.pages = 0
         self.pace = 0.0
         connection.set_wal_hook(self._committed)
+        connection.set_busy_timeout(0)  # the loop waits for nobody
         self.enter = turnstile.enter
         self.try_enter = turnstile.try_enter
         self.leave = turnstile.leave
 
+    def commit_if_free(self, requests: Sequence[Request]) -> Settled | None:
+        """Commit the requests, or None, at once, where another process is writing that has gone around the queue."""
+        try:
+            return self._settled(requests)
+        except apsw.BusyError:
+            return None
+
     def commit(self, requests: Sequence[Request]) -> Settled:
-        """Commit the requests in one transaction. Never raises."""
+        """Commit the requests in one transaction; waits for whoever is writing. Never raises."""
+        self._connection.set_busy_timeout(_BUSY_MILLISECONDS)
+        try:
+            return self._settled(requests)
+        except apsw.BusyError as error:  # it would be there for each of them
+            failure = translate(error, self._path)
+            return Settled([failure for _ in requests], _NOTHING)
+        finally:
+            self._connection.set_busy_timeout(0)
+
+    def _settled(self, requests: Sequence[Request]) -> Settled:
+        """Raises: apsw.BusyError where another process holds the lock for longer than the connection waits."""
         try:
             return self._commit(requests)
+        except apsw.BusyError:
+            self._roll_back()
+            raise
         except Exception as error:  # whatever it is, nobody may wait for an answer for ever
             self._roll_back()
             failure = self._failure(error)

@@ -112,6 +112,8 @@ class SqliteStore:
 
     def forked(self) -> None:
         """In the child of a fork: this handle, its locks and its threads belong to the parent."""
+        if self._unusable is not None:
+            return  # it was forked before
         self._unusable = StoreForked(f"{self.url} was opened before a fork; open it again in the child")
         self._life.abandon()
         self._turnstile.close()
@@ -132,6 +134,8 @@ async def open_sqlite(url: str, path: str, clock: Clock | None = None, *, create
 
     Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreUnavailable; nothing was changed then.
     """
+    # the locks lie beside the file itself, by whatever name it was opened, and stay there when the folder changes
+    path = await asyncio.to_thread(os.path.realpath, path)
     connection = await asyncio.to_thread(_connect, url, path, create)
     return SqliteStore(url, path, connection, clock or SystemClock())
 

@@ -7,16 +7,19 @@ descriptor of a file drops SQLite's own locks on it.
 
 Fairness is all that the turnstile is for; safety is SQLite's own. So a process that is alone goes around it: each
 holds a shared lock on a third file, and looks every `LOOK_AFTER` whether it could have that one for itself. For so
-long a newcomer may have to wait for SQLite's busy handler.
+long a newcomer may have to wait for SQLite's busy handler. And nobody waits for ever: a process that was frozen while
+it queued would hold up all others, so after `PATIENCE` a writer goes around it, until its place comes up after all.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from contextlib import suppress
 
 LOOK_AFTER = 0.05
+PATIENCE = 2.0
 
 
 class Turnstile:
@@ -30,29 +33,23 @@ class Turnstile:
         self._looked_after = float("-inf")
         self._is_alone = False
         self._inside = False
+        self._place: _Place | None = None
 
     def enter(self) -> None:
-        """Wait for our turn."""
-        fcntl.flock(self._next, fcntl.LOCK_EX)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        fcntl.flock(self._next, fcntl.LOCK_UN)
-        self._inside = True
+        """Wait for our turn, at most `PATIENCE`."""
+        if self._is_stuck() or self._take():
+            return
+        place = self._place = _Place(self._next, self._lock)
+        if place.come.wait(PATIENCE) or not place.give_up():
+            self._place = None
+            self._inside = True
 
     def try_enter(self, now: float) -> bool:
         """Enter if nobody is inside or waiting. Units: `now` in elapsed seconds."""
         if now - self._looked_after > LOOK_AFTER:
             self._looked_after = now
             self._is_alone = self._look()
-        if self._is_alone:
-            return True
-        with suppress(BlockingIOError):
-            fcntl.flock(self._next, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._inside = True
-            finally:
-                fcntl.flock(self._next, fcntl.LOCK_UN)
-        return self._inside
+        return self._is_alone or self._is_stuck() or self._take()
 
     def leave(self) -> None:
         """Let the next one in."""
@@ -61,9 +58,26 @@ class Turnstile:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Close the lock files."""
-        for handle in (self._next, self._lock, self._present):
+        """Close the lock files; those that a place is still waited for in belong to that one."""
+        for handle in (self._present,) if self._is_stuck() else (self._next, self._lock, self._present):
             os.close(handle)
+
+    def _is_stuck(self) -> bool:
+        """Whether a place that we have given up is still waited for: until then we go around."""
+        if self._place is not None and self._place.is_over:
+            self._place = None
+        return self._place is not None
+
+    def _take(self) -> bool:
+        """Enter at once, if that can be."""
+        with suppress(BlockingIOError):
+            fcntl.flock(self._next, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._inside = True
+            finally:
+                fcntl.flock(self._next, fcntl.LOCK_UN)
+        return self._inside
 
     def _look(self) -> bool:
         """Whether nobody else has the database open."""
@@ -76,6 +90,38 @@ class Turnstile:
         # to ask for another lock gives up the one that was held, whether it is granted or not
         fcntl.flock(self._present, fcntl.LOCK_SH)
         return is_alone
+
+
+class _Place:
+    """A place in the queue, waited for by a thread of its own: a lock that is waited for can't be waited for less."""
+
+    def __init__(self, queue: int, lock: int) -> None:
+        self.come = threading.Event()
+        self.is_over = False
+        self._queue = queue
+        self._lock = lock
+        self._mutex = threading.Lock()
+        self._given_up = False
+        threading.Thread(target=self._wait, name="perdure-turnstile", daemon=True).start()
+
+    def give_up(self) -> bool:
+        """Go around; false where our turn has just come."""
+        with self._mutex:
+            self._given_up = not self.come.is_set()
+            return self._given_up
+
+    def _wait(self) -> None:
+        with suppress(OSError):
+            fcntl.flock(self._queue, fcntl.LOCK_EX)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+        with self._mutex:
+            if not self._given_up:
+                self.come.set()
+                return
+        with suppress(OSError):
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        self.is_over = True
 
 
 def _open(path: str) -> int:

@@ -168,14 +168,14 @@ class Writer:
         return landed
 
     def _settle_now(self, requests: list[Request], now: float) -> Settled | None:
-        """Commit a group if nobody is in the turnstile."""
+        """Commit a group if nobody is in the turnstile, and nobody else writes."""
         if not self._busy.acquire(blocking=False):
             return None
         try:
             if not self._group.try_enter(now):
                 return None
             try:
-                return self._group.commit(requests)
+                return self._group.commit_if_free(requests)
             finally:
                 self._group.leave()
         finally:
