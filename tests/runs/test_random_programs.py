@@ -85,7 +85,7 @@ class Machine:
         step = current_step()
         assert step is not None
         recorded = {one.position: one.status for one in await self.stage.store.steps.list(step.run_id)}
-        if recorded.get(step.position) in {"completed", "failed"}:
+        if recorded.get(step.position) in {"completed", "failed"} and not self.may_repeat():
             self.twice.append(f"{step.run_id} {step.position}")
         if self.random.random() < 0.3:
             await self.stage.sleep(self.random.choice([0.01, 0.3, 1.5]))
@@ -94,9 +94,14 @@ class Machine:
             raise ValueError(node.name)
         return node.name
 
+    def may_repeat(self) -> bool:
+        """Whether the worker that runs an effect may rightly not know that it was committed."""
+        return False
+
     def _same(self, ctx: Context, *values: Value) -> None:
         """What was derived or recorded once is the same in every replay."""
         branch = current_branch.get()
+        assert branch is not None
         known = self.seen.setdefault((ctx.run_id, child(branch.prefix, branch.next_number)), values)
         if known != values:
             self.twice.append(f"{ctx.run_id}: {known} became {values}")
@@ -118,7 +123,7 @@ class Machine:
                 await stage.clock.advance(0.5)
                 record = await run.record()
                 if record.status in {"completed", "failed"}:
-                    return await _end(run.result())
+                    return await end_of(run.result())
                 if hand.process.is_dead:
                     break
             await stage.kill()
@@ -126,7 +131,8 @@ class Machine:
         return f"never ended: {(await run.record()).status}"
 
 
-async def _end(result: Value) -> str:
+async def end_of(result: Value) -> str:
+    """What came of a run: its value as text, or its failure."""
     try:
         return repr(await result)
     except RunFailed as error:

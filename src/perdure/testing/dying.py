@@ -74,9 +74,14 @@ class Process:
                 task.cancel()
 
 
+def running_process() -> Process | None:
+    """The simulated process that runs the code that asks; None outside any."""
+    return _running.get()
+
+
 async def die_here() -> None:
     """The process that runs this dies; nothing of it goes on."""
-    process = _running.get()
+    process = running_process()
     assert process is not None, "this runs in no simulated process"
     process.die()
     await _never()
