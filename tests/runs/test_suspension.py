@@ -474,3 +474,32 @@ async def test_a_jump_of_the_wall_clock_wakes_what_is_due_by_it(stage: Stage) ->
     await stage.clock.advance(10)
     stage.clock.jump(LONG.total_seconds())
     assert await stage.result(run, within=120) == "slept"
+
+
+async def test_a_branch_goes_on_when_what_it_joined_has_ended_while_another_one_waits(stage: Stage) -> None:
+    """In between, between the end of the joined and the next turn of its parent, no task is awake: none is parked."""
+
+    async def inner() -> str:
+        await stage.sleep(0.1)
+        return "inner"
+
+    async def after() -> str:
+        stage.done.append("after")
+        return "after"
+
+    async def flow(ctx: perdure.Context) -> list[Any]:
+        async def waits() -> Any:
+            return await ctx.await_event("go")
+
+        async def joins() -> list[str]:
+            return [*await ctx.gather(ctx.step("inner", inner)), await ctx.step("after", after)]
+
+        return await ctx.gather(waits, joins)
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(1)
+    assert stage.done == ["after"]
+    assert (await stage.status(), (await stage.record()).waiting_for) == ("suspended", ("event:go",))
+    await run.emit_event("go", "came")
+    assert await stage.result(run) == ["came", ["inner", "after"]]
