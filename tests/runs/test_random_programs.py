@@ -158,11 +158,15 @@ async def check(seed: int) -> str | None:
     """What is wrong with the program of a seed, or None."""
     clock = FakeClock()
     stage = Stage(await open_store("memory:", clock=clock), clock, "memory:")
-    machine = Machine(seed, stage)
+    return await fault_of(seed, Machine(seed, stage))
+
+
+async def fault_of(seed: int, machine: Machine) -> str | None:
+    """Play a machine to its end; what is wrong then, or None."""
     try:
         came, meant = await machine.play(), model_of(machine.program)
     finally:
-        await stage.close()
+        await machine.stage.close()
     if came.startswith("failed ") and meant.startswith("failed "):
         came = f"failed {came.split()[-1]}"
     if came != meant:

@@ -25,7 +25,7 @@ from perdure.testing.dying import running_process
 from perdure.testing.wrapped import WrappedStore
 from tests.runs.programs import events_of
 from tests.runs.stage import Hand, Stage
-from tests.runs.test_random_programs import LEASE_FOR, Machine, end_of, model_of
+from tests.runs.test_random_programs import LEASE_FOR, Machine, end_of, fault_of
 
 PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000")) // 10
 BATCHES = 5
@@ -128,16 +128,7 @@ async def check(seed: int, url: str) -> str | None:
     """What is wrong with the program of a seed, or None."""
     clock = FakeClock()
     stage = Stage(await open_store(url, clock=clock), clock, url)
-    machine = Troubled(seed, stage)
-    try:
-        came, meant = await machine.play(), model_of(machine.program)
-    finally:
-        await stage.close()
-    if came.startswith("failed ") and meant.startswith("failed "):
-        came = f"failed {came.split()[-1]}"
-    if came != meant:
-        return f"seed {seed}: came to {came}, meant {meant}"
-    return f"seed {seed}: happened twice: {machine.twice}" if machine.twice else None
+    return await fault_of(seed, Troubled(seed, stage))
 
 
 @pytest.mark.fuzz
