@@ -20,12 +20,14 @@ _HEAD = """\
 # The command line
 
 What was asked for goes to stdout, everything else to stderr. An error is one line on stderr, with the
-[code](errors/README.md) of the error. Every command takes `--help`."""
+[code](errors/README.md) of the error; what can't be understood is answered with what is wrong and exit code 2. Every
+command takes `--help`."""
 
 _ENDS = """\
 The first row that fits an error counts. A workflow or a turn that fails ends the command with 6, whatever it failed
 with; a plain function that fails with an error of perdure ends it with the code of that error. What a module of yours
-raises while it is imported is shown as Python shows it, with the exit code 1."""
+raises while it is imported is shown as Python shows it, with the exit code 3; an error of perdure that nobody foresaw
+is one line, and shown whole where PERDURE_TRACEBACK is set."""
 
 
 class Command(NamedTuple):

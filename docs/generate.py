@@ -13,18 +13,16 @@ from docs.command_line import command_line
 from docs.tables import table
 from perdure import errors
 from perdure.app.settings import SETTINGS
-from perdure.models.resolve import API_KEY_VARIABLE
 
 FOLDER = Path(__file__).parent
 
-_SETTINGS = f"""\
+_SETTINGS = """\
 # Settings
 
-What is given in code or on the command line comes first, then the environment, then the default. What is empty counts
-as not given.
+What is given in code or on the command line comes first, then the environment, then the default. A variable that is
+empty counts as not given; so does an empty text in code, while an empty `--store` is refused.
 
-A model reads its key where its provider looks for it, such as `OPENAI_API_KEY`; a model of `openai-compatible:` reads
-`{API_KEY_VARIABLE}`."""
+A model reads its key where its provider looks for it, such as `OPENAI_API_KEY`."""
 
 _ERRORS = """\
 # Errors
@@ -56,7 +54,7 @@ def pages() -> dict[Path, str]:
 
 def settings() -> str:
     """The settings, a row each."""
-    rows = ((f"`{row.variable}`", f"`{row.default}`", row.meaning) for row in SETTINGS)
+    rows = ((f"`{row.variable}`", f"`{row.default}`" if row.default else "", row.meaning) for row in SETTINGS)
     return f"{_SETTINGS}\n\n{table(('variable', 'default', 'meaning'), rows)}"
 
 

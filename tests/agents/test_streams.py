@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from perdure import Agent
@@ -68,8 +70,14 @@ async def test_a_sealed_stream_holds_no_second_copy_of_the_text(stage: Stage) ->
     assert b"Hm" not in stored
 
 
-@pytest.mark.parametrize("cursor", ["", "1", "x.1", "1.x", "2.1", "-1.1"])
-async def test_a_cursor_that_no_stream_gave_out_is_refused(stage: Stage, cursor: str) -> None:
+NO_NUMBERS = ["", "1", "x.1", "1.x", "-1.1", "1.²", "¹.1", "1.٣", "1.1\n", " 1.1", "01.1", "1.1_0", 1.5]
+BEYOND_64_BITS, BEYOND_AN_INT = f"1.{10**19}", f"1.{'9' * 5000}"
+
+
+@pytest.mark.parametrize(
+    "cursor", [*NO_NUMBERS, "2.1", BEYOND_64_BITS, BEYOND_AN_INT], ids=lambda cursor: ascii(cursor)[:12]
+)
+async def test_a_cursor_that_no_stream_gave_out_is_refused(stage: Stage, cursor: Any) -> None:
     thread = await stage.open(Agent("assistant", model=stage.scripted(say("One."))))
     turn = await thread.send("One?")
     await turn.result()

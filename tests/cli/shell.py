@@ -77,6 +77,11 @@ class Shell:
         return inherited | more
 
 
+def words(drawn: str) -> str:
+    """What was said, without the lines and the frames that it was said in."""
+    return " ".join(drawn.translate(dict.fromkeys(map(ord, "─│╭╮╰╯"), " ")).split())
+
+
 def wait_for(what: Callable[[], bool], within: float = 20.0) -> None:
     """Wait until something is so."""
     until = time.monotonic() + within

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import ASSISTANT, Shell
+from tests.cli.shell import ASSISTANT, Shell, words
 
 pytestmark = pytest.mark.slow
 
@@ -90,8 +90,9 @@ def test_a_database_newer_than_the_code_is_refused(shell: Shell) -> None:
     [
         ("nowhere:app", "there is no module 'nowhere'"),
         ("assistant:nothing", "has no 'nothing'"),
-        ("assistant:assistant", "is a Agent, not an App"),
-        (":app", "write MODULE:APP"),
+        ("assistant:assistant", "is an Agent, not an App"),
+        ("assistant:get_weather", "is a function that is not async, not an App"),
+        ("assistant:perdure.Agent", "is the class Agent, not an App"),
     ],
 )
 def test_a_module_or_a_name_that_is_not_there_is_refused(shell: Shell, target: str, reason: str) -> None:
@@ -110,12 +111,90 @@ def test_a_module_that_can_t_be_used_is_refused(shell: Shell, module: str, code:
     refused(shell, code, exit_code, "chat", "wrong:app")
 
 
-def test_what_the_module_itself_raises_is_shown_whole(shell: Shell) -> None:
-    shell.write("broken", "import nothing_like_this")
+@pytest.mark.parametrize(
+    ("module", "raised"),
+    [
+        ("import nothing_like_this", "No module named 'nothing_like_this'"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("1 +", "SyntaxError"),
+    ],
+)
+def test_what_the_module_itself_raises_is_shown_whole(shell: Shell, module: str, raised: str) -> None:
+    shell.write("broken", module)
     ended = shell.run("chat", "broken:app")
-    assert ended.returncode == 1
-    assert "No module named 'nothing_like_this'" in ended.stderr
+    assert ended.returncode == 3, "a module that can't be used, and not 1: done, and wrong"
+    assert raised in ended.stderr
+    assert 'broken.py", line 1' in ended.stderr, "with where it was raised"
+
+
+BROKEN = """
+import perdure
+
+class Broken(perdure.App):
+    def worker(self, *args, **kwargs):
+        raise KeyError("nobody\\nforesaw")
+
+app = Broken()
+"""
+
+
+def test_what_nobody_foresaw_is_one_line_with_an_exit_code_of_its_own(shell: Shell) -> None:
+    shell.write("broken", BROKEN)
+    ended = shell.run("worker", "broken:app", "--store", "memory:")
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (70, "", 1), ended.stderr
+    assert ended.stderr.startswith("error broken KeyError: ")
+    assert "PERDURE_TRACEBACK=1 shows where" in ended.stderr
+
+
+def test_the_traceback_of_what_nobody_foresaw_is_shown_where_the_environment_asks_for_it(shell: Shell) -> None:
+    shell.write("broken", BROKEN)
+    ended = shell.run("worker", "broken:app", "--store", "memory:", PERDURE_TRACEBACK="1")
+    assert ended.returncode == 70
     assert "Traceback" in ended.stderr
+    assert 'broken.py", line 6' in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "about", "reason"),
+    [
+        (["runs", "list", "--status", "asleep"], "--status", "one of queued, running"),
+        (["runs", "list", "--limit", "many"], "--limit", "integer"),
+        (["runs", "resolve", "x", "0"], "--again, --failed, --value", "say one of them"),
+        (["runs", "resolve", "x", "0", "--again", "--failed"], "--again, --failed, --value", "say one of them"),
+        (["runs", "resolve", "x", "0", "--value", "{"], "--value", "no JSON"),
+        (["run", "assistant:app", "--input", "{"], "--input", "no JSON"),
+        (["run", "assistant"], "assistant", "write MODULE:NAME"),
+        (["chat", ":app"], ":app", "write MODULE:APP"),
+        (["worker", ".assistant:app"], ".assistant:app", "write MODULE:APP"),
+        (["talk"], "talk", "No such command"),
+    ],
+    ids=lambda part: ascii(part)[:40],
+)
+def test_what_the_command_line_alone_shows_to_be_wrong_is_misuse(
+    shell: Shell, said: list[str], about: str, reason: str
+) -> None:
+    ended = shell.run(*said)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert about in words(ended.stderr)
+    assert reason in words(ended.stderr)
+    assert "Traceback" not in ended.stderr
+    assert list(shell.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["chat", "assistant:app", "--message", "Hello?"],
+        ["worker", "assistant:app"],
+        ["run", "assistant:app"],
+        ["runs", "list"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_store_is_refused_and_does_not_count_as_not_given(shell: Shell, command: list[str]) -> None:
+    shell.write("assistant", ASSISTANT)
+    assert "--store: a store's URL may not be empty" in refused(shell, "setting_invalid", 3, *command, "--store", "")
 
 
 def test_an_unknown_model_is_refused_when_it_is_asked(shell: Shell) -> None:
@@ -127,9 +206,7 @@ def test_an_unknown_model_is_refused_when_it_is_asked(shell: Shell) -> None:
 
 def test_a_message_with_no_content_is_refused(shell: Shell) -> None:
     shell.write("assistant", ASSISTANT)
-    ended = shell.run("chat", "assistant:app", "-m", "  ")
-    assert (ended.returncode, ended.stdout) == (4, "")
-    assert "error message_empty" in ended.stderr
+    assert "--message" in refused(shell, "message_empty", 4, "chat", "assistant:app", "-m", "  ")
 
 
 def test_the_folder_of_a_demo_must_be_there(shell: Shell, tmp_path: Path) -> None:

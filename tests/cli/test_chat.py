@@ -39,11 +39,40 @@ def test_it_goes_on_with_the_newest_thread_unless_told_otherwise(shell: Shell) -
     assert [thread.turn for thread in see(shell).threads] == [2, 1, 2]
 
 
-def test_a_thread_that_is_not_there_is_refused(shell: Shell) -> None:
+def test_a_thread_that_is_not_there_is_refused_with_how_to_begin_it(shell: Shell) -> None:
     shell.write("assistant", ASSISTANT)
+    shell.run("chat", "assistant:app", "-m", "Weather in Oslo?")
     ended = shell.run("chat", "assistant:app", "--thread", "nowhere")
     assert ended.returncode == 5
-    assert "error thread_not_found" in ended.stderr
+    assert "error thread_not_found no thread 'nowhere'; to begin it, add --new" in ended.stderr
+
+
+def test_a_thread_of_a_store_that_is_not_there_is_refused_and_makes_none(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    ended = shell.run("chat", "assistant:app", "--thread", "nowhere")
+    assert ended.returncode == 3
+    assert "there is no such file" in ended.stderr
+    assert "add --new" in ended.stderr
+    assert list(shell.folder.glob("*.db*")) == []
+
+
+def test_a_new_thread_has_the_id_that_is_given_and_is_refused_where_it_is_taken(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    begin = ["chat", "assistant:app", "--new", "--thread", "mine", "-m", "Weather in Oslo?"]
+    assert shell.run(*begin).returncode == 0
+    assert [(thread.thread_id, thread.turn) for thread in see(shell).threads] == [("mine", 1)]
+    ended = shell.run(*begin)
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert "error input_invalid --thread: there is a thread 'mine' already" in ended.stderr
+    assert [(thread.thread_id, thread.turn) for thread in see(shell).threads] == [("mine", 1)]
+
+
+def test_an_empty_thread_is_refused_and_does_not_count_as_not_given(shell: Shell) -> None:
+    shell.write("assistant", ASSISTANT)
+    for more in ([], ["--new"]):
+        ended = shell.run("chat", "assistant:app", "--thread", "", *more)
+        assert (ended.returncode, "error id_invalid --thread: " in ended.stderr) == (4, True)
+    assert list(shell.folder.glob("*.db*")) == []
 
 
 def test_lines_of_a_pipe_are_messages_until_it_ends(shell: Shell) -> None:
@@ -143,8 +172,20 @@ def test_a_second_ctrl_c_leaves_at_once_however_deaf_a_tool_is(shell: Shell) -> 
     assert "Traceback" not in noted
 
 
+TWO = "import perdure\napp = perdure.App(agents=[perdure.Agent('one'), perdure.Agent('two')])"
+
+
+def test_a_thread_of_another_agent_is_refused_with_both_agents(shell: Shell) -> None:
+    shell.write("two", TWO)
+    assert shell.run("chat", "two:app", "--agent", "one", "--new", "--thread", "t", "-m", "Hello?").returncode == 0
+    ended = shell.run("chat", "two:app", "--agent", "two", "--thread", "t", "-m", "Hello?")
+    assert (ended.returncode, ended.stdout) == (5, "")
+    assert "error thread_mismatch thread 't' is of agent 'one', not of 'two'" in ended.stderr
+    assert [(thread.agent, thread.turn) for thread in see(shell).threads] == [("one", 1)]
+
+
 def test_an_agent_among_several_is_named(shell: Shell) -> None:
-    shell.write("two", "import perdure\napp = perdure.App(agents=[perdure.Agent('one'), perdure.Agent('two')])")
+    shell.write("two", TWO)
     assert shell.run("chat", "two:app", "--agent", "two", "-m", "Who are you?").returncode == 0
     assert see(shell).threads[0].agent == "two"
     ended = shell.run("chat", "two:app", "--agent", "three")

@@ -10,6 +10,7 @@ import pytest
 
 from perdure.stores import open_store
 from perdure.testing.clock import FakeClock
+from tests.runs.driving import Driver
 from tests.runs.stage import Stage
 
 
@@ -30,6 +31,11 @@ async def memory() -> AsyncIterator[Stage]:
 async def sqlite(tmp_path: Path) -> AsyncIterator[Stage]:
     async for opened in _opened(f"sqlite:///{tmp_path}/runs.db"):
         yield opened
+
+
+@pytest.fixture
+def drive(stage: Stage) -> Driver:
+    return Driver(stage)
 
 
 async def _opened(url: str) -> AsyncIterator[Stage]:

@@ -4,51 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import perdure
-from perdure import Manifest, Outcome, TaskSpec, run_durable
+from perdure import Outcome, run_durable
 from perdure.errors import (
     Divergence,
     IdInvalid,
-    InputError,
     LeaseHeld,
-    LeaseLost,
     NotStorable,
     RunCancelled,
-    RunInputMismatch,
     SettingInvalid,
     StepFailed,
 )
-from perdure.runs.durable import Durable
 from perdure.testing.dying import Process
+from tests.runs.driving import Driver, manifest
 from tests.runs.stage import Stage
-
-
-def manifest(**fields: Any) -> Manifest:
-    return Manifest(task=TaskSpec(id="review", intent="Review a return"), **fields)
-
-
-class Driver:
-    """run_durable with what each test says otherwise."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-
-    def __call__(self, task: Any, **options: Any) -> Coroutine[Any, Any, Durable[Any]]:
-        stage = self.stage
-        given: dict[str, Any] = {"run_id": "run", "store": stage.store, "manifest": manifest(), "clock": stage.clock}
-        return run_durable(task=task, **(given | options))
-
-
-@pytest.fixture
-def drive(stage: Stage) -> Driver:
-    return Driver(stage)
 
 
 async def value(number: int = 1) -> int:
@@ -82,49 +56,6 @@ async def test_it_leaves_no_worker_and_no_thread_behind(stage: Stage, drive: Dri
     for thread in set(threading.enumerate()) - before:
         await asyncio.to_thread(thread.join, 10)
     assert [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("perdure")] == []
-
-
-async def test_the_context_and_the_record_have_what_the_manifest_says(stage: Stage, drive: Driver) -> None:
-    async def task(ctx: perdure.Context) -> list[Any]:
-        return [ctx.run_id, ctx.project_id, ctx.scenario_id, ctx.tags]
-
-    given = manifest(project_id="tax", scenario_id="happy", tenant="acme", tags={"pr": "7"})
-    done = await stage.clock.until(drive(task, manifest=given))
-    assert done.result == ["run", "tax", "happy", {"pr": "7"}]
-    record = done.record
-    assert (record.project_id, record.scenario_id, record.tenant, record.tags) == ("tax", "happy", "acme", {"pr": "7"})
-    assert (record.workflow, record.queue) == ("review", "default")
-    assert len(record.manifest_hash) == 64
-
-
-@dataclass
-class Return:
-    year: int
-    amounts: list[float]
-
-
-async def test_the_input_comes_as_the_second_parameters_annotation_says(stage: Stage, drive: Driver) -> None:
-    async def typed(ctx: perdure.Context, given: Return) -> str:
-        return repr(given)
-
-    async def plain(ctx: perdure.Context, given: Any) -> Any:
-        return given
-
-    given = manifest(input={"year": 2026, "amounts": [1, 2.5]})
-    done = await stage.clock.until(drive(typed, manifest=given))
-    assert done.result == "Return(year=2026, amounts=[1.0, 2.5])"
-    done = await stage.clock.until(drive(plain, manifest=given, run_id="plain"))
-    assert done.result == {"year": 2026, "amounts": [1, 2.5]}
-
-
-async def test_an_input_that_does_not_fit_is_refused_before_anything_changed(stage: Stage, drive: Driver) -> None:
-    async def task(ctx: perdure.Context, given: Return) -> None:
-        raise AssertionError("it ran")
-
-    with pytest.raises(InputError) as refused:
-        await stage.clock.until(drive(task, manifest=manifest(input={"year": "?"})))
-    assert refused.value.field == "input"
-    assert await stage.store.runs.get("run") is None
 
 
 async def test_a_completed_run_is_replayed_without_effects_and_its_record_stays(stage: Stage, drive: Driver) -> None:
@@ -228,49 +159,6 @@ async def test_it_goes_on_where_a_dead_driver_was(stage: Stage, drive: Driver) -
     assert (done.record.token, done.record.takeovers) == (2, 0)
 
 
-async def test_a_run_that_another_one_holds_is_refused_with_holder_and_expiry(stage: Stage, drive: Driver) -> None:
-    async def task(ctx: perdure.Context) -> None:
-        await ctx.step("hangs", asyncio.Event().wait)
-
-    first = asyncio.ensure_future(drive(task, worker_id="ana", lease_for=20))
-    await stage.clock.advance(0.5)
-    with pytest.raises(LeaseHeld) as held:
-        await stage.clock.until(drive(task, worker_id="bob"))
-    assert (held.value.run_id, held.value.holder) == ("run", "ana")
-    assert held.value.expires_at is not None
-    left = held.value.expires_at - stage.clock.now()
-    assert timedelta(seconds=19) < left <= timedelta(seconds=20)
-    assert [worker.worker_id for worker in await stage.store.workers.list()] == ["ana"]
-    first.cancel()
-    await stage.clock.until(asyncio.gather(first, return_exceptions=True))
-
-
-async def test_another_input_under_the_same_id_is_refused_first(stage: Stage, drive: Driver) -> None:
-    async def task(ctx: perdure.Context) -> None:
-        await ctx.step("hangs", asyncio.Event().wait)
-
-    first = asyncio.ensure_future(drive(task, manifest=manifest(input={"a": 1, "b": 2})))
-    await stage.clock.advance(0.5)
-    with pytest.raises(RunInputMismatch) as refused:
-        await stage.clock.until(drive(task, manifest=manifest(input={"a": 1, "b": 3})))
-    assert refused.value.run_id == "run"
-    with pytest.raises(LeaseHeld):  # the same input, in another order
-        await stage.clock.until(drive(task, manifest=manifest(input={"b": 2, "a": 1})))
-    first.cancel()
-    await stage.clock.until(asyncio.gather(first, return_exceptions=True))
-
-
-@pytest.mark.parametrize("field", ["project_id", "scenario_id", "tenant"])
-async def test_who_it_is_for_is_part_of_the_identity_and_a_tag_is_not(stage: Stage, drive: Driver, field: str) -> None:
-    async def task(ctx: perdure.Context) -> int:
-        return 1
-
-    await stage.clock.until(drive(task))
-    await stage.clock.until(drive(task, manifest=manifest(tags={"new": "tag"})))
-    with pytest.raises(RunInputMismatch):
-        await stage.clock.until(drive(task, manifest=manifest(**{field: "other"})))
-
-
 async def test_who_is_cancelled_lets_go_of_the_run_at_once(stage: Stage, drive: Driver) -> None:
     async def task(ctx: perdure.Context) -> str:
         async def work() -> str:
@@ -356,59 +244,6 @@ async def test_it_sleeps_as_long_as_it_takes(stage: Stage, drive: Driver) -> Non
     assert done.result == 420.0
 
 
-async def test_the_lease_is_as_long_as_it_says_and_is_kept(stage: Stage, drive: Driver) -> None:
-    async def task(ctx: perdure.Context) -> None:
-        await ctx.step("long", stage.sleep, 60.0)
-
-    driving = asyncio.ensure_future(drive(task, lease_for=timedelta(seconds=6), worker_id="ana"))
-    await stage.clock.advance(1)
-    (worker,) = await stage.store.workers.list()
-    assert (worker.worker_id, worker.lease_until - stage.clock.lease_now()) == ("ana", 5.0)
-    done = await stage.clock.until(driving)
-    assert done.record.token == 1
-
-
-@pytest.mark.parametrize("lease_for", [0, -1, float("nan"), float("inf")])
-async def test_a_lease_that_makes_no_sense_is_refused(stage: Stage, drive: Driver, lease_for: float) -> None:
-    async def task(ctx: perdure.Context) -> None:
-        return None
-
-    with pytest.raises(SettingInvalid) as refused:
-        await stage.clock.until(drive(task, lease_for=lease_for))
-    assert "lease_for" in str(refused.value)
-    assert await stage.store.runs.get("run") is None
-
-
-async def test_a_lost_lease_is_raised_and_nothing_is_written(stage: Stage, drive: Driver) -> None:
-    async def task(ctx: perdure.Context) -> str:
-        token = ctx.token
-
-        async def work() -> str:
-            await stage.sleep(50)
-            return f"by {token}"
-
-        return await ctx.step("work", work)
-
-    process = Process(stage.clock, stage.store)
-    loser = process.run(drive(task, store=process.store, clock=process.clock))
-    await stage.clock.advance(1)
-    process.clock.kill()  # its time stands still: it is stopped, not dead
-    await stage.clock.advance(31)
-    winner = asyncio.ensure_future(drive(task))
-    await stage.clock.advance(1)
-    taken = await stage.record()
-    process.store.inner = stage.store
-    with pytest.raises(LeaseLost):
-        await stage.clock.until(_resumed(stage, loser))
-    assert (await stage.record()).token == taken.token
-    assert (await stage.clock.until(winner)).result == f"by {taken.token}"
-
-
-async def _resumed(stage: Stage, loser: asyncio.Task[Any]) -> Any:
-    """The loser finds out by itself: by the news of its run."""
-    return await loser
-
-
 async def test_the_default_outcome_is_kept_and_the_tasks_own_comes_first(stage: Stage, drive: Driver) -> None:
     async def plain(ctx: perdure.Context) -> None:
         return None
@@ -468,65 +303,6 @@ async def test_any_other_id_is_itself_and_no_other(stage: Stage, drive: Driver, 
     done = await stage.clock.until(drive(task, run_id=run_id))
     assert done.result == run_id
     assert [record.run_id for record in await stage.client.runs()] == [run_id]
-
-
-async def test_of_many_that_start_one_run_at_once_one_executes_it_and_the_others_are_refused_by_type(
-    stage: Stage, drive: Driver
-) -> None:
-    async def task(ctx: perdure.Context) -> str:
-        async def work() -> str:
-            stage.done.append("worked")
-            await stage.sleep(1)
-            return "done"
-
-        return await ctx.step("work", work)
-
-    drives = [asyncio.ensure_future(drive(task)) for _ in range(20)]
-    ends = await stage.clock.until(asyncio.gather(*drives, return_exceptions=True))
-    assert stage.done == ["worked"]
-    won = [end for end in ends if not isinstance(end, BaseException)]
-    lost = [end for end in ends if isinstance(end, BaseException)]
-    assert (len(won), {type(error) for error in lost}) == (1, {LeaseHeld})
-
-
-async def test_of_two_that_restart_one_failed_run_at_once_one_executes_it_and_the_other_is_refused_by_type(
-    stage: Stage, drive: Driver
-) -> None:
-    async def task(ctx: perdure.Context) -> str:
-        async def work() -> str:
-            stage.done.append("worked")
-            if len(stage.done) == 1:
-                raise ValueError
-            await stage.sleep(1)
-            return "done"
-
-        return await ctx.step("work", work)
-
-    with pytest.raises(StepFailed):
-        await stage.clock.until(drive(task))
-    drives = [asyncio.ensure_future(drive(task)) for _ in range(2)]
-    ends = await stage.clock.until(asyncio.gather(*drives, return_exceptions=True))
-    assert stage.done == ["worked", "worked"]
-    assert {type(end) for end in ends} == {Durable, LeaseHeld}
-
-
-async def test_two_drivers_with_one_worker_id_at_once_lose_nothing_but_a_lease(stage: Stage, drive: Driver) -> None:
-    async def task(ctx: perdure.Context, seconds: float) -> str:
-        await ctx.step("work", stage.sleep, seconds)
-        return f"after {seconds}"
-
-    def long() -> Coroutine[Any, Any, Durable[Any]]:
-        return drive(task, run_id="long", worker_id="ana", manifest=manifest(input=5.0))
-
-    first = asyncio.ensure_future(long())
-    second = asyncio.ensure_future(drive(task, run_id="short", worker_id="ana", manifest=manifest(input=1.0)))
-    done: Durable[str] = await stage.clock.until(second)
-    assert done.result == "after 1.0"
-    with pytest.raises(LeaseLost):
-        await stage.clock.until(first)
-    assert await stage.status("long") in {"queued", "running"}
-    again: Durable[str] = await stage.clock.until(long())
-    assert again.result == "after 5.0"
 
 
 async def test_a_plain_function_is_refused(stage: Stage, drive: Driver) -> None:

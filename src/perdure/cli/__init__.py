@@ -9,11 +9,15 @@ from __future__ import annotations
 def main() -> int:
     """Run the command that the arguments name; its exit code. Every error of perdure's own is one line on stderr."""
     from perdure.cli.commands import commands
-    from perdure.cli.exits import fail
+    from perdure.cli.exits import ModuleRaised, fail, fail_within, show_whole
     from perdure.errors import PerdureError
 
     try:
         commands(prog_name="perdure")
     except PerdureError as error:
         return fail(error)
+    except ModuleRaised as error:
+        return show_whole(error)
+    except Exception as error:
+        return fail_within(error)
     return 0

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias, cast
 
 from perdure.app import App
+from perdure.cli.exits import ModuleRaised, misused
+from perdure.core.annotations import is_async
 from perdure.core.values import Value
-from perdure.errors import SettingInvalid
+from perdure.errors import PerdureError, SettingInvalid
+from perdure.runs.workflow import Workflow
+
+Runnable: TypeAlias = Workflow[..., Value] | Callable[..., Awaitable[Value]]
 
 
 def load(target: str, default: str = "") -> Value:
     """What stands in a module under a name, such as `assistant:app`; the current folder comes first on the path.
 
-    Raises: SettingInvalid where the target can't be read, the module or the name is not there. What the module
-    itself raises comes through as it is.
+    Raises: BadParameter where the target can't be read; SettingInvalid where the module or the name is not there;
+    ModuleRaised from what the module itself raises, but for errors of perdure, which come through as they are.
     """
     module_name, _, name = target.partition(":")
     name = name or default
-    if not module_name or not name:
-        raise SettingInvalid(target, f"write MODULE:{default.upper() or 'NAME'}, such as assistant:{default or 'name'}")
+    if not module_name or module_name.startswith(".") or not name:
+        form = f"MODULE:{default.upper() or 'NAME'}"
+        raise misused(target, f"write {form}, such as assistant:{default or 'name'}")
     if not sys.path or sys.path[0] != str(Path.cwd()):
         sys.path.insert(0, str(Path.cwd()))
-    try:
-        module = importlib.import_module(module_name.removesuffix(".py"))
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and what it imports is not
-        raise SettingInvalid(target, f"there is no module {error.name!r} here or on the path") from None
-    found = module
+    found: Value = _imported(module_name, target)
     for part in name.split("."):
         if not hasattr(found, part):
             raise SettingInvalid(target, f"module {module_name!r} has no {name!r}")
@@ -38,10 +42,43 @@ def load(target: str, default: str = "") -> Value:
 
 
 def load_app(target: str, store: str | None) -> App:
-    """The App that a module declares; a store that is given comes before its own. Raises: SettingInvalid."""
+    """The App that a module declares; a store that is given comes before its own. Raises: as `load`."""
     app = load(target, "app")
     if not isinstance(app, App):
-        raise SettingInvalid(target, f"is a {type(app).__name__}, not an App")
-    if store:
+        raise SettingInvalid(target, f"is {_kind_of(app)}, not an App")
+    if store is not None:
         app.url = store
     return app
+
+
+def load_runnable(target: str) -> Runnable:
+    """The workflow or the async function that a module declares. Raises: as `load`."""
+    found = load(target)
+    if isinstance(found, Workflow):
+        return cast("Workflow[..., Value]", found)
+    if not callable(found) or not is_async(found):
+        wanted = "what can be run is a workflow or an async function, such as `async def f(ctx, input)`"
+        raise SettingInvalid(target, f"is {_kind_of(found)}; {wanted}")
+    return cast("Callable[..., Awaitable[Value]]", found)
+
+
+def _imported(module_name: str, target: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name.removesuffix(".py"))
+    except PerdureError:
+        raise
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is None or not f"{module_name}.".startswith(f"{missing}."):
+            raise ModuleRaised(target) from error  # the module is there, and what it imports may not be
+        raise SettingInvalid(target, f"there is no module {missing!r} here or on the path") from None
+
+
+def _kind_of(thing: Value) -> str:
+    """In words, with an article."""
+    if inspect.isclass(thing):
+        return f"the class {thing.__name__}"
+    if inspect.isroutine(thing):
+        return "a function that is not async"
+    name = type(thing).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

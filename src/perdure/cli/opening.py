@@ -12,11 +12,24 @@ from perdure.app.client import Client
 from perdure.app.settings import setting
 from perdure.cli.terminal import notes, one_line
 from perdure.core.clock import SystemClock
+from perdure.errors import SettingInvalid
 from perdure.runs.workflow import Workflows
+
+
+def _not_empty(url: str | None) -> str | None:
+    if url is not None and not url.strip():
+        raise SettingInvalid("--store", "a store's URL may not be empty; leave the option out for the default")
+    return url
+
 
 StoreOption = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", help="The store; else PERDURE_STORE, else sqlite:///perdure.db."),
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="The store; else PERDURE_STORE, else sqlite:///perdure.db.",
+        callback=_not_empty,
+    ),
 ]
 
 

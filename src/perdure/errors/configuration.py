@@ -23,7 +23,6 @@ class NameTaken(ConfigurationError):
     code = "name_taken"
 
     def __init__(self, kind: str, name: str) -> None:
-        kind = kind.removeprefix("a ")
         article = "an" if kind[:1] in "aeiou" else "a"
         super().__init__(f"there is already {article} {kind} named {name!r}; give one of them another name")
         self.kind, self.name = kind, name

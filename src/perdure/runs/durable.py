@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -91,8 +92,11 @@ class TaskWorkflow(Workflow[..., R]):
         return self.function(context, *self.check(stored))
 
     def check(self, stored: Value) -> tuple[Value, ...]:
-        """The input as the function takes it, if it does. Raises: NotStorable where it does not fit."""
-        return (convert(stored, self.arguments.types[0], "input"),) if self.arguments.parameters else ()
+        """The input as the function takes it; none counts as its default. Raises: InputError where it does not fit."""
+        parameters = self.arguments.parameters
+        if not parameters or (stored is None and parameters[0].default is not inspect.Parameter.empty):
+            return ()
+        return (convert(stored, self.arguments.types[0], "input"),)
 
 
 class _Driver:

@@ -74,7 +74,7 @@ class Workflows:
     def add(self, workflow: Workflow[..., Value]) -> None:
         """Raises: NameTaken."""
         if self._by_name.get(workflow.name, workflow) is not workflow:
-            raise NameTaken("a workflow", workflow.name)
+            raise NameTaken("workflow", workflow.name)
         self._by_name[workflow.name] = workflow
 
     def get(self, name: str) -> Workflow[..., Value]:

@@ -21,36 +21,31 @@ ENDS_WITHIN = 1.0
 def chat(
     target: AppArgument,
     *,
-    thread: Annotated[str | None, typer.Option(help="The thread to go on with; else the agent's newest.")] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="The thread to go on with, or to begin; else the agent's newest.")
+    ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a new thread.")] = False,
     agent: Annotated[str | None, typer.Option(help="Which agent, where the app has several.")] = None,
     message: Annotated[str | None, typer.Option("--message", "-m", help="Say this, print the answer, leave.")] = None,
     store: StoreOption = None,
 ) -> None:
     """Talk to an agent. Ctrl-C stops an answer, twice leaves, Ctrl-D leaves; the next start goes on where it was."""
+    from perdure.cli.chat.choosing import agent_of
     from perdure.cli.loading import load_app
+    from perdure.core.ids import check_id
+    from perdure.errors import MessageEmpty
 
+    if thread is not None:
+        check_id("--thread", thread)
+    if message is not None and not message.strip():
+        raise MessageEmpty("--message", "a message needs content")
     app = load_app(target, store)
     raise typer.Exit(_converse(app, agent_of(app, agent), thread, message, new=new))
 
 
-def agent_of(app: App, name: str | None) -> Agent:
-    """The agent that is meant. Raises: SettingInvalid where that is not clear; NameUnknown."""
-    from perdure.errors import NameUnknown, SettingInvalid
-
-    names = tuple(app.agents)
-    if name is not None:
-        if name not in app.agents:
-            raise NameUnknown("agent", name, names)
-        return app.agents[name]
-    if len(names) != 1:
-        reason = f"the app has several agents: {', '.join(names)}; say which" if names else "the app has no agent"
-        raise SettingInvalid("--agent", reason)
-    return app.agents[names[0]]
-
-
 def _converse(app: App, agent: Agent, thread_id: str | None, message: str | None, *, new: bool) -> int:
     from perdure.cli.chat.background import Background
+    from perdure.cli.chat.choosing import check_thread, thread_of
     from perdure.cli.chat.following import Leaving
     from perdure.cli.chat.session import Session
     from perdure.cli.exits import INTERRUPTED
@@ -59,9 +54,11 @@ def _converse(app: App, agent: Agent, thread_id: str | None, message: str | None
 
     say_store(app.url)
     with Background() as background:
+        if thread_id is not None and not new:
+            background.call(check_thread(app, agent, thread_id))
         background.call(app.__aenter__())
         try:
-            thread = background.call(_thread(app, agent, thread_id, new=new))
+            thread = background.call(thread_of(app, agent, thread_id, new=new))
             _introduce(app, agent, thread)
             session = Session(background, app, thread)
             return session.talk() if message is None else session.say(message)
@@ -83,14 +80,6 @@ def _leave_at_once(background: Background, app: App) -> None:
         background.submit(app.stop_work(at_once=True)).result(ENDS_WITHIN)
     except TimeoutError:
         os._exit(INTERRUPTED)
-
-
-async def _thread(app: App, agent: Agent, thread_id: str | None, *, new: bool) -> Thread:
-    """The thread that is meant. Raises: ThreadNotFound."""
-    if thread_id is not None and not new:
-        return await app.threads.get(thread_id)
-    newest = [] if new else await app.threads.list(agent=agent.name, limit=1)
-    return app.thread(newest[0].thread_id) if newest else await app.threads.create(agent, thread_id=thread_id)
 
 
 def _introduce(app: App, agent: Agent, thread: Thread) -> None:

@@ -22,7 +22,10 @@ def cancel_run(
 
 async def _cancel(store: str | None, run_id: str, reason: str) -> None:
     from perdure.cli.terminal import notes
+    from perdure.errors import RunStateWrong
 
     async with opened(store) as client:
         run = await client.run(run_id).cancel(reason)
+    if run.status != "cancelled":
+        raise RunStateWrong(run_id, run.status, "it has ended already, so there is nothing to cancel")
     notes().print(f"[green]✓[/] the run is {run.status}")

@@ -29,13 +29,13 @@ def list_runs(
 
 
 def _statuses(given: list[str]) -> tuple[RunStatus, ...]:
+    from perdure.cli.exits import misused
     from perdure.core.records import RunStatus
-    from perdure.errors import SettingInvalid
 
     known = get_args(RunStatus)
     for status in given:
         if status not in known:
-            raise SettingInvalid("--status", f"one of {', '.join(known)}, not {status!r}")
+            raise misused("--status", f"one of {', '.join(known)}, not {status!r}")
     return cast("tuple[RunStatus, ...]", tuple(given))
 
 

@@ -25,12 +25,12 @@ def resolve_run(
     store: StoreOption = None,
 ) -> None:
     """Answer what a step in doubt asks: run it again, count it as failed, or give its value."""
-    from perdure.errors import SettingInvalid
+    from perdure.cli.exits import misused
 
     choices = {"again": again, "failed": failed, "value": value is not None}
     chosen = [choice for choice, is_chosen in choices.items() if is_chosen]
     if len(chosen) != 1:
-        raise SettingInvalid("--again, --failed, --value", "say one of them")
+        raise misused("--again, --failed, --value", "say one of them")
     asyncio.run(_resolve(store, run_id, position, chosen[0], None if value is None else _parsed(value), by))
 
 
