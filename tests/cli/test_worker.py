@@ -98,3 +98,33 @@ def test_what_a_killed_worker_left_is_taken_over_by_the_next_one(shell: Shell) -
     assert run_of(shell).status == "running"
     shell.begin("worker", "working:app", "--store", shell.store)
     wait_until(shell, lambda seen: seen.runs[0].status == "completed")
+
+
+DEAF = """
+import perdure, perdure.runs.execution
+perdure.runs.execution.UNWIND_FOR = 0.2
+app = perdure.App(grace=0.2)
+
+@app.workflow
+async def work(ctx: perdure.Context, seconds: float) -> str:
+    while True:
+        try:
+            await ctx.step("begin", begin)
+            return await ctx.await_event("go")
+        except BaseException:
+            pass
+
+def begin() -> None: ...
+"""
+
+
+def test_a_workflow_that_swallows_everything_keeps_it_neither_from_others_nor_from_stopping(shell: Shell) -> None:
+    shell.write("working", DEAF)
+    start(shell, 0)
+    child = shell.begin("worker", "working:app", "--store", shell.store)
+    wait_until(shell, lambda seen: seen.runs[0].status == "suspended")
+    child.terminate()
+    _, noted = child.communicate(timeout=20)
+    assert child.returncode == 0
+    assert "would not end" in noted
+    assert run_of(shell).status == "suspended"

@@ -8,12 +8,26 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Iterator
 from typing import IO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 _ENDLESS = 10_000
+_OBEYED = {*range(0x20), *range(0x7F, 0xA0)} - {ord("\n"), ord("\t")}
+_SHOWN = dict.fromkeys(_OBEYED, "\N{REPLACEMENT CHARACTER}")
+
+
+class SafeConsole(Console):
+    """A console on which an id or a model's words drive no terminal: control characters in text are only shown."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Every segment of text comes by here; the console's own codes are no text."""
+        for segment in super().render(renderable, options):
+            safe = segment.text if segment.control else segment.text.translate(_SHOWN)
+            yield segment if safe == segment.text else Segment(safe, segment.style)
 
 
 @functools.cache
@@ -30,12 +44,12 @@ def notes() -> Console:
 
 def plain() -> Console:
     """Stdout as if nobody looked."""
-    return Console(force_terminal=False, no_color=True, width=_ENDLESS, highlight=False, emoji=False)
+    return SafeConsole(force_terminal=False, no_color=True, width=_ENDLESS, highlight=False, emoji=False)
 
 
 def _console(stream: IO[str], *, stderr: bool) -> Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else _ENDLESS
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, soft_wrap=False)
+    return SafeConsole(stderr=stderr, width=width, highlight=False, emoji=False, soft_wrap=False)
 
 
 def one_line(text: str) -> Text:

@@ -28,6 +28,8 @@ def worker(target: AppArgument, store: StoreOption = None) -> None:
 
 async def serve(app: App) -> None:
     """Work for an app until a signal, politely; until a second one, at once."""
+    from perdure.cli.exits import OK
+    from perdure.cli.leaving import leave_the_deaf
     from perdure.cli.terminal import notes, one_line
     from perdure.stores import open_store
 
@@ -43,6 +45,7 @@ async def serve(app: App) -> None:
         notes().print("[green]✓[/] stopped")
     finally:
         await store.close()
+    await leave_the_deaf(OK)
 
 
 class _Stop:
