@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from perdure.app.client import Client
 from perdure.core.records import RunRecord, StepRecord
+from perdure.runs.context import Context
 from perdure.runs.handles import Run
 from perdure.runs.worker import Worker
 from perdure.runs.workflow import Workflow, Workflows
@@ -145,3 +146,22 @@ class Stage:
         await self.kill()
         for opened in self._opened:
             await opened.close()
+
+
+def takes(stage: Stage, seconds: float) -> Workflow[..., str]:
+    """A workflow with one step that takes so long, and notes how it went."""
+
+    async def work() -> str:
+        stage.done.append("began")
+        try:
+            await stage.sleep(seconds)
+        except asyncio.CancelledError:
+            stage.done.append("cut off")
+            raise
+        stage.done.append("ended")
+        return "done"
+
+    async def flow(ctx: Context) -> str:
+        return await ctx.step("work", work)
+
+    return stage.workflow(flow)
