@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -159,7 +160,7 @@ class Holder:
         self.executions[run_id] = execution
         self._fresh.append(execution)
         if run_id not in self._stops:
-            self._stops[run_id] = self.store.listen(f"run:{run_id}", lambda: self._news(run_id))
+            self._stops[run_id] = self.store.listen(f"run:{run_id}", partial(self._news, run_id))
         if self.observer is not None:
             self._observe(self.observer.run_started, run_id, workflow.name, loaded.run.token)
         execution.start()

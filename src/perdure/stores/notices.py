@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 
 class Notices:
@@ -20,13 +21,12 @@ class Notices:
         """Call back at news of a topic, until the function that comes back is called."""
         key = object()
         self._listeners.setdefault(topic, {})[key] = callback
+        return partial(self._stop, topic, key)
 
-        def stop() -> None:
-            listeners = self._listeners.get(topic)
-            if listeners is not None and listeners.pop(key, None) is not None and not listeners:
-                del self._listeners[topic]
-
-        return stop
+    def _stop(self, topic: str, key: object) -> None:
+        listeners = self._listeners.get(topic)
+        if listeners is not None and listeners.pop(key, None) is not None and not listeners:
+            del self._listeners[topic]
 
     def watch(self, topics: tuple[str, ...]) -> TopicWatch:
         """A watch of these topics, from now on."""

@@ -83,8 +83,7 @@ class Group:
         try:
             return self._settled(requests)
         except apsw.BusyError as error:  # it would be there for each of them
-            failure = translate(error, self._path)
-            return Settled([failure for _ in requests], _NOTHING)
+            return Settled([translate(error, self._path) for _ in requests], _NOTHING)
         finally:
             self._connection.set_busy_timeout(0)
 

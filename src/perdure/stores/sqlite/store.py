@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import apsw
@@ -57,7 +58,8 @@ class SqliteStore:
     def __init__(self, url: str, path: str, connection: Connection, clock: Clock) -> None:
         """Use `open_sqlite`."""
         self.url = url
-        self._unusable: StoreError | None = None
+        # makes a new one each time: who raises an error again adds to its traceback
+        self._unusable: Callable[[], StoreError] | None = None
         self._connection = connection
         self._turnstile = Turnstile(path)
         self._life = Life(path)
@@ -79,7 +81,7 @@ class SqliteStore:
 
     def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[Landed]:
         if self._unusable is not None:
-            raise self._unusable
+            raise self._unusable()
         check(operations, lease, MAX_VALUE_BYTES)
         return self._writer.commit(operations, lease)
 
@@ -101,7 +103,7 @@ class SqliteStore:
         if self._unusable is not None:
             return
         await self._writer.close()
-        self._unusable = StoreClosed(f"{self.url} was closed")
+        self._unusable = partial(StoreClosed, f"{self.url} was closed")
         _opened.discard(self)  # its descriptors' numbers may be somebody else's by the time of a fork
         self._notices.publish_all()
         self._reader.close()
@@ -114,13 +116,13 @@ class SqliteStore:
         """In the child of a fork: this handle, its locks and its threads belong to the parent."""
         if self._unusable is not None:
             return  # it was forked before
-        self._unusable = StoreForked(f"{self.url} was opened before a fork; open it again in the child")
+        self._unusable = partial(StoreForked, f"{self.url} was opened before a fork; open it again in the child")
         self._life.abandon()
         self._turnstile.close()
 
     def _check(self) -> None:
         if self._unusable is not None:
-            raise self._unusable
+            raise self._unusable()
 
     def _publish(self, settled: Settled) -> None:
         if settled.missed:

@@ -40,7 +40,7 @@ SLICE = 0.002
 POLL_AFTER = 0.03
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A commit on its way."""
 
     operations: tuple[Value, ...]

@@ -152,3 +152,13 @@ class WatchPromises(Promises):
         with pytest.raises(StoreClosed):
             await world.store.runs.get("run")
         watch.close()
+
+    async def test_each_refusal_of_a_closed_store_is_an_error_of_its_own(self, world: World) -> None:
+        """One that is raised again and again would grow by each traceback."""
+        await world.store.close()
+        refusals: list[StoreClosed] = []
+        for _ in range(3):
+            with pytest.raises(StoreClosed) as refused:
+                await world.store.commit(world.create())
+            refusals.append(refused.value)
+        assert len({id(refusal) for refusal in refusals}) == 3
