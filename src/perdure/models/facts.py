@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from perdure.core.retry import retry_after
+from perdure.models.retry_after import retry_after
 from perdure.models.shapes import is_list, is_record
 
 _MAX_WALKED = 16
