@@ -45,12 +45,15 @@ bench: .venv/ready ## Every benchmark, in its short form
 fuzz: .venv/ready ## N random programs under random kills (N=100000)
 	PERDURE_FUZZ=$(N) $(BIN)/pytest -n auto -m fuzz --timeout 0
 
-lock: $(or $(UV),$(BIN)/uv) ## Resolve requirements-dev.txt; ARGS=--upgrade moves what is already pinned
+lock: $(or $(UV),$(BIN)/uv) ## Resolve requirements-dev.txt and the peers' locks; ARGS=--upgrade moves what is already pinned
 	$< pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes -q \
 		--python $(PYTHON) --custom-compile-command "make lock" $(ARGS) -o requirements-dev.txt
+	for peer in $(basename $(wildcard benchmarks/peers/locks/*.in)); do \
+		$< pip compile $$peer.in --universal --generate-hashes -q \
+		--python $(PYTHON) --custom-compile-command "make lock" $(ARGS) -o $$peer.txt || exit; done
 
 clean: ## Remove what make made
-	rm -rf .venv .hypothesis .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-peers .hypothesis .pytest_cache .ruff_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: .venv/locked pyproject.toml

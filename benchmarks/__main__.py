@@ -1,4 +1,7 @@
-"""python -m benchmarks [NAME] [--store URL] [--json]: without a name, the short ones (steps, import)."""
+"""python -m benchmarks [NAME] [--store URL] [--json]: without a name, the short ones (steps, import).
+
+`peers` compares with other systems, installs them first, and takes minutes; it is in neither `short` nor `all`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from benchmarks import following, imports, sharing, steps, stopping, waiting
+from benchmarks.peers.compare import compare
 
 Figures = dict[str, float | int | str]
 OF_A_STORE: dict[str, Callable[[str], Awaitable[Figures]]] = {
@@ -23,13 +27,29 @@ OF_A_STORE: dict[str, Callable[[str], Awaitable[Figures]]] = {
 }
 
 
-def main() -> None:
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for. Raises: SystemExit, with a usage, for what makes no sense."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=[*OF_A_STORE, "import", "short", "all"], default="short")
+    parser.add_argument("name", nargs="?", choices=[*OF_A_STORE, "import", "peers", "short", "all"], default="short")
     parser.add_argument("--store", help="sqlite:///PATH; by default a new file on the current folder's file system")
+    parser.add_argument("--store-folder", type=Path, help="peers: where the stores are made; the current folder")
     parser.add_argument("--json", action="store_true", help="print one last line of JSON")
-    given = parser.parse_args()
-    print("$ python -m benchmarks " + shlex.join(sys.argv[1:]))
+    given = parser.parse_args(words)
+    if given.name == "peers" and given.store is not None:
+        parser.error("peers makes many stores: give it --store-folder, not --store")
+    if given.name != "peers" and given.store_folder is not None:
+        parser.error(f"--store-folder is for peers, not for {given.name}")
+    if given.store_folder is not None and not given.store_folder.is_dir():
+        parser.error(f"there is no folder {given.store_folder}")
+    return given
+
+
+def main() -> None:
+    given = arguments(sys.argv[1:])
+    print("$ python -m benchmarks " + shlex.join(sys.argv[1:]), flush=True)
+    if given.name == "peers":
+        compare(given.store_folder or Path.cwd(), to_json=given.json)
+        return
     names = {"short": ["steps", "import"], "all": [*OF_A_STORE, "import"]}.get(given.name, [given.name])
     figures: Figures = {}
     for name in names:

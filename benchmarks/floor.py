@@ -33,5 +33,9 @@ class Floor:
             run("COMMIT")
         return rows / (time.perf_counter() - begun)
 
+    def pragma(self, name: str) -> object:
+        """Ask its connection for a setting."""
+        return self._connection.pragma(name)
+
     def close(self) -> None:
         self._connection.close()

@@ -8,11 +8,9 @@ import time
 from pathlib import Path
 
 from benchmarks.floor import Floor
+from benchmarks.work import A_STEPS, B_RUNS, B_STEPS
 from perdure import App, Context
 
-A_STEPS = 1_000
-B_RUNS = 500
-B_STEPS = 5
 BLOCKS = 9
 BLOCK_STEPS = 300
 B_ROUNDS = 3
