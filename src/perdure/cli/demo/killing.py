@@ -23,7 +23,7 @@ _MAX_MISSES = 3
 _TOOLS = 9
 _SHARE_OF_REPORTS = 0.5
 _INSIDE = (0.2, 0.85)
-_WORDS = (2, 20)
+_WORDS = (1, 8)  # a short answer has some twelve: a kill that comes after the last word is none
 _LONGEST, _ALTOGETHER = 2.5, 12.5
 
 
