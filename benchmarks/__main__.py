@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from benchmarks import following, imports, sharing, steps, stopping, waiting
+from benchmarks import following, imports, sharing, slow_disk, steps, stopping, waiting
 from benchmarks.peers.compare import compare
 
 Figures = dict[str, float | int | str]
@@ -24,6 +24,7 @@ OF_A_STORE: dict[str, Callable[[str], Awaitable[Figures]]] = {
     "following": following.measure,
     "stopping": stopping.measure,
     "sharing": sharing.measure,
+    "slow_disk": slow_disk.measure,
 }
 
 
