@@ -184,3 +184,23 @@ async def test_user_code_that_swallows_each_unwinding_and_calls_again_stops_nobo
     await run.emit_event("go", "came")
     assert await stage.result(run) == "came"
     over.set()
+
+
+async def test_many_branches_that_unwind_are_not_taken_for_code_that_swallows(stage: Stage) -> None:
+    async def flow(ctx: perdure.Context) -> list[Any]:
+        async def one(number: int) -> Any:
+            try:
+                return await ctx.await_event(f"event {number}")
+            except BaseException:
+                await ctx.sleep(0)  # a handler that would do something: it is told that the attempt is over
+                raise
+
+        return await ctx.map(one, range(300))
+
+    run = await stage.start(flow)
+    await stage.hand()
+    await stage.clock.advance(0.5)
+    assert await stage.status() == "suspended"  # at once, and not when the attempt is given up
+    for number in range(300):
+        await run.emit_event(f"event {number}", number)
+    assert await stage.result(run) == list(range(300))

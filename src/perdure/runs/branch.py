@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from perdure.runs.parts import InStep
 
 NO_THREAD = 0
+DEAF_AFTER = 100
 
 
 class Branch:
     """A line of calls with positions; driven by exactly one task."""
 
-    __slots__ = ("_lead", "_loop", "_next", "_task", "_thread", "prefix", "step")
+    __slots__ = ("_lead", "_loop", "_next", "_task", "_thread", "prefix", "step", "unwound")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.step: InStep | None = None
+        self.unwound = 0
         self._lead = child(prefix, "")
         self._next = 0
         self._thread = NO_THREAD
@@ -35,6 +37,11 @@ class Branch:
     def next_number(self) -> int:
         """The number of the position that will be taken next."""
         return self._next
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether its code swallows each Unwind and calls again, which would never let the loop run."""
+        return self.unwound > DEAF_AFTER
 
     def begin(self, task: asyncio.Task[object]) -> None:
         """This task drives the branch from now on."""

@@ -39,7 +39,7 @@ class Call(Generic[R]):
         self.begun = True
         execution = self.execution
         del execution.calls[self.position]
-        if execution.is_deaf:
+        if branch.is_deaf:
             return self._too_late()
         execution.check()
         return self.run(branch)

@@ -230,7 +230,8 @@ class Context:
 
     def _take(self, what: str) -> str:
         branch = enter(what)
-        if not self._execution.is_deaf:  # else its await pauses, and raises then
+        if self._execution.halt is not None and not branch.is_deaf:  # else its await pauses, and raises then
+            branch.unwound += 1
             self._execution.check()
         return branch.take()
 

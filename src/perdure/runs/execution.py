@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 HOLD_FOR = 1.0
 UNWIND_FOR = 5.0
-DEAF_AFTER = 100
 COMMIT_AGAIN_AFTER = 0.05
 
 _log = logging.getLogger("perdure.runs")
@@ -91,7 +90,6 @@ class Execution:
         self.ending = False
         self.status: RunStatus = "running"
         self.suspension = Suspension(None, ())
-        self._unwound = 0
         self._active = 0
         self._tasks: set[asyncio.Task[object]] = set()
         self._giving_up: Timer | None = None
@@ -167,13 +165,7 @@ class Execution:
     def check(self) -> None:
         """Raises: Unwind where this attempt is over."""
         if self.halt is not None:
-            self._unwound += 1
             raise Unwind(self.halt)
-
-    @property
-    def is_deaf(self) -> bool:
-        """Whether user code swallows each Unwind and calls again, which would never let the loop run."""
-        return self._unwound > DEAF_AFTER
 
     def stop(self, halt: Halt) -> None:
         """End this attempt: wake what is parked, cancel what runs (nothing does when it suspends).
@@ -195,7 +187,7 @@ class Execution:
 
     def reopen(self) -> None:
         """Make the context usable again, for what is to be cleaned up after a cancel."""
-        self.halt, self.ending, self._unwound = None, True, 0
+        self.halt, self.ending = None, True
 
     def _give_up(self) -> None:
         """User code swallows its cancellation: go on without it. What it still calls raises Unwind."""
