@@ -160,8 +160,8 @@ class Writer:
             if not group.try_enter(now):
                 return None
             landed = group.commit_alone(operations, lease)
-            group.leave()
         finally:
+            group.leave()
             self._busy.release()
         if landed is not None and group.tx.topics:
             self._publish(Settled([], group.take_topics()))
