@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -21,15 +21,15 @@ class Shielded(asyncio.Future[T]):
 
 
 class Present(Generic[T]):
-    """What is there already, as an awaitable; to await it gives the loop no turn."""
+    """What is there already, as an awaitable; to await it gives the loop a turn only where that is due."""
 
-    __slots__ = ("_outcome",)
+    __slots__ = ("_is_turn_due", "_outcome")
 
-    def __init__(self, outcome: T | Exception) -> None:
+    def __init__(self, outcome: T, *, is_turn_due: bool) -> None:
         self._outcome = outcome
+        self._is_turn_due = is_turn_due
 
-    def __await__(self) -> Generator[NoReturn, None, T]:
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
+    def __await__(self) -> Generator[None, None, T]:
+        if self._is_turn_due:
+            yield
         return self._outcome
-        yield  # a generator that never yields

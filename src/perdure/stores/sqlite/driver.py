@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias, cast
 
 import apsw
@@ -63,12 +63,8 @@ class Connection(Protocol):
         """How long to wait for another program's lock."""
         ...
 
-    def set_wal_hook(self, callback: Callable[[Connection, str, int], int], /) -> None:
-        """Call back after each commit with the pages in the log; replaces the automatic checkpoint."""
-        ...
-
     def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:
-        """Move the log into the database."""
+        """Move the log into the database, or only look; the pages in the log, and those of them in the database."""
         ...
 
     def close(self) -> None:

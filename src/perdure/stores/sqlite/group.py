@@ -64,7 +64,7 @@ class Group:
         self._seen_notice = self.tx.number("SELECT max(id) FROM notices")
         self.pages = 0
         self.pace = 0.0
-        connection.set_wal_hook(self._committed)
+        connection.pragma("wal_autocheckpoint", 0)  # it would run inside a COMMIT
         connection.set_busy_timeout(0)  # the loop waits for nobody
         self.enter = turnstile.enter
         self.try_enter = turnstile.try_enter
@@ -152,16 +152,15 @@ class Group:
 
     def _commit(self, requests: Sequence[Request]) -> Settled:
         tx, run, connection = self.tx, self.tx.run, self._connection
+        pages = self._log()
         run("BEGIN IMMEDIATE")
         news, missed = self._news() if connection.data_version() != self._seen_data else (_NOTHING, False)
         outcomes = self._apply(requests)
         if tx.topics:
             self._announce(tx)
-        begun, pages = self._clock.elapsed(), self.pages
+        begun = self._clock.elapsed()
         run("COMMIT")
-        took = self._clock.elapsed() - begun - max(0, self.pages - pages) * _PAGE_TAKES
-        # one slow commit says little: a disk is slow when many are
-        self.pace += (min(took, _CAP) - self.pace) * 0.05
+        self.measure(self._clock.elapsed() - begun, pages)
         self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
         return Settled(outcomes, news | self.take_topics() if news or tx.topics else _NOTHING, missed)
 
@@ -234,6 +233,20 @@ class Group:
         if number % _TRIM_EVERY == 0:
             tx.run("DELETE FROM notices WHERE id <= ?", (number - _KEEP,))
 
-    def _committed(self, _connection: Connection, _name: str, pages: int) -> int:
-        self.pages = pages
-        return apsw.SQLITE_OK
+    def measure(self, took: float, before: int | None = None) -> None:
+        """Look at the log after a COMMIT. Shape: `took` its seconds, `before` the pages that the log had before it.
+
+        SQLite would tell of each commit by a hook, which on a lone step costs as much as an SQL statement.
+        """
+        self.pages = self._log()
+        written = 0 if before is None else max(0, self.pages - before)
+        # one slow commit says little: a disk is slow when many are
+        self.pace += (min(took - written * _PAGE_TAKES, _CAP) - self.pace) * 0.05
+
+    def _log(self) -> int:
+        """The pages in the log; none where all of them are in the database, for then it begins anew."""
+        try:
+            pages, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        except apsw.Error:
+            return self.pages  # to look is no reason to fail
+        return pages if copied < pages else 0

@@ -66,7 +66,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._pending: list[Item] = []
         self._lone: Lease | None = None
-        self._flushed_after = 0.0
+        self._turned_after = 0.0
         self._handed = 0
         self._copying = False
         self._checkpointing = False
@@ -80,9 +80,9 @@ class Writer:
     def commit(self, operations: tuple[Value, ...], lease: Lease | None) -> Awaitable[Landed]:
         """Put a commit on its way; that of a lone run lands before this returns."""
         if lease is self._lone and lease is not None:
-            landed = self._at_once(operations, lease)
-            if landed is not None:
-                return Present(landed)
+            present = self._at_once(operations, lease)
+            if present is not None:
+                return present
         future: Shielded[Landed] = Shielded(loop=self._loop)
         if not self._pending:
             self._loop.call_soon(self._flush)
@@ -125,18 +125,22 @@ class Writer:
         if self._checkpointing or not self._pending:
             return  # what is pending is flushed after the checkpoint
         items, self._pending = self._pending[:GROUP], self._pending[GROUP:]
-        self._flushed_after = self._clock.elapsed()
+        self._turned_after = self._clock.elapsed()
         if self._pending:
             self._loop.call_soon(self._flush)
         settled = None
         if not self._handed and self._group.pace <= SLOW_AFTER:
-            settled = self._settle_now([(item.operations, item.lease) for item in items], self._flushed_after)
+            settled = self._settle_now([(item.operations, item.lease) for item in items], self._turned_after)
         if settled is None:
             self._hand_over(items)
             return
         self._deliver(items, settled)
         if len(items) == 1 and not self._pending:
             self._lone = items[0].lease
+        self._copy_if_due()
+
+    def _copy_if_due(self) -> None:
+        """Begin a checkpoint where the log has grown long."""
         if self._group.pages > CHECKPOINT_PAGES and not self._copying:
             self._copying = True
             self._work.put("copy")
@@ -147,25 +151,35 @@ class Writer:
         self._checkpointing = True
         self._hand_over([])
 
-    def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Landed | None:
-        """Commit for the run that had the last group for itself, unless the loop is due for a turn.
+    def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Present[Landed] | None:
+        """Commit for the run that had the last group for itself.
 
         Nobody is there to share the fsync with, so to wait for the loop would only cost two of its turns. Others get
         one every `SLICE`; what they commit then makes a group again.
         """
         now, group = self._clock.elapsed(), self._group
-        if now - self._flushed_after > SLICE or not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(blocking=False):
             return None
         try:
             if not group.try_enter(now):
                 return None
             landed = group.commit_alone(operations, lease)
+            is_turn_due = now - self._turned_after > SLICE
+            if is_turn_due:
+                group.measure(self._clock.elapsed() - now)
         finally:
             group.leave()
             self._busy.release()
-        if landed is not None and group.tx.topics:
+        if landed is None:
+            return None
+        if group.tx.topics:
             self._publish(Settled([], group.take_topics()))
-        return landed
+        if is_turn_due:
+            self._turned_after = now
+            self._copy_if_due()
+            if group.pace > SLOW_AFTER:
+                self._lone = None  # the next one goes to the thread
+        return Present(landed, is_turn_due=is_turn_due)
 
     def _settle_now(self, requests: list[Request], now: float) -> Settled | None:
         """Commit a group if nobody is in the turnstile, and nobody else writes."""
