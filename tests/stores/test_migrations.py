@@ -19,7 +19,7 @@ from perdure.stores.sqlite.connection import connect
 from perdure.stores.sqlite.driver import Cell, open_connection
 from perdure.stores.sqlite.schema import STEPS, VERSION, migrate
 
-KEPT = Path(__file__).parent / "files" / "schema-1.db"
+FILES = Path(__file__).parent / "files"
 
 OPEN = """
 import asyncio, sys
@@ -34,8 +34,12 @@ asyncio.run(main())
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    shutil.copy(KEPT, tmp_path / "kept.db")
-    return f"sqlite:///{tmp_path}/kept.db"
+    return kept(tmp_path, 1)
+
+
+def kept(folder: Path, version: int) -> str:
+    shutil.copy(FILES / f"schema-{version}.db", folder / "kept.db")
+    return f"sqlite:///{folder}/kept.db"
 
 
 def version_of(url: str, new: int | None = None) -> Cell:
@@ -78,6 +82,43 @@ async def test_a_run_that_the_first_schema_began_goes_on_where_it_was(url: str) 
     async with app:
         assert await app.run("kept").result() == "hello Ana {'now': True}"
     assert looked == []
+
+
+async def test_the_steps_of_the_third_schema_keep_their_places_and_their_run_its_count(tmp_path: Path) -> None:
+    url = kept(tmp_path, 3)
+    assert version_of(url) == 3
+    app, called = App(url), list[int]()
+
+    def call(number: int) -> int:
+        called.append(number)
+        return number
+
+    @app.workflow
+    async def collect(ctx: Context, count: int) -> list[int]:
+        found = [await ctx.step(f"number {number}", call, number) for number in range(count)]
+
+        async def doubled(number: int) -> int:
+            return await ctx.step("double", call, 2 * number)
+
+        doubles = await ctx.map(doubled, found)
+        await ctx.await_event("go")
+        await ctx.step("last", call, 12)
+        return doubles
+
+    assert collect.name == "collect"
+    async with app:
+        before = await app.store.runs.load("kept")
+        assert before is not None
+        assert before.run.rev == 25
+        await app.emit_event("kept", "go")
+        assert await app.run("kept").result() == list(range(0, 24, 2))
+        after = await app.store.runs.load("kept")
+        assert after is not None
+    positions = [step.position for step in before.steps]
+    assert positions == [*map(str, range(12)), *(f"12.{branch}.0" for branch in range(12))]
+    assert [step.position for step in after.steps] == [*positions, "13", "14"]
+    assert after.run.rev == before.run.rev + 3
+    assert called == [12]
 
 
 async def test_several_processes_migrate_one_file_at_once(url: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias, cast
 
 import apsw
@@ -61,6 +61,10 @@ class Connection(Protocol):
 
     def set_busy_timeout(self, milliseconds: int, /) -> None:
         """How long to wait for another program's lock."""
+        ...
+
+    def create_scalar_function(self, name: str, callback: Callable[[str], str], numargs: int, /) -> None:
+        """Let SQL call a function of ours."""
         ...
 
     def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:

@@ -6,10 +6,8 @@ from perdure.core.records import Lease
 from perdure.errors import LeaseLost
 from perdure.stores.sqlite.transaction import Transaction
 
-_GUARD = (
-    "UPDATE runs SET rev = rev + 1 WHERE run_id = ? AND token = ? AND worker_id = ?"
-    " AND status IN ('running', 'cancelling')"
-)
+HELD = "run_id = ? AND token = ? AND worker_id = ? AND status IN ('running', 'cancelling')"
+_GUARD = f"UPDATE runs SET rev = rev + 1 WHERE {HELD}"
 _GUARD_WITH_PROGRESS = _GUARD.replace("rev = rev + 1", "rev = rev + 1, takeovers = 0")
 
 

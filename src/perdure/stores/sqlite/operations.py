@@ -26,6 +26,8 @@ from perdure.stores.sqlite.guard import guard
 from perdure.stores.sqlite.life import Life
 from perdure.stores.sqlite.transaction import Transaction
 
+_PUT: port.Landed = (None,)
+
 Apply: TypeAlias = Callable[[Transaction, Value], Value]
 
 
@@ -65,11 +67,8 @@ def appliers(life: Life) -> dict[type, Apply]:
 
 def apply(tx: Transaction, table: dict[type, Apply], operations: tuple[Value, ...], lease: Lease | None) -> port.Landed:
     """Apply a commit: the fence first, then its operations in order. Raises: what any of them refuses."""
-    if len(operations) == 1:  # as most are: a step's end
-        one = operations[0]
-        if lease is not None:
-            guard(tx, lease, progress=type(one) is port.PutStep and one.step.status in FINAL)
-        return (table[type(one)](tx, one),)
     if lease is not None:
+        if len(operations) == 1 and type(operations[0]) is port.PutStep and steps.put_alone(tx, operations[0], lease):
+            return _PUT  # as most commits are
         guard(tx, lease, progress=any(type(one) is port.PutStep and one.step.status in FINAL for one in operations))
     return tuple([table[type(one)](tx, one) for one in operations])

@@ -10,6 +10,7 @@ import msgspec
 
 from perdure.core.children import next_key
 from perdure.core.clock import epoch
+from perdure.core.positions import to_place
 from perdure.core.records import Loaded, RunRecord, RunStatus
 from perdure.core.states import ENDED, OWNED, RunCause
 from perdure.errors import InboxMoved, RunInputMismatch, RunStateWrong
@@ -43,13 +44,16 @@ _CREATE = (
 )
 _MANIFEST = "INSERT INTO manifests (run_id, body) VALUES (?, ?)"
 _CHILDREN = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE parent_id = ?"
-_OWN = ("steps", "events", "questions", "chunks", "manifests", "runs")
+_NUMBER = "(SELECT id FROM runs WHERE run_id = ?)"
+_OWN = {"steps": f"run = {_NUMBER}"} | dict.fromkeys(
+    ("events", "questions", "chunks", "manifests", "runs"), "run_id = ?"
+)
 _OVERDUE = "SELECT run_id FROM runs WHERE status = 'cancelling' AND cancel_by <= ? ORDER BY cancel_by"
 _STATUS = "SELECT status FROM runs WHERE run_id = ?"
 _INBOXES = "SELECT run_id, inbox FROM runs WHERE run_id IN (SELECT value FROM json_each(?))"
 _REOPEN = (
     "UPDATE steps SET status = 'running', retry_at = ?, completed_at = NULL"
-    " WHERE run_id = ? AND position = ? AND status = 'failed'"
+    f" WHERE run = {_NUMBER} AND place = ? AND status = 'failed'"
 )
 _ENDINGS: dict[RunStatus, RunCause] = {"completed": "complete", "failed": "fail", "cancelled": "seal"}
 
@@ -180,7 +184,7 @@ def restart_run(tx: Transaction, operation: RestartRun) -> RunRecord:
     """Apply RestartRun."""
     run = get(tx, operation.run_id)
     for position in operation.reopen:
-        tx.run(_REOPEN, (epoch(operation.at), run.run_id, position))
+        tx.run(_REOPEN, (epoch(operation.at), run.run_id, to_place(position)))
     return move(
         tx,
         run,
@@ -206,8 +210,8 @@ def delete_run(tx: Transaction, operation: DeleteRun) -> None:
 
 def erase(tx: Transaction, run: RunRecord) -> None:
     """Remove a run's rows, whatever its status."""
-    for table in _OWN:
-        tx.run(f"DELETE FROM {table} WHERE run_id = ?", (run.run_id,))
+    for table, of_the_run in _OWN.items():
+        tx.run(f"DELETE FROM {table} WHERE {of_the_run}", (run.run_id,))
     tx.topics.update(topics.of_deletion(run))
 
 

@@ -6,6 +6,7 @@ BLOBs of JSON, lease time REAL seconds of the boot that the row names.
 
 from __future__ import annotations
 
+from perdure.core.positions import to_place
 from perdure.stores.sqlite.connection import APPLICATION_ID, check_owner
 from perdure.stores.sqlite.driver import Connection
 
@@ -165,7 +166,35 @@ DROP INDEX runs_running;
 CREATE INDEX runs_owned ON runs (worker_id, queue) WHERE worker_id IS NOT NULL;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+# A run's steps lie in the order of their places, under its number, so that a run that goes on writes to one page.
+# `puts` counts the commits that were a put of this step and nothing else: `rev` of the run is the sum (see `rows`).
+_FOURTH = """
+CREATE TABLE placed_steps (
+    run INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    puts INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    fingerprint TEXT,
+    started_at REAL NOT NULL,
+    completed_at REAL,
+    due_at REAL,
+    retry_at REAL,
+    failure BLOB,
+    result BLOB,
+    PRIMARY KEY (run, place)
+) WITHOUT ROWID;
+INSERT INTO placed_steps
+    SELECT runs.id, to_place(position), 0, name, kind, steps.status, attempts, fingerprint, started_at,
+        steps.completed_at, steps.due_at, retry_at, steps.failure, steps.result
+    FROM steps JOIN runs USING (run_id);
+DROP TABLE steps;
+ALTER TABLE placed_steps RENAME TO steps;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 VERSION = len(STEPS)
 
 
@@ -175,6 +204,8 @@ def migrate(connection: Connection, path: str, target: int = VERSION) -> None:
     Raises: StoreInvalid, StoreTooNew.
     """
     version = check_owner(connection, path, target)
+    if version < target:
+        connection.create_scalar_function("to_place", to_place, 1)
     while version < target:
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -4,57 +4,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.core.positions import sort_key
-from perdure.core.records import StepRecord
+from perdure.core.positions import to_place
+from perdure.core.records import Lease, StepRecord
 from perdure.errors import StepFinal
 from perdure.stores.sqlite import rows
+from perdure.stores.sqlite.driver import Cell
+from perdure.stores.sqlite.guard import HELD
 from perdure.stores.sqlite.transaction import Transaction
 
 if TYPE_CHECKING:
     from perdure.stores.port import PutStep
     from perdure.stores.sqlite.reader import Reader
 
-# One statement for a new row and for a changed one: the WHERE is what makes an outcome final.
+# One statement for a new row and for a changed one: the WHERE at its end is what makes an outcome final.
 _PUT = (
-    "INSERT INTO steps (run_id, position, name, kind, status, attempts, fingerprint, started_at, completed_at, due_at,"
-    " retry_at, failure, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (run_id, position) DO UPDATE SET status = excluded.status, attempts = excluded.attempts,"
-    " started_at = excluded.started_at, completed_at = excluded.completed_at, due_at = excluded.due_at,"
-    " retry_at = excluded.retry_at, failure = excluded.failure, result = excluded.result"
+    "INSERT INTO steps (run, place, puts, name, kind, status, attempts, fingerprint, started_at, completed_at, due_at,"
+    " retry_at, failure, result) SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM runs WHERE {run}"
+    " ON CONFLICT (run, place) DO UPDATE SET puts = steps.puts + excluded.puts, status = excluded.status,"
+    " attempts = excluded.attempts, started_at = excluded.started_at, completed_at = excluded.completed_at,"
+    " due_at = excluded.due_at, retry_at = excluded.retry_at, failure = excluded.failure, result = excluded.result"
     " WHERE steps.status IN ('running', 'in_doubt')"
 )
-_LIST = f"SELECT {rows.STEP_COLUMNS} FROM steps WHERE run_id = ?"
+_PUT_GUARDED = _PUT.format(run="run_id = ?")
+_PUT_ALONE = _PUT.format(run=f"{HELD} AND takeovers = 0")
+_LIST = f"SELECT {rows.STEP_COLUMNS} FROM steps WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY place"
 
 
 def put_step(tx: Transaction, operation: PutStep) -> None:
     """Apply PutStep."""
-    step = operation.step
-    tx.run(
-        _PUT,
-        (
-            operation.run_id,
-            step.position,
-            step.name,
-            step.kind,
-            step.status,
-            step.attempts,
-            step.fingerprint,
-            step.started_at.timestamp(),
-            step.completed_at.timestamp() if step.completed_at else None,
-            step.due_at.timestamp() if step.due_at else None,
-            step.retry_at.timestamp() if step.retry_at else None,
-            rows.pack(step.failure) if step.failure else None,
-            step.result,
-        ),
-    )
+    tx.run(_PUT_GUARDED, (*_columns(operation.step, 0), operation.run_id))
     if not tx.changed():
-        raise StepFinal(operation.run_id, step.position)
+        raise StepFinal(operation.run_id, operation.step.position)
+
+
+def put_alone(tx: Transaction, operation: PutStep, lease: Lease) -> bool:
+    """Apply a commit that is a PutStep and nothing else, its fence and its count included, by a single statement.
+
+    False, and nothing changed, where something is in the way, or where takeovers are to be set back.
+    """
+    tx.run(_PUT_ALONE, (*_columns(operation.step, 1), lease.run_id, lease.token, lease.worker_id))
+    return tx.changed() == 1
+
+
+def _columns(step: StepRecord, puts: int) -> tuple[Cell, ...]:
+    return (
+        to_place(step.position),
+        puts,
+        step.name,
+        step.kind,
+        step.status,
+        step.attempts,
+        step.fingerprint,
+        step.started_at.timestamp(),
+        step.completed_at.timestamp() if step.completed_at else None,
+        step.due_at.timestamp() if step.due_at else None,
+        step.retry_at.timestamp() if step.retry_at else None,
+        rows.pack(step.failure) if step.failure else None,
+        step.result,
+    )
 
 
 def list_steps(tx: Transaction, run_id: str) -> list[StepRecord]:
     """A run's steps, in the order of their positions."""
-    steps = [rows.step_record(row) for row in tx.rows(_LIST, (run_id,))]
-    return sorted(steps, key=lambda step: sort_key(step.position))
+    return [rows.step_record(row) for row in tx.rows(_LIST, (run_id,))]
 
 
 class Steps:

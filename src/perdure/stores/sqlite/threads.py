@@ -30,13 +30,12 @@ _CREATE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _COLUMNS = "threads.thread_id, agent, owner, title, metadata, settings, threads.created_at"
-_RUN = ", ".join(f"runs.{name.strip()}" for name in rows.RUN_COLUMNS.split(","))
 _FINISH = (
     "(SELECT finish_reason FROM messages WHERE messages.thread_id = threads.thread_id AND messages.turn = turns.turn"
     " AND role = 'assistant' ORDER BY place DESC LIMIT 1)"
 )
 _LATEST = (
-    f"SELECT {_COLUMNS}, turns.turn, {_FINISH}, {_RUN} FROM threads"
+    f"SELECT {_COLUMNS}, turns.turn, {_FINISH}, {rows.RUN_COLUMNS} FROM threads"
     " LEFT JOIN turns ON turns.thread_id = threads.thread_id"
     " AND turns.turn = (SELECT max(turn) FROM turns WHERE turns.thread_id = threads.thread_id)"
     " LEFT JOIN runs ON runs.run_id = turns.run_id"
