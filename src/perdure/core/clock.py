@@ -30,6 +30,10 @@ class Clock(Protocol):
         """The instant, aware, UTC."""
         ...
 
+    def timestamp(self) -> float:
+        """The instant in seconds since the epoch: what is written with each step."""
+        ...
+
     def lease_now(self) -> float:
         """Lease time in seconds, comparable between processes of one boot of one machine."""
         ...
@@ -56,6 +60,7 @@ class SystemClock:
 
     # Asked several times a step: calls into C, without a Python frame of our own.
     now = staticmethod(partial(datetime.now, UTC))
+    timestamp = staticmethod(time.time)
     lease_now = staticmethod(partial(time.clock_gettime, _BOOT_TIME))
     elapsed = staticmethod(time.monotonic)
 

@@ -5,11 +5,12 @@ The collector need not follow those of which there are many (`gc=False`): they h
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
+from perdure.core.clock import instant
 from perdure.core.failures import Failure
 from perdure.core.manifest import Outcome
 
@@ -61,6 +62,8 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Shape: a step with `retry_at` waits for its next attempt; one with `due_at` is a wait with that deadline;
     `result` is an encoded value.
+    Units: `started`, `completed`, `due` and `retry` in seconds since the epoch, as stores keep an instant; there are
+    too many steps to make datetimes of what nobody reads. With `_at` they are datetimes.
     """
 
     position: str
@@ -71,10 +74,30 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fingerprint: str | None = None
     result: bytes | None = None
     failure: Failure | None = None
-    started_at: datetime
-    completed_at: datetime | None = None
-    due_at: datetime | None = None
-    retry_at: datetime | None = None
+    started: float
+    completed: float | None = None
+    due: float | None = None
+    retry: float | None = None
+
+    @property
+    def started_at(self) -> datetime:
+        """When its last attempt began."""
+        return datetime.fromtimestamp(self.started, UTC)
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """When it ended."""
+        return instant(self.completed)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When its wait ends."""
+        return instant(self.due)
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When its next attempt begins."""
+        return instant(self.retry)
 
 
 class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from perdure.core.clock import epoch
 from perdure.core.failures import Failure
 from perdure.core.records import StepRecord, StepStatus
 from perdure.core.values import Value
@@ -35,7 +36,7 @@ class Recorded(Call[R]):
         due_at: datetime | None = None,
         before: StepRecord | None = None,
     ) -> tuple[Value, ...]:
-        now, before = self.execution.now(), before or self._written
+        now, before = self.execution.host.clock.timestamp(), before or self._written
         self._written = record = StepRecord(
             position=self.position,
             name=self.name,
@@ -43,9 +44,9 @@ class Recorded(Call[R]):
             status=status,
             result=result,
             failure=failure,
-            started_at=before.started_at if before else now,
-            completed_at=None if status == "running" else now,
-            due_at=due_at or (before.due_at if before else None),
+            started=before.started if before else now,
+            completed=None if status == "running" else now,
+            due=epoch(due_at) if due_at else before and before.due,
         )
         landed = await self.execution.commit(PutStep(self.execution.run.run_id, record), *also)
         return landed[1:]

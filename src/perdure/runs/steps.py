@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from perdure.core.annotations import facts_of
@@ -32,7 +32,7 @@ Landing: TypeAlias = Callable[[StepRecord], tuple[Operation, ...]]
 class StepCall(Call[R]):
     """A step of user code; inside its function, what the function may know of it."""
 
-    __slots__ = ("args", "attempt", "began_after", "began_at", "forgiven", "function", "landing", "options", "recorded")
+    __slots__ = ("args", "attempt", "began", "began_after", "forgiven", "function", "landing", "options", "recorded")
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class StepCall(Call[R]):
         self.attempt = 0
         self.forgiven = 0
         self.recorded = False
-        self.began_at: datetime | None = None
+        self.began: float | None = None
         self.began_after = 0.0
 
     @property
@@ -100,7 +100,7 @@ class StepCall(Call[R]):
         execution.may_start()
         self.attempt += 1
         self.recorded = False
-        self.began_at = host.clock.now()
+        self.began = host.clock.timestamp()
         self.began_after = host.clock.elapsed()
         if options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
             self.recorded = True
@@ -174,7 +174,8 @@ class StepCall(Call[R]):
 
     async def _wait(self, failure: Failure, pause: float) -> None:
         retry_at = self.execution.now() + timedelta(seconds=min(pause, MAX_SECONDS))
-        await self.execution.commit(PutStep(self.run_id, self.record("running", failure=failure, retry_at=retry_at)))
+        record = self.record("running", failure=failure, retry=retry_at.timestamp())
+        await self.execution.commit(PutStep(self.run_id, record))
         if pause > 0:
             await park(self.execution, self.position, f"retry:{self.position}", due_at=retry_at)
 
@@ -189,12 +190,13 @@ class StepCall(Call[R]):
     async def _resume(self, record: StepRecord) -> bytes | None:
         """Go on from an earlier attempt: wait for the next one's time, or decide on one in doubt."""
         self.attempt = record.attempts
-        self.began_at = record.started_at
-        if record.retry_at is not None:
+        self.began = record.started
+        retry_at = record.retry_at
+        if retry_at is not None:
             # more of them than the policy has were reopened by a restart, which gives the policy's number again
             self.forgiven = record.attempts // self.options.retry.attempts * self.options.retry.attempts
-            if record.retry_at > self.execution.now():
-                await park(self.execution, self.position, f"retry:{self.position}", due_at=record.retry_at)
+            if retry_at > self.execution.now():
+                await park(self.execution, self.position, f"retry:{self.position}", due_at=retry_at)
             return None
         if self.options.in_doubt == "fail":
             message = "it began, and nobody saw its end"
@@ -240,10 +242,10 @@ class StepCall(Call[R]):
         *,
         result: bytes | None = None,
         failure: Failure | None = None,
-        retry_at: datetime | None = None,
+        retry: float | None = None,
     ) -> StepRecord:
         """The step's record as it is now."""
-        now = self.execution.now()
+        now = self.execution.host.clock.timestamp()
         return StepRecord(
             position=self.position,
             name=self.name,
@@ -253,9 +255,9 @@ class StepCall(Call[R]):
             fingerprint=self.options.fingerprint,
             result=result,
             failure=failure,
-            started_at=self.began_at or now,
-            completed_at=None if status == "running" else now,
-            retry_at=retry_at,
+            started=self.began or now,
+            completed=None if status == "running" else now,
+            retry=retry,
         )
 
 

@@ -143,6 +143,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self.time.start + timedelta(microseconds=self.time.micros) + self.time.jumped
 
+    def timestamp(self) -> float:
+        return self.now().timestamp()
+
     def lease_now(self) -> float:
         return LEASE_START + self.time.micros / 1e6
 

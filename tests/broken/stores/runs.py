@@ -103,7 +103,7 @@ def reopens_nothing(state: State, operation: RestartRun) -> RunRecord:
 def reopens_everything(state: State, operation: RestartRun) -> RunRecord:
     """A restart reopens steps that had completed."""
     for position, step in state.steps.get(operation.run_id, dict[str, StepRecord]()).items():
-        reopened = msgspec.structs.replace(step, status="running", retry_at=operation.at, completed_at=None)
+        reopened = msgspec.structs.replace(step, status="running", retry=operation.at.timestamp(), completed=None)
         state.steps[operation.run_id][position] = reopened
     return runs.restart_run(state, operation)
 

@@ -36,8 +36,8 @@ def line(what: str, token: int, seconds: float, position: str = "1.0.0") -> Exec
 
 def step(committed: float | None) -> StepRecord:
     status = "running" if committed is None else "completed"
-    ended = None if committed is None else at(committed)
-    return StepRecord(position="1.0.0", name="search_text", status=status, started_at=NOW, completed_at=ended)
+    ended = None if committed is None else at(committed).timestamp()
+    return StepRecord(position="1.0.0", name="search_text", status=status, started=NOW.timestamp(), completed=ended)
 
 
 def test_an_execution_after_the_commit_of_its_step_is_a_rerun() -> None:

@@ -112,7 +112,8 @@ def restart_run(state: State, operation: RestartRun) -> RunRecord:
     for position in operation.reopen:
         step = steps.get(position)
         if step is not None and step.status == "failed":
-            steps[position] = msgspec.structs.replace(step, status="running", retry_at=operation.at, completed_at=None)
+            at = operation.at.timestamp()
+            steps[position] = msgspec.structs.replace(step, status="running", retry=at, completed=None)
     anew = {"due_at": operation.at, "takeovers": 0, "inbox": run.inbox + 1, "parent_key": next_key(run.parent_key)}
     return move(state, run, "restart", operation.at, failure=None, outcome=None, completed_at=None, **anew)
 

@@ -121,9 +121,7 @@ def run_record(row: Row, result: bytes | None = None) -> RunRecord:
 
 def step_record(row: Row) -> StepRecord:
     """A step from its columns; a replay reads thousands."""
-    place, name, kind, status, attempts, fingerprint, started_at, completed_at, due_at, retry_at, failure, result = (
-        cast("Any", row)
-    )
+    place, name, kind, status, attempts, fingerprint, started, completed, due, retry, failure, result = cast("Any", row)
     return StepRecord(
         position=to_position(place),
         name=name,
@@ -131,10 +129,10 @@ def step_record(row: Row) -> StepRecord:
         status=status,
         attempts=attempts,
         fingerprint=fingerprint,
-        started_at=_instant(started_at, UTC),
-        completed_at=None if completed_at is None else _instant(completed_at, UTC),
-        due_at=None if due_at is None else _instant(due_at, UTC),
-        retry_at=None if retry_at is None else _instant(retry_at, UTC),
+        started=started,
+        completed=completed,
+        due=due,
+        retry=retry,
         failure=None if failure is None else _failure.decode(failure),
         result=result,
     )

@@ -185,8 +185,8 @@ class Acts:
             status=cast("StepStatus", status),
             result=result if status == "completed" else None,
             failure=Failure(cause_type="ValueError", message="no") if status == "failed" else None,
-            started_at=self.at,
-            completed_at=self.at if ended else None,
+            started=self.at.timestamp(),
+            completed=self.at.timestamp() if ended else None,
         )
         return PutStep(run_id, step)
 

@@ -30,12 +30,12 @@ class StepPromises(Promises):
             attempts=3,
             fingerprint="f" * 64,
             failure=Failure(cause_type="E", message="m", reason="timeout", code="c", data={"a": [1]}, positions=("3",)),
-            started_at=world.at + timedelta(microseconds=123457),
-            completed_at=world.after(1),
-            due_at=world.after(2),
-            retry_at=world.after(3),
+            started=(world.at + timedelta(microseconds=123457)).timestamp(),
+            completed=world.after(1).timestamp(),
+            due=world.after(2).timestamp(),
+            retry=world.after(3).timestamp(),
         )
-        small = StepRecord(position="4", name="", status="running", started_at=world.at)
+        small = StepRecord(position="4", name="", status="running", started=world.at.timestamp())
         await world.do(PutStep("run", whole), PutStep("run", small), lease=lease)
         assert await world.store.steps.list("run") == [whole, small]
 
@@ -46,8 +46,8 @@ class StepPromises(Promises):
             first.step,
             status="in_doubt",
             attempts=2,
-            started_at=world.after(1),
-            retry_at=world.after(9),
+            started=world.after(1).timestamp(),
+            retry=world.after(9).timestamp(),
             failure=Failure(cause_type="E", message="m"),
         )
         await world.do(first, lease=lease)
