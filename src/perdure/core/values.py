@@ -63,6 +63,8 @@ def encode(value: Any, field: str = "value", limit: int = MAX_VALUE_BYTES) -> by
     if len(data) > limit:
         raise TooLarge(field, len(data), limit)
     # msgspec writes NaN as null, and integers of any size, without a word: look where they could be
+    if len(data) < len(b"null"):
+        return data
     if (b"null" in data and value is not None and _hides_a_float(value)) or _LONG_NUMBER.search(data):
         offender = find_offender(value, field)
         if offender:

@@ -21,7 +21,7 @@ DEAF_AFTER = 100
 class Branch:
     """A line of calls with positions; driven by exactly one task."""
 
-    __slots__ = ("_lead", "_loop", "_next", "_task", "_thread", "prefix", "step", "unwound")
+    __slots__ = ("_lead", "_next", "loop", "prefix", "step", "task", "thread", "unwound")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -29,9 +29,9 @@ class Branch:
         self.unwound = 0
         self._lead = child(prefix, "")
         self._next = 0
-        self._thread = NO_THREAD
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[object] | None = None
+        self.thread = NO_THREAD
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.task: asyncio.Task[object] | None = None
 
     @property
     def next_number(self) -> int:
@@ -45,19 +45,11 @@ class Branch:
 
     def begin(self, task: asyncio.Task[object]) -> None:
         """This task drives the branch from now on."""
-        self._thread, self._loop, self._task = get_ident(), task.get_loop(), task
+        self.thread, self.loop, self.task = get_ident(), task.get_loop(), task
 
     def end(self) -> None:
         """Nobody drives it any more. The task's context holds the branch: let go, or only the collector frees them."""
-        self._thread, self._loop, self._task = NO_THREAD, None, None
-
-    def is_running_here(self) -> bool:
-        """Whether the code that asks runs in this branch's task.
-
-        The loop is passed on purpose: to ask for the running one costs a system call, twice a step. So the thread is
-        compared too, since a function in another thread sees the loop's task.
-        """
-        return get_ident() == self._thread and current_task(self._loop) is self._task
+        self.thread, self.loop, self.task = NO_THREAD, None, None
 
     def take(self) -> str:
         """The next position of this branch."""
@@ -79,6 +71,8 @@ def enter(what: object) -> Branch:
         raise ForeignTask(str(what))
     if branch.step is not None:
         raise StepNested(str(what))
-    if not branch.is_running_here():
+    # The loop is passed on purpose: to ask for the running one costs a system call, twice a step. So the thread is
+    # compared too, since a function in another thread sees the loop's task.
+    if get_ident() != branch.thread or current_task(branch.loop) is not branch.task:
         raise ForeignTask(str(what))
     return branch

@@ -19,14 +19,13 @@ DEAF_FOR = 60.0
 class Call(Generic[R]):
     """One call, at its position; it runs when it is awaited, once."""
 
-    __slots__ = ("begun", "execution", "kind", "name", "position")
+    __slots__ = ("execution", "kind", "name", "position")
 
     def __init__(self, execution: Execution, position: str, name: str, kind: str) -> None:
         self.execution = execution
         self.position = position
         self.name = name
         self.kind = kind
-        self.begun = False
         execution.calls[position] = self
 
     def __await__(self) -> Generator[Value, None, R]:
@@ -34,14 +33,13 @@ class Call(Generic[R]):
 
     def run_in(self, branch: Branch) -> Coroutine[Value, Value, R]:
         """Run in the task of a branch."""
-        if self.begun:
-            raise StepAwaitedTwice(self.name, self.position)
-        self.begun = True
         execution = self.execution
-        del execution.calls[self.position]
-        if branch.is_deaf:
-            return self._too_late()
-        execution.check()
+        if execution.calls.pop(self.position, None) is not self:
+            raise StepAwaitedTwice(self.name, self.position)
+        if execution.halt is not None:
+            if branch.is_deaf:
+                return self._too_late()
+            execution.check()
         return self.run(branch)
 
     async def _too_late(self) -> R:

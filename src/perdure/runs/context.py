@@ -148,7 +148,8 @@ class Context:
         landing: Landing | None = None,
     ) -> StepCall[Value]:
         """For rooms above: a step that lands more than its result (`landing`, see `perdure.runs.steps`)."""
-        checked_text("name", name)
+        if not name.isascii():
+            checked_text("name", name)
         return StepCall(self._execution, self._take("ctx.step"), name, function, args, options, landing)
 
     def gather(self, *items: Item) -> Call[list[Value]]:

@@ -242,10 +242,11 @@ class Execution:
 
     def may_start(self) -> None:
         """Raises: Unwind where no new effect may begin: the lease may have ended."""
-        self.check()
-        if not self.host.holds():
+        if self.halt is None:
+            if self.host.holds():
+                return
             self.stop(Halt("lost", "the lease was not renewed in time"))
-            self.check()
+        self.check()
 
     # Writing.
 

@@ -49,8 +49,7 @@ class StepOptions:
 def checked_text(field: str, text: str) -> str:
     """A text that every store can keep. Raises: SettingInvalid."""
     try:
-        if not text.isascii():
-            text.encode()
+        text.encode()
     except UnicodeEncodeError:
         raise SettingInvalid(field, "the text holds a lone surrogate") from None
     return text
