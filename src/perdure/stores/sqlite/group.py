@@ -13,11 +13,12 @@ from perdure.core.ids import random_bits
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreInvalid, StoreTooNew, StoreUnavailable
-from perdure.stores.port import Landed
+from perdure.stores.port import Landed, PutStep
 from perdure.stores.sqlite.connection import BUSY_SECONDS, translate
 from perdure.stores.sqlite.driver import Connection
-from perdure.stores.sqlite.operations import Apply, apply
+from perdure.stores.sqlite.operations import PUT, Apply, apply
 from perdure.stores.sqlite.schema import VERSION
+from perdure.stores.sqlite.steps import put_alone
 from perdure.stores.sqlite.transaction import Transaction
 from perdure.stores.sqlite.turnstile import Turnstile
 
@@ -60,7 +61,7 @@ class Group:
         self._clock = clock
         self.tx = Transaction(connection)
         self._writer = random_bits(62)
-        self._seen_data = -1
+        self._seen_data = -1  # the connection's version of the data as it was last looked at, and our own commits since
         self._seen_notice = self.tx.number("SELECT max(id) FROM notices")
         self.pages = 0
         self.pace = 0.0
@@ -107,12 +108,16 @@ class Group:
         """Commit for a run that has the store for itself; None, and nothing changed, where `commit` must decide.
 
         That is so when others have written, when something is refused, and when the disk fails. What there is news of
-        stands in `topics` then.
+        stands in `topics` then. To put a step is a single statement, which is its own transaction; whether others have
+        written before it is for `is_behind` to say.
         """
         tx, run, connection = self.tx, self.tx.run, self._connection
         try:
+            if len(operations) == 1 and type(operations[0]) is PutStep and put_alone(tx, operations[0], lease):
+                self._seen_data += 1
+                return PUT
             run("BEGIN IMMEDIATE")
-            if connection.data_version() == self._seen_data:
+            if not self.is_behind:
                 landed = apply(tx, self._table, operations, lease)
                 if tx.topics:
                     self._announce(tx)
@@ -124,6 +129,11 @@ class Group:
         self._roll_back()
         return None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether others have committed what we have not looked at."""
+        return self._connection.data_version() != self._seen_data
+
     def take_topics(self) -> frozenset[str]:
         """What the last commit has news of."""
         topics, self.tx.topics = self.tx.topics, set()
@@ -133,7 +143,7 @@ class Group:
         """What other processes have committed since we looked."""
         try:
             self.tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
-            if self._connection.data_version() == self._seen_data:
+            if not self.is_behind:
                 return Settled([], _NOTHING)
             topics, missed = self._news()
             self._seen_data = self._connection.data_version()
@@ -154,7 +164,7 @@ class Group:
         tx, run, connection = self.tx, self.tx.run, self._connection
         pages = self._log()
         run("BEGIN IMMEDIATE")
-        news, missed = self._news() if connection.data_version() != self._seen_data else (_NOTHING, False)
+        news, missed = self._news() if self.is_behind else (_NOTHING, False)
         outcomes = self._apply(requests)
         if tx.topics:
             self._announce(tx)

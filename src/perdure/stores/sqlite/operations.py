@@ -26,7 +26,7 @@ from perdure.stores.sqlite.guard import guard
 from perdure.stores.sqlite.life import Life
 from perdure.stores.sqlite.transaction import Transaction
 
-_PUT: port.Landed = (None,)
+PUT: port.Landed = (None,)
 
 Apply: TypeAlias = Callable[[Transaction, Value], Value]
 
@@ -69,6 +69,6 @@ def apply(tx: Transaction, table: dict[type, Apply], operations: tuple[Value, ..
     """Apply a commit: the fence first, then its operations in order. Raises: what any of them refuses."""
     if lease is not None:
         if len(operations) == 1 and type(operations[0]) is port.PutStep and steps.put_alone(tx, operations[0], lease):
-            return _PUT  # as most commits are
+            return PUT  # as most commits are
         guard(tx, lease, progress=any(type(one) is port.PutStep and one.step.status in FINAL for one in operations))
     return tuple([table[type(one)](tx, one) for one in operations])

@@ -196,6 +196,11 @@ ALTER TABLE placed_steps RENAME TO steps;
 
 STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 VERSION = len(STEPS)
+# A statement that commits by itself has no transaction in which to look at the version first. It reads from this view
+# instead, which every step of the schema replaces: SQLite prepares a statement anew when the schema has changed, and
+# the one of a version that is gone fails then.
+RUNS_NOW = f"runs_of_schema_{VERSION}"
+_REPLACE_VIEW = "DROP VIEW IF EXISTS runs_of_schema_{}; CREATE VIEW runs_of_schema_{} AS SELECT * FROM runs"
 
 
 def migrate(connection: Connection, path: str, target: int = VERSION) -> None:
@@ -213,6 +218,7 @@ def migrate(connection: Connection, path: str, target: int = VERSION) -> None:
             version = check_owner(connection, path, target)
             if version < target:
                 connection.execute(STEPS[version])
+                connection.execute(_REPLACE_VIEW.format(version, version + 1))
                 version += 1
                 connection.pragma("application_id", APPLICATION_ID)
                 connection.pragma("user_version", version)

@@ -10,6 +10,7 @@ from perdure.errors import StepFinal
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.driver import Cell
 from perdure.stores.sqlite.guard import HELD
+from perdure.stores.sqlite.schema import RUNS_NOW
 from perdure.stores.sqlite.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 # One statement for a new row and for a changed one: the WHERE at its end is what makes an outcome final.
 _PUT = (
     "INSERT INTO steps (run, place, puts, name, kind, status, attempts, fingerprint, started_at, completed_at, due_at,"
-    " retry_at, failure, result) SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM runs WHERE {run}"
+    " retry_at, failure, result) SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM {runs} WHERE {run}"
     " ON CONFLICT (run, place) DO UPDATE SET puts = steps.puts + excluded.puts, status = excluded.status,"
     " attempts = excluded.attempts, started_at = excluded.started_at, completed_at = excluded.completed_at,"
     " due_at = excluded.due_at, retry_at = excluded.retry_at, failure = excluded.failure, result = excluded.result"
     " WHERE steps.status IN ('running', 'in_doubt')"
 )
-_PUT_GUARDED = _PUT.format(run="run_id = ?")
-_PUT_ALONE = _PUT.format(run=f"{HELD} AND takeovers = 0")
+_PUT_GUARDED = _PUT.format(runs="runs", run="run_id = ?")
+_PUT_ALONE = _PUT.format(runs=RUNS_NOW, run=f"{HELD} AND takeovers = 0")
 _LIST = f"SELECT {rows.STEP_COLUMNS} FROM steps WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY place"
 
 
@@ -40,6 +41,7 @@ def put_step(tx: Transaction, operation: PutStep) -> None:
 def put_alone(tx: Transaction, operation: PutStep, lease: Lease) -> bool:
     """Apply a commit that is a PutStep and nothing else, its fence and its count included, by a single statement.
 
+    It needs no transaction around it, not even to be sure of the schema's version.
     False, and nothing changed, where something is in the way, or where takeovers are to be set back.
     """
     tx.run(_PUT_ALONE, (*_columns(operation.step, 1), lease.run_id, lease.token, lease.worker_id))

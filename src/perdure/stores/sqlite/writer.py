@@ -167,6 +167,8 @@ class Writer:
             is_turn_due = now - self._turned_after > SLICE
             if is_turn_due:
                 group.measure(self._clock.elapsed() - now)
+                if group.is_behind or group.pace > SLOW_AFTER:
+                    self._lone = None  # the next one is for the loop, or for the thread
         finally:
             group.leave()
             self._busy.release()
@@ -177,8 +179,6 @@ class Writer:
         if is_turn_due:
             self._turned_after = now
             self._copy_if_due()
-            if group.pace > SLOW_AFTER:
-                self._lone = None  # the next one goes to the thread
         return Present(landed, is_turn_due=is_turn_due)
 
     def _settle_now(self, requests: list[Request], now: float) -> Settled | None:
