@@ -45,9 +45,12 @@ class Run(Generic[R]):
         """Wait for its end, wherever it runs; the record. Raises: RunNotFound."""
         watch = self._store.watch(f"end:{self.id}")
         try:
-            while (status := await self._store.runs.status(self.id)) is not None and status not in ENDED:
+            status = await self._store.runs.status(self.id)
+            if status is not None and status not in ENDED:
                 await watch.wait()
-            return await self.record()
+            while (run := await self.record()).status not in ENDED:
+                await watch.wait()
+            return run
         finally:
             watch.close()
 

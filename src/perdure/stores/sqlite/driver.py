@@ -55,6 +55,10 @@ class Connection(Protocol):
         """How many rows the last statement changed."""
         ...
 
+    def total_changes(self) -> int:
+        """How many rows were changed since the connection was opened."""
+        ...
+
     def last_insert_rowid(self) -> int:
         """The id of the last row inserted."""
         ...

@@ -16,7 +16,7 @@ from perdure.errors import PerdureError, StoreInvalid, StoreTooNew, StoreUnavail
 from perdure.stores.port import Landed, PutStep
 from perdure.stores.sqlite.connection import BUSY_SECONDS, translate
 from perdure.stores.sqlite.driver import Connection
-from perdure.stores.sqlite.operations import PUT, Apply, apply
+from perdure.stores.sqlite.operations import PUT, Apply, Request, apply, apply_all
 from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.steps import put_alone
 from perdure.stores.sqlite.transaction import Transaction
@@ -36,7 +36,6 @@ _RANGE = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM notices"
 
 _NOTHING: frozenset[str] = frozenset()
 
-Request: TypeAlias = tuple[tuple[Value, ...], Lease | None]
 Outcome: TypeAlias = Landed | Exception
 
 
@@ -113,7 +112,7 @@ class Group:
         """
         tx, run, connection = self.tx, self.tx.run, self._connection
         try:
-            if len(operations) == 1 and type(operations[0]) is PutStep and put_alone(tx, operations[0], lease):
+            if type(operations[0]) is PutStep and len(operations) == 1 and put_alone(tx, operations[0], lease):
                 self._seen_data += 1
                 return PUT
             run("BEGIN IMMEDIATE")
@@ -176,14 +175,14 @@ class Group:
 
     def _apply(self, requests: Sequence[Request]) -> list[Outcome]:
         """Refusals are rare: try without savepoints, which cost as much as a step, and begin again where one comes."""
-        tx, table = self.tx, self._table
         try:
-            return [apply(tx, table, operations, lease) for operations, lease in requests]
-        except PerdureError as refusal:
-            self._roll_back()
-            tx.run("BEGIN IMMEDIATE")
-            if len(requests) == 1:
-                return [refusal]
+            landed = apply_all(self.tx, self._table, requests)
+        except PerdureError:
+            landed = None
+        if landed is not None:
+            return [*landed]
+        self._roll_back()
+        self.tx.run("BEGIN IMMEDIATE")
         return [self._with_savepoint(*request) for request in requests]
 
     def _with_savepoint(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import TypeAlias
 
 from perdure.core.records import Lease
@@ -26,7 +27,9 @@ from perdure.stores.sqlite.guard import guard
 from perdure.stores.sqlite.life import Life
 from perdure.stores.sqlite.transaction import Transaction
 
+Request: TypeAlias = tuple[tuple[Value, ...], Lease | None]
 PUT: port.Landed = (None,)
+"""What a commit gives that is a PutStep and nothing else."""
 
 Apply: TypeAlias = Callable[[Transaction, Value], Value]
 
@@ -65,10 +68,30 @@ def appliers(life: Life) -> dict[type, Apply]:
     }
 
 
+def is_put(request: Request) -> bool:
+    """Whether a commit is a PutStep and nothing else, as most are."""
+    operations, lease = request
+    return len(operations) == 1 and type(operations[0]) is port.PutStep and lease is not None
+
+
+def apply_all(tx: Transaction, table: dict[type, Apply], requests: Sequence[Request]) -> list[port.Landed] | None:
+    """Apply commits in order, or None, half done, where a step is refused. Raises: what anything else refuses."""
+    landed: list[port.Landed] = []
+    for are_puts, some in groupby(requests, is_put):
+        if are_puts:
+            puts = [(operations[0], lease) for operations, lease in some if lease is not None]
+            if not steps.put_many(tx, puts):
+                return None
+            landed += [PUT] * len(puts)
+        else:
+            landed += [apply(tx, table, *request) for request in some]
+    return landed
+
+
 def apply(tx: Transaction, table: dict[type, Apply], operations: tuple[Value, ...], lease: Lease | None) -> port.Landed:
     """Apply a commit: the fence first, then its operations in order. Raises: what any of them refuses."""
     if lease is not None:
-        if len(operations) == 1 and type(operations[0]) is port.PutStep and steps.put_alone(tx, operations[0], lease):
-            return PUT  # as most commits are
+        if type(operations[0]) is port.PutStep and len(operations) == 1 and steps.put_alone(tx, operations[0], lease):
+            return PUT
         guard(tx, lease, progress=any(type(one) is port.PutStep and one.step.status in FINAL for one in operations))
     return tuple([table[type(one)](tx, one) for one in operations])

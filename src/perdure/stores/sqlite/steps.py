@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from perdure.core.positions import to_place
@@ -44,8 +45,19 @@ def put_alone(tx: Transaction, operation: PutStep, lease: Lease) -> bool:
     It needs no transaction around it, not even to be sure of the schema's version.
     False, and nothing changed, where something is in the way, or where takeovers are to be set back.
     """
-    tx.run(_PUT_ALONE, (*_columns(operation.step, 1), lease.run_id, lease.token, lease.worker_id))
+    tx.run(_PUT_ALONE, _alone(operation, lease))
     return tx.changed() == 1
+
+
+def put_many(tx: Transaction, puts: Sequence[tuple[PutStep, Lease]]) -> bool:
+    """Apply several such commits; false where something is in the way of one of them. Some are applied then."""
+    changed = tx.changed_ever()
+    tx.many(_PUT_ALONE, [_alone(operation, lease) for operation, lease in puts])
+    return tx.changed_ever() - changed == len(puts)
+
+
+def _alone(operation: PutStep, lease: Lease) -> tuple[Cell, ...]:
+    return *_columns(operation.step, 1), lease.run_id, lease.token, lease.worker_id
 
 
 def _columns(step: StepRecord, puts: int) -> tuple[Cell, ...]:

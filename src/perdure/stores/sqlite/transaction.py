@@ -11,12 +11,13 @@ from perdure.stores.sqlite.driver import Cell, Connection, Cursor, Row
 class Transaction:
     """One transaction of the writer's connection."""
 
-    __slots__ = ("_cursor", "changed", "run", "topics")
+    __slots__ = ("_cursor", "changed", "changed_ever", "run", "topics")
 
     def __init__(self, connection: Connection) -> None:
         self._cursor = connection.cursor()
         self.run: Callable[..., Cursor] = self._cursor.execute
         self.changed: Callable[[], int] = connection.changes
+        self.changed_ever: Callable[[], int] = connection.total_changes
         self.topics: set[str] = set()
 
     def row(self, sql: str, values: Sequence[Cell] = ()) -> Row | None:

@@ -32,7 +32,8 @@ from perdure.errors import StoreUnavailable
 from perdure.stores.port import Landed
 from perdure.stores.shielded import Present, Shielded
 from perdure.stores.sqlite.checkpointer import Checkpointer
-from perdure.stores.sqlite.group import SLOW_AFTER, Group, Request, Settled
+from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
+from perdure.stores.sqlite.operations import Request
 
 GROUP = 256
 CHECKPOINT_PAGES = 1000
