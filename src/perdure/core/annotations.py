@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from perdure.core.values import Value, convert, decode_strict, encode, unstorable
+from perdure.core.values import Decoder, Value, convert, decode_strict, decoder, encode, unstorable
 from perdure.errors import AnnotationUnresolved, InputError
 
 
@@ -37,9 +37,9 @@ def return_type(function: Callable[..., Value]) -> Value:
 
 
 class Facts(NamedTuple):
-    """What a step needs to know of its function: `unstorable` is why `returns` has no stored form, if it has none."""
+    """What a step needs to know of its function: how its value is decoded, or why that has no stored form."""
 
-    returns: Value
+    decoder: Decoder
     is_async: bool
     unstorable: str
 
@@ -53,7 +53,7 @@ def facts_of(function: Callable[..., Value], as_: Value = None) -> Facts:
     Raises: AnnotationUnresolved.
     """
     if as_ is not None:
-        return Facts(as_, is_async(function), unstorable(as_))
+        return _facts(as_, function)
     inner = function if type(function) is FunctionType else unwrap(function)
     try:
         return _known.get(inner) or _known.setdefault(inner, _found(inner))
@@ -62,8 +62,12 @@ def facts_of(function: Callable[..., Value], as_: Value = None) -> Facts:
 
 
 def _found(inner: Value) -> Facts:
-    returns = return_type(inner)
-    return Facts(returns, is_async(inner), unstorable(returns))
+    return _facts(return_type(inner), inner)
+
+
+def _facts(returns: Value, function: Callable[..., Value]) -> Facts:
+    reason = unstorable(returns)
+    return Facts(decoder(Value if reason else returns), is_async(function), reason)
 
 
 def is_async(function: Callable[..., Value]) -> bool:

@@ -24,6 +24,8 @@ MAX_VALUE_BYTES = 8 * 1024 * 1024
 Value: TypeAlias = Any
 """Whatever user code passes in, returns, or gets back."""
 
+Decoder: TypeAlias = "msgspec.json.Decoder[Any]"
+
 _log = logging.getLogger("perdure.values")
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 SAFE_INT = 2**53 - 1
@@ -86,12 +88,15 @@ def decode(data: bytes, as_: Any = None) -> Any:
     A value that does not fit the annotation comes back as plain JSON, with a warning: its effect has happened, and
     an annotation that is wrong must not make it happen again.
     """
-    if as_ is None or as_ is Any:
-        return _plain_decoder.decode(data)
+    return decode_by(data, _plain_decoder if as_ is None else decoder(as_))
+
+
+def decode_by(data: bytes, how: Decoder) -> Any:
+    """A stored value by a decoder that is known, as `decode` does it."""
     try:
-        return decoder(as_).decode(data)
+        return how.decode(data)
     except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-        _log.warning("a stored value does not fit %r (%s); it comes back as plain JSON", as_, error)
+        _log.warning("a stored value does not fit %r (%s); it comes back as plain JSON", how.type, error)
         return _plain_decoder.decode(data)
 
 
@@ -118,11 +123,11 @@ def convert(value: Any, as_: Any, field: str) -> Any:
 
 
 @functools.lru_cache(maxsize=1024)
-def _cached_decoder(as_: Any) -> msgspec.json.Decoder[Any]:
+def _cached_decoder(as_: Any) -> Decoder:
     return msgspec.json.Decoder(as_, dec_hook=_from_plain)
 
 
-def decoder(as_: Any) -> msgspec.json.Decoder[Any]:
+def decoder(as_: Any) -> Decoder:
     """The decoder of an annotation, made once."""
     try:
         return _cached_decoder(as_)

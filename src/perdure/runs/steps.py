@@ -8,11 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+import msgspec
+
 from perdure.core.annotations import facts_of
 from perdure.core.failures import Failure, failure_of, step_error
 from perdure.core.ids import idempotency_key, random_share
 from perdure.core.records import StepRecord, StepStatus
-from perdure.core.values import Value, decode, encode
+from perdure.core.values import Value, decode_by, encode
 from perdure.errors import InputError, NotStorable, StepAborted
 from perdure.runs.calls import Call
 from perdure.runs.doubt import ask, decision_of
@@ -79,7 +81,7 @@ class StepCall(Call[R]):
             raise NotStorable(f"step {self.name!r}", facts.unstorable)
         while data is None:
             data = await self._attempt(branch, is_async=facts.is_async)
-        return decode(data, facts.returns)
+        return decode_by(data, facts.decoder)
 
     async def _recall(self, record: StepRecord) -> bytes | None:
         """The value of a step that has one, encoded; None where another attempt follows."""
@@ -120,7 +122,7 @@ class StepCall(Call[R]):
             raised = error
         else:
             try:
-                data = encode(value, f"result of step {self.name!r}", host.store.abilities.max_value)
+                data = encode(value, "", host.store.abilities.max_value)
             except InputError as error:
                 return await self._unstorable(error)
             await self._end(self.record("completed", result=data))
@@ -129,7 +131,8 @@ class StepCall(Call[R]):
 
     async def _unstorable(self, error: InputError) -> None:
         """The effect has happened: the step fails for good, and is never run again because of its result."""
-        await self._fail(failure_of(error, "not_storable"))
+        failure = failure_of(error, "not_storable")
+        await self._fail(msgspec.structs.replace(failure, message=f"result of step {self.name!r}{failure.message}"))
 
     async def _call_in_thread(self) -> Value:
         value = await self.execution.host.pool.call(self.function, *self.args)

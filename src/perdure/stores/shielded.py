@@ -21,15 +21,23 @@ class Shielded(asyncio.Future[T]):
 
 
 class Present(Generic[T]):
-    """What is there already, as an awaitable; to await it gives the loop a turn only where that is due."""
+    """What is there already, as an awaitable; to await it gives the loop no turn."""
 
-    __slots__ = ("_is_turn_due", "_outcome")
+    __slots__ = ("_outcome",)
 
-    def __init__(self, outcome: T, *, is_turn_due: bool) -> None:
+    def __init__(self, outcome: T) -> None:
         self._outcome = outcome
-        self._is_turn_due = is_turn_due
 
     def __await__(self) -> Generator[None, None, T]:
-        if self._is_turn_due:
-            yield
+        return self._outcome
+        yield  # a generator that never yields
+
+
+class AfterATurn(Present[T]):
+    """What is there already, once the loop has had a turn."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, T]:
+        yield
         return self._outcome

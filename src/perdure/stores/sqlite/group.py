@@ -112,7 +112,7 @@ class Group:
         """
         tx, run, connection = self.tx, self.tx.run, self._connection
         try:
-            if type(operations[0]) is PutStep and len(operations) == 1 and put_alone(tx, operations[0], lease):
+            if len(operations) == 1 and type(operations[0]) is PutStep and put_alone(tx, operations[0], lease):
                 self._seen_data += 1
                 return PUT
             run("BEGIN IMMEDIATE")

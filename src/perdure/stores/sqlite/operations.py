@@ -91,7 +91,7 @@ def apply_all(tx: Transaction, table: dict[type, Apply], requests: Sequence[Requ
 def apply(tx: Transaction, table: dict[type, Apply], operations: tuple[Value, ...], lease: Lease | None) -> port.Landed:
     """Apply a commit: the fence first, then its operations in order. Raises: what any of them refuses."""
     if lease is not None:
-        if type(operations[0]) is port.PutStep and len(operations) == 1 and steps.put_alone(tx, operations[0], lease):
+        if len(operations) == 1 and type(operations[0]) is port.PutStep and steps.put_alone(tx, operations[0], lease):
             return PUT
         guard(tx, lease, progress=any(type(one) is port.PutStep and one.step.status in FINAL for one in operations))
     return tuple([table[type(one)](tx, one) for one in operations])

@@ -30,7 +30,7 @@ from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import StoreUnavailable
 from perdure.stores.port import Landed
-from perdure.stores.shielded import Present, Shielded
+from perdure.stores.shielded import AfterATurn, Present, Shielded
 from perdure.stores.sqlite.checkpointer import Checkpointer
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
 from perdure.stores.sqlite.operations import Request
@@ -180,7 +180,8 @@ class Writer:
         if is_turn_due:
             self._turned_after = now
             self._copy_if_due()
-        return Present(landed, is_turn_due=is_turn_due)
+            return AfterATurn(landed)
+        return Present(landed)
 
     def _settle_now(self, requests: list[Request], now: float) -> Settled | None:
         """Commit a group if nobody is in the turnstile, and nobody else writes."""
