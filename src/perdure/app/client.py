@@ -85,7 +85,10 @@ class Client:
         """
         options = {"run_id": run_id, "queue": queue, "scenario_id": scenario_id, "tenant": tenant, "tags": tags}
         given = {name for name, value in options.items() if value is not None}
-        check_options(workflow, len(args), given if project_id == "default" else given | {"project_id"})
+        if project_id != "default":
+            given.add("project_id")
+        if given:
+            check_options(workflow, len(args), given)
         manifest = workflow.manifest(
             args, kwargs, project_id=project_id, scenario_id=scenario_id, tenant=tenant, tags=tags or {}
         )

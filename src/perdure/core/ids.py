@@ -31,6 +31,8 @@ def check_id(field: str, value: object) -> str:
 
     Raises: IdInvalid where it is no text, empty, over 512 bytes of UTF-8, or holds a NUL or a lone surrogate.
     """
+    if type(value) is str and value.isascii() and "\0" not in value and 0 < len(value) <= MAX_ID_BYTES:
+        return value  # as nearly all are
     if not isinstance(value, str):
         raise IdInvalid(field, f"an id is text, not {type(value).__name__}")
     if not value:

@@ -35,7 +35,7 @@ from perdure.stores.sqlite.checkpointer import Checkpointer
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
 from perdure.stores.sqlite.operations import Request
 
-GROUP = 256
+GROUP = 512
 CHECKPOINT_PAGES = 1000
 SLICE = 0.002
 POLL_AFTER = 0.03
