@@ -50,6 +50,7 @@ class Reaper:
                 lease_now=clock.lease_now(),
                 boot_id=holder.boot_id,
                 proven=proven,
+                registered=worker.started_at,
                 max_takeovers=MAX_TAKEOVERS,
             )
             (run_ids,) = await store.commit(take)

@@ -65,6 +65,12 @@ def takeover_without_a_second_look(state: State, operation: TakeOver) -> list[st
     return leases.take_over(state, msgspec.structs.replace(operation, proven=True))
 
 
+@breaks(TakeOver, TakeoverPromises.test_a_takeover_leaves_a_worker_that_has_registered_again_since_it_was_found_dead)
+def takeover_from_a_namesake(state: State, operation: TakeOver) -> list[str]:
+    """A takeover takes from whoever has the id by now."""
+    return leases.take_over(state, msgspec.structs.replace(operation, registered=None))
+
+
 @breaks(TakeOver, TakeoverPromises.test_a_run_taken_over_too_often_is_poisoned)
 def never_poisoned(state: State, operation: TakeOver) -> list[str]:
     """A run may kill workers for ever."""

@@ -5,9 +5,18 @@ import msgspec
 from perdure.core.records import WorkerRecord
 from perdure.stores.memory import leases, workers
 from perdure.stores.memory.state import State
-from perdure.stores.port import RenewWorker, RetireWorker
+from perdure.stores.port import RegisterWorker, RenewWorker, RetireWorker
 from perdure.testing.store_suite.facets.workers import WorkerPromises
 from tests.broken.registry import breaks
+
+
+@breaks(RegisterWorker, WorkerPromises.test_a_worker_that_registers_again_is_the_new_process_in_everything)
+def renewed_by_registration(state: State, operation: RegisterWorker) -> None:
+    """A worker that registers again has a new lease, and is the old process in all else."""
+    before, now = state.workers.get(operation.worker.worker_id), operation.worker
+    if before is not None:
+        now = msgspec.structs.replace(before, lease_until=now.lease_until, renewed_at=now.renewed_at)
+    workers.register_worker(state, RegisterWorker(worker=now))
 
 
 @breaks(RenewWorker, WorkerPromises.test_a_renewal_that_comes_late_is_refused)

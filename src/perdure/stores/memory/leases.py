@@ -51,6 +51,8 @@ def leased(state: State, run: RunRecord, worker_id: str, at: datetime) -> RunRec
 def take_over(state: State, operation: TakeOver) -> list[str]:
     """Apply TakeOver."""
     worker = state.workers.get(operation.worker_id)
+    if worker and operation.registered not in {None, worker.started_at}:
+        return []
     if worker and not operation.proven and not is_over(worker, operation.lease_now, operation.boot_id):
         return []
     runs = [run for run in state.runs.values() if run.worker_id == operation.worker_id]

@@ -31,6 +31,8 @@ class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
 
     Shape: the ids of the runs; none where the worker renewed in time after all: its row is looked at again here.
     The worker's row goes with its last run. `proven` says that the store has proof of its death, lease or not.
+    `registered` is the `started_at` of the row that was found dead: a worker that has registered again under the same
+    id since then is another one, and is left alone; None takes from whoever has the id.
     A run that was taken over `max_takeovers` times without a step between them is not taken over again: it fails with
     the reason `poisoned`. A run that is being cancelled is cancelled by it.
     """
@@ -40,4 +42,5 @@ class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
     lease_now: float
     boot_id: str
     proven: bool = False
+    registered: datetime | None = None
     max_takeovers: int = 5

@@ -11,7 +11,7 @@ from perdure.core.records import WorkerRecord
 
 
 class RegisterWorker(msgspec.Struct, frozen=True, kw_only=True):
-    """Add a worker's row, under an id that is new.
+    """Add a worker's row; it replaces that of an earlier worker of the same id, a process that had it before.
 
     From here to its RetireWorker, or to the end of this process, its death can be proven, where the store can do
     that: this process holds the proof of its life.

@@ -46,6 +46,8 @@ def take_run(tx: Transaction, operation: TakeRun, life: Life) -> Loaded:
 def take_over(tx: Transaction, operation: TakeOver, life: Life) -> list[str]:
     """Apply TakeOver."""
     worker = find_worker(tx, operation.worker_id)
+    if worker and operation.registered not in {None, worker.started_at}:
+        return []
     if worker and not operation.proven and not is_over(worker, operation.lease_now, operation.boot_id):
         return []
     found = tx.rows(f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE worker_id = ?", (operation.worker_id,))

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from perdure.stores.sqlite.reader import Reader
 
 _INSERT = (
-    "INSERT INTO workers (worker_id, host, pid, process_token, boot_id, lease_until, queues, started_at, renewed_at)"
+    "REPLACE INTO workers (worker_id, host, pid, process_token, boot_id, lease_until, queues, started_at, renewed_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (worker_id) DO UPDATE SET lease_until = excluded.lease_until, boot_id = excluded.boot_id,"
-    " renewed_at = excluded.renewed_at"
 )
 _RENEW = "UPDATE workers SET lease_until = ?, renewed_at = ? WHERE worker_id = ? AND lease_until > ?"
 _ONE = f"SELECT {rows.WORKER_COLUMNS} FROM workers WHERE worker_id = ?"

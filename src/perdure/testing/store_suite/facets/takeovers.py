@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from perdure.core.records import Lease
 from perdure.errors import LeaseLost
 from perdure.testing.store_suite.base import Promises
@@ -65,6 +67,21 @@ class TakeoverPromises(Promises):
         await world.running("run", "ana")
         assert list(await world.do(world.take_over("ana", proven=True))) == ["run"]
         assert await world.status() == "queued"
+
+    async def test_a_takeover_leaves_a_worker_that_has_registered_again_since_it_was_found_dead(
+        self, world: World
+    ) -> None:
+        await world.running("run", "ana")
+        (dead,) = await world.store.workers.list()
+        take = msgspec.structs.replace(world.take_over("ana", proven=True), registered=dead.started_at)
+        world.advance(1)
+        await world.worker("ana")
+        lease = await world.lease("run", "ana")
+        assert list(await world.do(take)) == []
+        await world.do(world.step(), lease=lease)
+        (alive,) = await world.store.workers.list()
+        take = msgspec.structs.replace(take, registered=alive.started_at)
+        assert list(await world.do(take)) == ["run"]
 
     async def test_a_takeover_leaves_the_runs_of_others(self, world: World) -> None:
         await world.running("one", "ana")

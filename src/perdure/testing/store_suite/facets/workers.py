@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import msgspec
 import pytest
 
 from perdure.errors import LeaseLost, WorkerExpired
+from perdure.stores.port import RegisterWorker
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.world import LEASE_FOR, SOON, World
 
@@ -24,6 +26,13 @@ class WorkerPromises(Promises):
         operation = world.register("ana")
         await world.do(operation)
         assert await world.store.workers.list() == [operation.worker]
+
+    async def test_a_worker_that_registers_again_is_the_new_process_in_everything(self, world: World) -> None:
+        await world.worker("ana")
+        world.advance(1)
+        again = msgspec.structs.replace(world.register("ana").worker, host="elsewhere", pid=7, process_token="later")
+        await world.do(RegisterWorker(worker=again))
+        assert await world.store.workers.list() == [again]
 
     async def test_workers_are_listed_the_oldest_first(self, world: World) -> None:
         for worker_id in ("eve", "ana", "bob"):
