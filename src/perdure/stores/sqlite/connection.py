@@ -120,8 +120,8 @@ def file_system(folder: Path) -> str:
     return kind
 
 
-def translate(error: apsw.Error, path: str) -> StoreError:
-    """What an SQLite error means for a caller."""
+def translate(error: apsw.Error, path: str, *, of_commit: bool = False) -> StoreError:
+    """What an SQLite error means for a caller; only that of a commit leaves open whether something was written."""
     if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError):
         return StoreInvalid(path, f"not a usable database: {error}")
     if isinstance(error, apsw.FullError):
@@ -130,5 +130,5 @@ def translate(error: apsw.Error, path: str) -> StoreError:
         return StoreUnavailable(f"{path}: can't be written: {error}")
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return StoreUnavailable(f"{path}: another program held its lock for {BUSY_SECONDS:.0f} s")
-    unknown = isinstance(error, apsw.IOError)
+    unknown = of_commit and isinstance(error, apsw.IOError)
     return StoreUnavailable(f"{path}: {type(error).__name__}: {error}", unknown=unknown)

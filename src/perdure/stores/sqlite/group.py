@@ -208,7 +208,7 @@ class Group:
 
     def _failure(self, error: Exception) -> Exception:
         if isinstance(error, apsw.Error):
-            return translate(error, self._path)
+            return translate(error, self._path, of_commit=True)
         return StoreUnavailable(str(error)) if isinstance(error, OSError) else error
 
     def _roll_back(self) -> None:

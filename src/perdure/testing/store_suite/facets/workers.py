@@ -30,7 +30,7 @@ class WorkerPromises(Promises):
     async def test_a_worker_that_registers_again_is_the_new_process_in_everything(self, world: World) -> None:
         await world.worker("ana")
         world.advance(1)
-        again = msgspec.structs.replace(world.register("ana").worker, host="elsewhere", pid=7, process_token="later")
+        again = msgspec.structs.replace(world.register("ana").worker, host="elsewhere", pid=7)
         await world.do(RegisterWorker(worker=again))
         assert await world.store.workers.list() == [again]
 

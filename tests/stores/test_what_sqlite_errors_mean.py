@@ -1,0 +1,36 @@
+"""What SQLite raises, as a store's error: which kind, and whether a write may have landed all the same."""
+
+from __future__ import annotations
+
+import apsw
+import pytest
+
+from perdure.errors import StoreError, StoreInvalid, StoreUnavailable
+from perdure.stores.sqlite.connection import translate
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (apsw.NotADBError("file is not a database"), StoreInvalid, "not a usable database"),
+        (apsw.CorruptError("database disk image is malformed"), StoreInvalid, "not a usable database"),
+        (apsw.FullError("database or disk is full"), StoreUnavailable, "the disk is full"),
+        (apsw.ReadOnlyError("attempt to write a readonly database"), StoreUnavailable, "can't be written"),
+        (apsw.CantOpenError("unable to open database file"), StoreUnavailable, "can't be written"),
+        (apsw.BusyError("database is locked"), StoreUnavailable, "another program held its lock"),
+        (apsw.IOError("disk I/O error"), StoreUnavailable, "disk I/O error"),
+    ],
+)
+def test_each_has_a_kind_and_a_text(error: apsw.Error, kind: type[StoreError], says: str) -> None:
+    meaning = translate(error, "x.db")
+    assert type(meaning) is kind
+    assert says in str(meaning)
+
+
+@pytest.mark.parametrize("of_commit", [False, True])
+def test_only_a_commit_that_failed_on_the_disk_may_have_landed(*, of_commit: bool) -> None:
+    for error in (apsw.IOError("disk I/O error"), apsw.FullError("full"), apsw.BusyError("locked")):
+        meaning = translate(error, "x.db", of_commit=of_commit)
+        assert isinstance(meaning, StoreUnavailable)
+        assert meaning.unknown is (of_commit and isinstance(error, apsw.IOError))
+        assert ("not known" in str(meaning)) is meaning.unknown
