@@ -1,6 +1,6 @@
 """The first of a checkpoint's two passes: what the log holds by now goes into the database while commits go on.
 
-A checkpoint of a thousand pages takes some milliseconds, in which nobody could commit if it were one. But one that
+A checkpoint of some hundred pages takes some milliseconds, in which nobody could commit if it were one. But one that
 lets commits go on never catches up with them, and the log would grow for ever. So most is copied by a connection of
 its own, and only the rest by the writer's, while nobody writes: then the log begins anew.
 """

@@ -36,7 +36,7 @@ from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
 from perdure.stores.sqlite.operations import Request
 
 GROUP = 512
-CHECKPOINT_PAGES = 1000
+CHECKPOINT_PAGES = 400  # while a log grows each fsync writes its size too, and costs twice as much: so not for long
 SLICE = 0.002
 POLL_AFTER = 0.03
 
