@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeAlias, cast
 
 import apsw
@@ -22,6 +23,7 @@ from perdure.stores.sqlite.steps import put_alone
 from perdure.stores.sqlite.transaction import Transaction
 from perdure.stores.sqlite.turnstile import Turnstile
 
+CHECKPOINT_PAGES = 500  # while a log grows each fsync writes its size too, and costs twice as much: so not for long
 SLOW_AFTER = 0.00075
 """Units: seconds of a COMMIT, on average, beyond which the disk is slow."""
 
@@ -62,7 +64,8 @@ class Group:
         self._writer = random_bits(62)
         self._seen_data = -1  # the connection's version of the data as it was last looked at, and our own commits since
         self._seen_notice = self.tx.number("SELECT max(id) FROM notices")
-        self.pages = 0
+        self._pages = 0
+        self._checkpoint_at = CHECKPOINT_PAGES
         self.pace = 0.0
         connection.pragma("wal_autocheckpoint", 0)  # it would run inside a COMMIT
         connection.set_busy_timeout(0)  # the loop waits for nobody
@@ -150,14 +153,17 @@ class Group:
             return Settled([], _NOTHING, missed=True)
         return Settled([], topics, missed)
 
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether the log has grown long since the last checkpoint."""
+        return self._pages > self._checkpoint_at
+
     def checkpoint(self) -> None:
-        """Move the log into the database; what stays is moved the next time."""
-        try:
+        """Move the log into the database. What stays, for somebody reads it, is moved the next time."""
+        with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.Error:
-            return
-        finally:
-            self.pages = 0
+        self._pages = self._log()
+        self._checkpoint_at = self._pages + CHECKPOINT_PAGES
 
     def _commit(self, requests: Sequence[Request]) -> Settled:
         tx, run, connection = self.tx, self.tx.run, self._connection
@@ -247,8 +253,8 @@ class Group:
 
         SQLite would tell of each commit by a hook, which on a lone step costs as much as an SQL statement.
         """
-        self.pages = self._log()
-        written = 0 if before is None else max(0, self.pages - before)
+        self._pages = self._log()
+        written = 0 if before is None else max(0, self._pages - before)
         # one slow commit says little: a disk is slow when many are
         self.pace += (min(took - written * _PAGE_TAKES, _CAP) - self.pace) * 0.05
 
@@ -257,5 +263,5 @@ class Group:
         try:
             pages, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         except apsw.Error:
-            return self.pages  # to look is no reason to fail
+            return self._pages  # to look is no reason to fail
         return pages if copied < pages else 0

@@ -16,7 +16,6 @@ from perdure.errors import StoreClosed, StoreError, StoreForked
 from perdure.stores.door import check
 from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities, Landed, RenewWorker
-from perdure.stores.sqlite.checkpointer import Checkpointer
 from perdure.stores.sqlite.connection import connect, prepare, translate
 from perdure.stores.sqlite.driver import Connection
 from perdure.stores.sqlite.events import Events
@@ -66,8 +65,7 @@ class SqliteStore:
         self._notices = Notices()
         self._reader = Reader(path, self._check)
         group = Group(connection, path, self._turnstile, appliers(self._life), clock)
-        self._checkpointer = Checkpointer(path)
-        self._writer = Writer(group, self._checkpointer, clock, self._publish)
+        self._writer = Writer(group, clock, self._publish)
         self.runs = Runs(self._reader)
         self.steps = Steps(self._reader)
         self.events = Events(self._reader)
@@ -107,7 +105,6 @@ class SqliteStore:
         _opened.discard(self)  # its descriptors' numbers may be somebody else's by the time of a fork
         self._notices.publish_all()
         self._reader.close()
-        self._checkpointer.close()
         self._connection.close()
         self._life.close()
         self._turnstile.close()

@@ -11,8 +11,8 @@ transaction as a whole fails (a full disk, a failing fsync), its commits are tri
 that failed on its fsync SQLite has not moved the end of its log, so a second try writes over the first: it can't
 land twice. Only where that fails too is the outcome unknown, until the next successful commit.
 
-What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off. The
-thread copies most of the log while commits go on (see `checkpointer`), and then, inside the turnstile, the rest.
+What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off, and the
+thread makes them, inside the turnstile: one during which others commit would never catch up with them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from queue import Empty, SimpleQueue
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -31,12 +31,10 @@ from perdure.core.values import Value
 from perdure.errors import StoreUnavailable
 from perdure.stores.port import Landed
 from perdure.stores.shielded import AfterATurn, Present, Shielded
-from perdure.stores.sqlite.checkpointer import Checkpointer
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
 from perdure.stores.sqlite.operations import Request
 
 GROUP = 512
-CHECKPOINT_PAGES = 400  # while a log grows each fsync writes its size too, and costs twice as much: so not for long
 SLICE = 0.002
 POLL_AFTER = 0.03
 
@@ -49,19 +47,16 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     future: Shielded[Landed]
 
 
-Work: TypeAlias = list[Item] | Literal["copy"] | None
-"""Commits for the thread; empty for a checkpoint, "copy" for the first pass of one, None to stop."""
+Work: TypeAlias = list[Item] | None
+"""Commits for the thread; empty to look at the rest of its work, None to stop."""
 
 
 class Writer:
     """The one writer of a store in this process."""
 
-    def __init__(
-        self, group: Group, checkpointer: Checkpointer, clock: Clock, publish: Callable[[Settled], None]
-    ) -> None:
+    def __init__(self, group: Group, clock: Clock, publish: Callable[[Settled], None]) -> None:
         """Shape: `publish` is called on the loop with what there is news of."""
         self._group = group
-        self._checkpointer = checkpointer
         self._clock = clock
         self._publish = publish
         self._loop = asyncio.get_running_loop()
@@ -69,7 +64,6 @@ class Writer:
         self._lone: Lease | None = None
         self._turned_after = 0.0
         self._handed = 0
-        self._copying = False
         self._checkpointing = False
         self._busy = threading.Lock()
         self._work: SimpleQueue[Work] = SimpleQueue()
@@ -138,19 +132,13 @@ class Writer:
         self._deliver(items, settled)
         if len(items) == 1 and not self._pending:
             self._lone = items[0].lease
-        self._copy_if_due()
+        self._checkpoint_if_due()
 
-    def _copy_if_due(self) -> None:
-        """Begin a checkpoint where the log has grown long."""
-        if self._group.pages > CHECKPOINT_PAGES and not self._copying:
-            self._copying = True
-            self._work.put("copy")
-
-    def _copied(self) -> None:
-        """Most of the log is in the database: nobody commits while the rest follows."""
-        self._copying = False
-        self._checkpointing = True
-        self._hand_over([])
+    def _checkpoint_if_due(self) -> None:
+        """Let the thread make a checkpoint where the log has grown long; nobody here commits meanwhile."""
+        if self._group.is_checkpoint_due:
+            self._checkpointing = True
+            self._hand_over([])
 
     def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Present[Landed] | None:
         """Commit for the run that had the last group for itself.
@@ -179,7 +167,7 @@ class Writer:
             self._publish(Settled([], group.take_topics()))
         if is_turn_due:
             self._turned_after = now
-            self._copy_if_due()
+            self._checkpoint_if_due()
             return AfterATurn(landed)
         return Present(landed)
 
@@ -240,14 +228,10 @@ class Writer:
                 continue
             if work is None:
                 return
-            if work == "copy":
-                self._checkpointer.copy()
-                self._tell(self._copied)
-                continue
             items, taken = self._gather(work)
             with self._busy:
                 settled = self._settle([(item.operations, item.lease) for item in items]) if items else self._idle()
-                if self._group.pages > CHECKPOINT_PAGES:
+                if self._group.is_checkpoint_due:
                     self._checkpoint()
             self._tell(self._delivered, items, settled, taken)
 
@@ -262,7 +246,7 @@ class Writer:
                 more = self._work.get_nowait()
             except Empty:
                 break
-            if not isinstance(more, list):
+            if more is None:
                 self._put_back.append(more)
                 break
             items += more
