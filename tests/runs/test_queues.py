@@ -8,6 +8,7 @@ import pytest
 
 import perdure
 from perdure.errors import SettingInvalid
+from perdure.runs.worker import CLAIM
 from tests.runs.stage import Stage
 
 
@@ -137,7 +138,7 @@ async def test_more_runs_than_are_claimed_at_once_are_all_claimed(stage: Stage) 
     async def flow(ctx: perdure.Context) -> None:
         return None
 
-    runs = [await stage.start(flow, run_id=f"{number}") for number in range(250)]
+    runs = [await stage.start(flow, run_id=f"{number}") for number in range(2 * CLAIM + 50)]
     await stage.hand()
     await stage.clock.settle()
     assert {(await run.record()).status for run in runs} == {"completed"}

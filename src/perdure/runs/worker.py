@@ -20,7 +20,7 @@ from perdure.runs.settling import Settled
 from perdure.runs.workflow import Workflows
 from perdure.stores.port import Claim, ReleaseRun, Store
 
-CLAIM = 100
+CLAIM = 250  # enough for commits to be shared, few enough to leave some for other workers, and the loop some time
 CLAIM_AGAIN_AFTER = 1.0
 REGISTERING_FOR = 0.1
 LOOK_AGAIN_AFTER = 30.0
