@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.core.canonical import canonical_hash, canonical_json
+from perdure.core.canonical import canonical_hash, canonical_json, manifest_hash
+from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.values import Value
 from perdure.errors import NotStorable
 
@@ -61,3 +63,16 @@ def test_a_hash_is_lowercase_sha256_of_it() -> None:
     # RFC 8785 by hand: keys sorted, no space, a float in the shortest form
     assert canonical_json({"b": 1.0, "a": "é\n"}) == '{"a":"é\\n","b":1}'.encode()
     assert canonical_hash({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+
+@pytest.mark.parametrize("odd", [math.nan, 2**60, {"when": math.inf}])
+@pytest.mark.parametrize("field", ["id", "intent", "domain", "tenant", "input"])
+def test_of_a_manifest_nothing_is_hashed_that_has_no_canonical_form(field: str, odd: Value) -> None:
+    task = TaskSpec(id="review")
+    manifest = Manifest(task=task)
+    if field in {"id", "intent", "domain"}:
+        manifest = msgspec.structs.replace(manifest, task=msgspec.structs.replace(task, **{field: odd}))
+    else:
+        manifest = msgspec.structs.replace(manifest, **{field: odd})
+    with pytest.raises(NotStorable):
+        manifest_hash(manifest)

@@ -28,13 +28,8 @@ def canonical_json(value: Value, field: str = "value") -> bytes:
 
     Raises: NotStorable with the path of what has no canonical form.
     """
-    return _canonical(value, field, value)
-
-
-def _canonical(value: Value, field: str, unsure: Value) -> bytes:
-    """Shape: `unsure` is the part of the value that may not be simple."""
     try:
-        return _sorted.encode(value) if _is_simple(unsure) else rfc8785.dumps(value)
+        return _sorted.encode(value) if _is_simple(value) else rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError, ValueError) as error:
         offender = find_offender(value, field, plain=True)
         raise NotStorable(*(offender or (field, str(error)))) from None
@@ -54,23 +49,21 @@ def _is_simple(value: Value) -> bool:
 
 def canonical_hash(value: Value, field: str = "value") -> str:
     """Lowercase hex SHA-256 of the canonical JSON."""
-    return _sha256(canonical_json(value, field))
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(canonical_json(value, field)).hexdigest()
 
 
 def manifest_hash(manifest: Manifest) -> str:
     """What makes a run the same run: project, scenario, task, input and tenant; absent counts as null."""
     task = manifest.task
-    identity = {
-        "project_id": manifest.project_id,
-        "scenario_id": manifest.scenario_id,
-        "task_id": task.id,
-        "task_intent": task.intent,
-        "task_domain": task.domain,
-        "tenant": manifest.tenant,
-        "input": manifest.input,
-    }
-    return _sha256(_canonical(identity, "manifest", manifest.input))  # all else are texts
+    return canonical_hash(
+        {
+            "project_id": manifest.project_id,
+            "scenario_id": manifest.scenario_id,
+            "task_id": task.id,
+            "task_intent": task.intent,
+            "task_domain": task.domain,
+            "tenant": manifest.tenant,
+            "input": manifest.input,
+        },
+        "manifest",
+    )

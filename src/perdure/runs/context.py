@@ -148,8 +148,7 @@ class Context:
         landing: Landing | None = None,
     ) -> StepCall[Value]:
         """For rooms above: a step that lands more than its result (`landing`, see `perdure.runs.steps`)."""
-        if not name.isascii():
-            checked_text("name", name)
+        checked_text("name", name)
         return StepCall(self._execution, self._take("ctx.step"), name, function, args, options, landing)
 
     def gather(self, *items: Item) -> Call[list[Value]]:

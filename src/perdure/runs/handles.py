@@ -45,7 +45,7 @@ class Run(Generic[R]):
         """Wait for its end, wherever it runs; the record. Raises: RunNotFound."""
         watch = self._store.watch(f"end:{self.id}")
         try:
-            status = await self._store.runs.status(self.id)
+            status = await self._store.runs.status(self.id)  # a small read, where most have not ended yet
             if status is not None and status not in ENDED:
                 await watch.wait()
             while (run := await self.record()).status not in ENDED:

@@ -49,7 +49,8 @@ class StepOptions:
 def checked_text(field: str, text: str) -> str:
     """A text that every store can keep. Raises: SettingInvalid."""
     try:
-        text.encode()
+        if not text.isascii():
+            text.encode()
     except UnicodeEncodeError:
         raise SettingInvalid(field, "the text holds a lone surrogate") from None
     return text
