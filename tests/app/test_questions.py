@@ -13,33 +13,33 @@ from perdure.core.records import Lease
 from perdure.errors import InputError, QuestionAnswered, QuestionNotFound
 from perdure.stores import open_store
 from perdure.stores.port import Ask
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
 
 
 class Asking:
     """A run that asks."""
 
-    def __init__(self, world: World, lease: Lease) -> None:
-        self.questions = Questions(world.store, SystemClock())
-        self._world = world
+    def __init__(self, harness: StoreHarness, lease: Lease) -> None:
+        self.questions = Questions(harness.store, SystemClock())
+        self._harness = harness
         self._lease = lease
 
     async def ask(self, question_id: str, position: str, kind: str = "in_doubt") -> None:
         question = msgspec.structs.replace(
-            self._world.ask().question,
+            self._harness.ask().question,
             question_id=question_id,
             position=position,
             kind=kind,
             choices=("again", "failed", "value"),
         )
-        await self._world.do(Ask(question=question), lease=self._lease)
+        await self._harness.do(Ask(question=question), lease=self._lease)
 
 
 @pytest.fixture
 async def asking() -> AsyncIterator[Asking]:
-    world = World(await open_store("memory:"), "memory:", "", open_store)
-    yield Asking(world, await world.running())
-    await world.store.close()
+    harness = StoreHarness(await open_store("memory:"), "memory:", "", open_store)
+    yield Asking(harness, await harness.running())
+    await harness.store.close()
 
 
 async def test_a_step_is_resolved_by_its_position(asking: Asking) -> None:

@@ -14,10 +14,10 @@ from perdure.stores.memory import MemoryStore
 from perdure.stores.memory.leases import guard
 from perdure.stores.memory.operations import APPLIERS, Applier
 from perdure.stores.memory.state import State
-from perdure.stores.port import Landed, Operation
-from perdure.testing.store_suite import FacetSuite, World
+from perdure.stores.port import CommitResult, Operation
+from perdure.testing.store_suite import FacetSuite, StoreHarness
 
-Promise = Callable[[Any, World], Awaitable[None]]
+Promise = Callable[[Any, StoreHarness], Awaitable[None]]
 
 # What a test says when a promise is broken (a ValueError where it unpacks what should be one, and is not); anything
 # else is a mistake in the broken store or in the test.
@@ -32,7 +32,7 @@ class BreakableStore(MemoryStore):
     def guard(self, state: State, lease: Lease) -> None:
         guard(state, lease)
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         if lease is not None:
             self.guard(state, lease)
         table = {**APPLIERS, **self.appliers}
@@ -76,8 +76,8 @@ async def run_promise(store: type[MemoryStore], promise: Promise) -> None:
     async def open_(url: str) -> MemoryStore:
         return store(url)
 
-    world = World(await open_("memory:"), "memory:", "perdure.stores:open_store", open_)
+    harness = StoreHarness(await open_("memory:"), "memory:", "perdure.stores:open_store", open_)
     try:
-        await promise(FacetSuite(), world)
+        await promise(FacetSuite(), harness)
     finally:
-        await world.close()
+        await harness.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure import Manifest, TaskSpec, run_durable
 from perdure.runs.durable import Durable
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 def manifest(**fields: Any) -> Manifest:
@@ -17,10 +17,15 @@ def manifest(**fields: Any) -> Manifest:
 class Driver:
     """run_durable with what each test says otherwise."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
 
     def __call__(self, task: Any, **options: Any) -> Coroutine[Any, Any, Durable[Any]]:
-        stage = self.stage
-        given: dict[str, Any] = {"run_id": "run", "store": stage.store, "manifest": manifest(), "clock": stage.clock}
+        cluster = self.cluster
+        given: dict[str, Any] = {
+            "run_id": "run",
+            "store": cluster.store,
+            "manifest": manifest(),
+            "clock": cluster.clock,
+        }
         return run_durable(task=task, **(given | options))

@@ -30,7 +30,7 @@ from perdure.errors import (
     StoreUrlInvalid,
 )
 from perdure.runs.workflow import Workflows
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 async def flow(ctx: perdure.Context, number: int = 1) -> int:
@@ -137,10 +137,10 @@ async def test_a_workers_folder_that_can_not_be_made_is_a_store_error_and_hangs_
         await store.close()
 
 
-async def test_a_store_that_was_closed_says_so(stage: Stage) -> None:
-    run = await stage.start(flow)
-    store = await stage.another_store()
-    await stage.close()
+async def test_a_store_that_was_closed_says_so(cluster: Cluster) -> None:
+    run = await cluster.start(flow)
+    store = await cluster.another_store()
+    await cluster.close()
     with pytest.raises(StoreClosed):
         await run.emit_event("go")
     with pytest.raises(StoreClosed):
@@ -196,7 +196,7 @@ def test_a_workflow_that_is_not_async_is_refused() -> None:
         ("queues", {"mail": 0}),
     ],
 )
-async def test_a_worker_setting_that_makes_no_sense_is_refused(memory: Stage, option: str, value: Any) -> None:
+async def test_a_worker_setting_that_makes_no_sense_is_refused(memory: Cluster, option: str, value: Any) -> None:
     with pytest.raises(SettingInvalid, match=option if option != "queues" else "mail"):
         perdure.Worker(memory.store, memory.workflows, **{option: value})
 
@@ -205,98 +205,98 @@ async def test_a_worker_setting_that_makes_no_sense_is_refused(memory: Stage, op
 
 
 @pytest.mark.parametrize("run_id", ["", "a\0b", "x" * 513, "é" * 257, "\udfff", 7, b"run"])
-async def test_a_run_id_that_is_no_id_is_refused(stage: Stage, run_id: Any) -> None:
+async def test_a_run_id_that_is_no_id_is_refused(cluster: Cluster, run_id: Any) -> None:
     with pytest.raises(IdInvalid) as refused:
-        await stage.start(flow, run_id=run_id)
+        await cluster.start(flow, run_id=run_id)
     assert refused.value.field == "run_id"
     with pytest.raises(IdInvalid):
-        stage.client.run(run_id)
-    assert await stage.client.runs() == []
+        cluster.client.run(run_id)
+    assert await cluster.client.runs() == []
 
 
 @pytest.mark.parametrize("field", ["queue", "project_id", "scenario_id", "tenant"])
 @pytest.mark.parametrize("value", ["a\0b", "x" * 513, "\udfff", 7])
-async def test_whatever_names_something_is_checked_like_an_id(stage: Stage, field: str, value: Any) -> None:
+async def test_whatever_names_something_is_checked_like_an_id(cluster: Cluster, field: str, value: Any) -> None:
     async with asyncio.timeout(10):
         with pytest.raises(InputError) as refused:
-            await stage.start(flow, **{field: value})
+            await cluster.start(flow, **{field: value})
     assert field in str(refused.value)
-    assert await stage.client.runs() == []
+    assert await cluster.client.runs() == []
 
 
 @pytest.mark.parametrize("tags", [{"n": 1}, {"n": None}, {1: "n"}, {"n": ["x"]}, {"n": "\udfff"}])
-async def test_tags_are_texts(stage: Stage, tags: Any) -> None:
+async def test_tags_are_texts(cluster: Cluster, tags: Any) -> None:
     async with asyncio.timeout(10):
         with pytest.raises(InputError) as refused:
-            await stage.start(flow, tags=tags)
+            await cluster.start(flow, tags=tags)
     assert "tags" in str(refused.value)
-    assert await stage.client.runs() == []
+    assert await cluster.client.runs() == []
 
 
-async def test_the_same_id_with_another_input_is_refused_and_the_run_is_as_it_was(stage: Stage) -> None:
-    await stage.start(flow, 1)
-    before = await stage.record()
+async def test_the_same_id_with_another_input_is_refused_and_the_run_is_as_it_was(cluster: Cluster) -> None:
+    await cluster.start(flow, 1)
+    before = await cluster.record()
     with pytest.raises(RunInputMismatch) as refused:
-        await stage.start(flow, 2)
+        await cluster.start(flow, 2)
     assert refused.value.run_id == "run"
     assert refused.value.found != refused.value.given
-    assert await stage.record() == before
-    assert (await stage.start(flow, 1)).id == "run"
-    assert await stage.record() == before
+    assert await cluster.record() == before
+    assert (await cluster.start(flow, 1)).id == "run"
+    assert await cluster.record() == before
 
 
-async def test_the_same_id_for_another_workflow_is_refused(stage: Stage) -> None:
+async def test_the_same_id_for_another_workflow_is_refused(cluster: Cluster) -> None:
     async def other(ctx: perdure.Context, number: int = 1) -> int:
         return number
 
-    await stage.start(flow, 1)
+    await cluster.start(flow, 1)
     with pytest.raises(RunInputMismatch):
-        await stage.start(other, 1)
+        await cluster.start(other, 1)
 
 
 @pytest.mark.parametrize("reason", ["\udfff", "x" * 9_000_000])
-async def test_a_reason_that_can_not_be_stored_is_no_reason_to_hang_or_to_stay(stage: Stage, reason: str) -> None:
-    run = await stage.start(flow)
+async def test_a_reason_that_can_not_be_stored_is_no_reason_to_hang_or_to_stay(cluster: Cluster, reason: str) -> None:
+    run = await cluster.start(flow)
     async with asyncio.timeout(10):
         try:
             record = await run.cancel(reason)
         except InputError:
-            assert await stage.status() == "queued"
+            assert await cluster.status() == "queued"
         else:
             assert record.status == "cancelled"
 
 
-async def in_doubt(stage: Stage) -> Question:
+async def in_doubt(cluster: Cluster) -> Question:
     async def asks(ctx: perdure.Context) -> None:
         await ctx.step("slow", asyncio.Event().wait, timeout=2, in_doubt="ask")
 
-    await stage.start(asks)
-    await stage.hand()
-    await stage.clock.advance(5)
-    (question,) = await stage.client.questions.list()
+    await cluster.start(asks)
+    await cluster.start_worker()
+    await cluster.clock.advance(5)
+    (question,) = await cluster.client.questions.list()
     return question
 
 
-async def test_an_answer_that_can_not_be_stored_is_refused_and_the_question_stays_open(stage: Stage) -> None:
-    question = await in_doubt(stage)
+async def test_an_answer_that_can_not_be_stored_is_refused_and_the_question_stays_open(cluster: Cluster) -> None:
+    question = await in_doubt(cluster)
     with pytest.raises(NotStorable):
-        await stage.client.questions.answer(question.question_id, "value", float("nan"))
-    assert await stage.client.questions.list() == [question]
+        await cluster.client.questions.answer(question.question_id, "value", float("nan"))
+    assert await cluster.client.questions.list() == [question]
 
 
-async def test_who_answers_is_checked_too(stage: Stage) -> None:
-    question = await in_doubt(stage)
+async def test_who_answers_is_checked_too(cluster: Cluster) -> None:
+    question = await in_doubt(cluster)
     with pytest.raises(InputError):
-        await stage.client.questions.answer(question.question_id, "again", by="\udfff")
-    assert await stage.client.questions.list() == [question]
+        await cluster.client.questions.answer(question.question_id, "again", by="\udfff")
+    assert await cluster.client.questions.list() == [question]
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\udfff", "x" * 100_000, ""])
 async def test_a_step_may_be_called_whatever_can_be_stored_and_anything_else_is_a_typed_error(
-    stage: Stage, name: str
+    cluster: Cluster, name: str
 ) -> None:
     async def work() -> int:
-        stage.done.append("worked")
+        cluster.done.append("worked")
         return 1
 
     async def named(ctx: perdure.Context) -> str:
@@ -306,17 +306,17 @@ async def test_a_step_may_be_called_whatever_can_be_stored_and_anything_else_is_
             return type(error).__name__
         return "worked"
 
-    run = await stage.start(named)
-    await stage.hand()
+    run = await cluster.start(named)
+    await cluster.start_worker()
     async with asyncio.timeout(10):
-        found = await stage.result(run)
-    assert (found == "worked") == (stage.done == ["worked"])
+        found = await cluster.result(run)
+    assert (found == "worked") == (cluster.done == ["worked"])
     if found == "worked":
-        assert (await stage.step("0")).name == name
+        assert (await cluster.step("0")).name == name
 
 
 @pytest.mark.parametrize("kind", ["a\0b", "\udfff"])
-async def test_a_kind_that_can_not_be_stored_is_a_typed_error(stage: Stage, kind: str) -> None:
+async def test_a_kind_that_can_not_be_stored_is_a_typed_error(cluster: Cluster, kind: str) -> None:
     async def work() -> int:
         return 1
 
@@ -327,15 +327,15 @@ async def test_a_kind_that_can_not_be_stored_is_a_typed_error(stage: Stage, kind
             return type(error).__name__
         return "worked"
 
-    run = await stage.start(named)
-    await stage.hand()
+    run = await cluster.start(named)
+    await cluster.start_worker()
     async with asyncio.timeout(10):
-        assert await stage.result(run)
+        assert await cluster.result(run)
 
 
-async def test_a_fingerprint_without_a_canonical_form_is_refused_before_the_effect(stage: Stage) -> None:
+async def test_a_fingerprint_without_a_canonical_form_is_refused_before_the_effect(cluster: Cluster) -> None:
     async def work() -> None:
-        stage.done.append("worked")
+        cluster.done.append("worked")
 
     async def wrong(ctx: perdure.Context) -> str:
         try:
@@ -344,13 +344,13 @@ async def test_a_fingerprint_without_a_canonical_form_is_refused_before_the_effe
             return error.field
         return "nothing was noticed"
 
-    assert (await stage.run(wrong)).startswith("fingerprint")
-    assert stage.done == []
+    assert (await cluster.run(wrong)).startswith("fingerprint")
+    assert cluster.done == []
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e18])
 @pytest.mark.parametrize("call", ["sleep", "event"])
-async def test_a_time_that_makes_no_sense_is_a_typed_error(memory: Stage, seconds: float, call: str) -> None:
+async def test_a_time_that_makes_no_sense_is_a_typed_error(memory: Cluster, seconds: float, call: str) -> None:
     async def waits(ctx: perdure.Context) -> str:
         try:
             await (ctx.sleep(seconds) if call == "sleep" else ctx.await_event("go", timeout=seconds))
@@ -359,7 +359,7 @@ async def test_a_time_that_makes_no_sense_is_a_typed_error(memory: Stage, second
         return "nothing was noticed"
 
     run = await memory.start(waits)
-    await memory.hand()
+    await memory.start_worker()
     await memory.clock.advance(1)
     assert (await run.record()).status == "completed", await run.record()
     assert await run.result() != "nothing was noticed"

@@ -13,26 +13,26 @@ from perdure import Retry
 from perdure.errors import RunCancelled, RunNotFound
 from perdure.stores.port import CancelRun
 from perdure.testing.dying import die_here
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 async def hangs(ctx: perdure.Context) -> None:
     await ctx.step("hangs", asyncio.Event().wait)
 
 
-async def test_a_queued_run_is_cancelled_at_once_and_never_starts(stage: Stage) -> None:
-    run = await stage.start(hangs)
+async def test_a_queued_run_is_cancelled_at_once_and_never_starts(cluster: Cluster) -> None:
+    run = await cluster.start(hangs)
     record = await run.cancel("not needed")
     assert (record.status, record.cancel_reason, record.token) == ("cancelled", "not needed", 0)
-    await stage.hand()
-    await stage.clock.advance(1)
-    assert await stage.steps() == {}
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    assert await cluster.steps() == {}
     with pytest.raises(RunCancelled, match="not needed"):
         await run.result()
 
 
 @pytest.mark.parametrize("waits_for", ["event", "sleep", "retry", "question"])
-async def test_a_waiting_run_is_cancelled_at_once_and_stays_so(stage: Stage, waits_for: str) -> None:
+async def test_a_waiting_run_is_cancelled_at_once_and_stays_so(cluster: Cluster, waits_for: str) -> None:
     async def fails() -> None:
         raise ValueError
 
@@ -46,43 +46,43 @@ async def test_a_waiting_run_is_cancelled_at_once_and_stays_so(stage: Stage, wai
         else:
             await ctx.step("in doubt", asyncio.Event().wait, timeout=2, in_doubt="ask")
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(5)
-    assert await stage.status() == "suspended"
-    before = stage.clock.elapsed()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(5)
+    assert await cluster.status() == "suspended"
+    before = cluster.clock.elapsed()
     record = await run.cancel()
     assert (record.status, record.due_at, record.waiting_for) == ("cancelled", None, ())
-    assert stage.clock.elapsed() == before
-    await stage.client.emit_event("run", "go")
-    await stage.clock.advance(120)
-    assert await stage.status() == "cancelled"
+    assert cluster.clock.elapsed() == before
+    await cluster.client.emit_event("run", "go")
+    await cluster.clock.advance(120)
+    assert await cluster.status() == "cancelled"
 
 
-async def test_a_running_step_is_cut_off_and_is_in_doubt(stage: Stage) -> None:
+async def test_a_running_step_is_cut_off_and_is_in_doubt(cluster: Cluster) -> None:
     async def work() -> None:
-        stage.done.append("began")
+        cluster.done.append("began")
         try:
             await asyncio.Event().wait()
         finally:
-            stage.done.append("cut off")
+            cluster.done.append("cut off")
 
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("work", work)
         await ctx.step("never", work)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    record = await stage.clock.until(run.cancel("enough"), within=1)
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    record = await cluster.clock.until(run.cancel("enough"), within=1)
     assert (record.status, record.cancel_reason, record.worker_id) == ("cancelled", "enough", None)
-    assert stage.done == ["began", "cut off"]
-    assert [(step.position, step.status) for step in (await stage.steps()).values()] == [("0", "in_doubt")]
+    assert cluster.done == ["began", "cut off"]
+    assert [(step.position, step.status) for step in (await cluster.steps()).values()] == [("0", "in_doubt")]
     with pytest.raises(RunCancelled):
         await run.result()
 
 
-async def test_what_had_committed_is_kept(stage: Stage) -> None:
+async def test_what_had_committed_is_kept(cluster: Cluster) -> None:
     async def one() -> int:
         return 1
 
@@ -90,54 +90,54 @@ async def test_what_had_committed_is_kept(stage: Stage) -> None:
         await ctx.step("one", one)
         await ctx.step("hangs", asyncio.Event().wait)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(0.3)
-    await stage.clock.until(run.cancel())
-    assert [step.status for step in (await stage.steps()).values()] == ["completed", "in_doubt"]
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(0.3)
+    await cluster.clock.until(run.cancel())
+    assert [step.status for step in (await cluster.steps()).values()] == ["completed", "in_doubt"]
 
 
-async def test_between_two_steps_a_cancel_is_honoured_before_the_next_one(stage: Stage) -> None:
+async def test_between_two_steps_a_cancel_is_honoured_before_the_next_one(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def first() -> None:
-            now = stage.clock.now()
-            await stage.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5)))
-            stage.done.append("first")
+            now = cluster.clock.now()
+            await cluster.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5)))
+            cluster.done.append("first")
 
         async def second() -> None:
-            stage.done.append("second")
+            cluster.done.append("second")
 
         await ctx.step("first", first)
         for _ in range(10):
             await asyncio.sleep(0)
         await ctx.step("second", second)
 
-    await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    assert await stage.status() == "cancelled"
-    assert "second" not in stage.done
+    await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    assert await cluster.status() == "cancelled"
+    assert "second" not in cluster.done
 
 
-async def test_parallel_steps_and_waits_are_all_cut_off(stage: Stage) -> None:
+async def test_parallel_steps_and_waits_are_all_cut_off(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def branch() -> None:
             await ctx.step("hangs", asyncio.Event().wait)
 
         await ctx.gather(branch, branch, ctx.step("hangs", asyncio.Event().wait), ctx.await_event("never"))
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    record = await stage.clock.until(run.cancel(), within=1)
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    record = await cluster.clock.until(run.cancel(), within=1)
     assert record.status == "cancelled"
-    assert {step.status for step in (await stage.steps()).values()} == {"in_doubt"}
+    assert {step.status for step in (await cluster.steps()).values()} == {"in_doubt"}
 
 
-async def test_what_is_to_be_cleaned_up_may_still_commit_last_registered_first(stage: Stage) -> None:
+async def test_what_is_to_be_cleaned_up_may_still_commit_last_registered_first(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def undo(what: str) -> None:
-            stage.done.append(what)
+            cluster.done.append(what)
 
         async def one() -> None:
             await ctx.step("undo one", undo, "one")
@@ -152,16 +152,16 @@ async def test_what_is_to_be_cleaned_up_may_still_commit_last_registered_first(s
         ctx.on_cancel(two)
         await ctx.step("hangs", asyncio.Event().wait)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    assert (await stage.clock.until(run.cancel())).status == "cancelled"
-    assert stage.done == ["two", "one", "one more"]
-    names = [step.name for position, step in (await stage.steps()).items() if position.startswith("cancel")]
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    assert (await cluster.clock.until(run.cancel())).status == "cancelled"
+    assert cluster.done == ["two", "one", "one more"]
+    names = [step.name for position, step in (await cluster.steps()).items() if position.startswith("cancel")]
     assert names == ["undo two", "undo one", "sleep", "undo one more"]
 
 
-async def test_a_cleanup_that_takes_too_long_is_cut_off_within_the_bound(stage: Stage) -> None:
+async def test_a_cleanup_that_takes_too_long_is_cut_off_within_the_bound(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def forever() -> None:
             await ctx.step("forever", asyncio.Event().wait)
@@ -169,34 +169,34 @@ async def test_a_cleanup_that_takes_too_long_is_cut_off_within_the_bound(stage: 
         ctx.on_cancel(forever)
         await ctx.step("hangs", asyncio.Event().wait)
 
-    run = await stage.start(flow)
-    hand = await stage.hand()
-    await stage.clock.advance(1)
-    began = stage.clock.elapsed()
-    assert (await stage.clock.until(run.cancel(), within=20)).status == "cancelled"
-    assert stage.clock.elapsed() - began <= 6
-    await stage.clock.advance(10)
-    assert hand.worker.holder.executions == {}
+    run = await cluster.start(flow)
+    simulated = await cluster.start_worker()
+    await cluster.clock.advance(1)
+    began = cluster.clock.elapsed()
+    assert (await cluster.clock.until(run.cancel(), within=20)).status == "cancelled"
+    assert cluster.clock.elapsed() - began <= 6
+    await cluster.clock.advance(10)
+    assert simulated.worker.holder.attempts == {}
 
 
-async def test_cleanups_are_for_a_cancel_only(stage: Stage) -> None:
+async def test_cleanups_are_for_a_cancel_only(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def undo() -> None:
-            stage.done.append("undone")
+            cluster.done.append("undone")
 
         ctx.on_cancel(undo)
         await ctx.await_event("go")
         return "done"
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
     await run.emit_event("go")
-    assert await stage.result(run) == "done"
-    assert stage.done == []
+    assert await cluster.result(run) == "done"
+    assert cluster.done == []
 
 
-async def test_user_code_that_swallows_its_cancellation_is_given_up_within_the_bound(stage: Stage) -> None:
+async def test_user_code_that_swallows_its_cancellation_is_given_up_within_the_bound(cluster: Cluster) -> None:
     let_go = asyncio.Event()
 
     async def flow(ctx: perdure.Context) -> str:
@@ -205,77 +205,77 @@ async def test_user_code_that_swallows_its_cancellation_is_given_up_within_the_b
                 try:
                     await let_go.wait()
                 except asyncio.CancelledError:
-                    stage.done.append("swallowed")
+                    cluster.done.append("swallowed")
 
         await ctx.step("deaf", deaf)
         return "done"
 
-    run = await stage.start(flow)
-    hand = await stage.hand()
-    await stage.clock.advance(1)
-    began = stage.clock.elapsed()
-    assert (await stage.clock.until(run.cancel(), within=20)).status == "cancelled"
-    assert stage.clock.elapsed() - began <= 6
-    await stage.clock.advance(10)
-    assert hand.worker.holder.executions == {}
-    assert stage.done
+    run = await cluster.start(flow)
+    simulated = await cluster.start_worker()
+    await cluster.clock.advance(1)
+    began = cluster.clock.elapsed()
+    assert (await cluster.clock.until(run.cancel(), within=20)).status == "cancelled"
+    assert cluster.clock.elapsed() - began <= 6
+    await cluster.clock.advance(10)
+    assert simulated.worker.holder.attempts == {}
+    assert cluster.done
     let_go.set()
 
 
-async def test_a_step_of_user_code_that_ends_after_all_changes_nothing_any_more(stage: Stage) -> None:
+async def test_a_step_of_user_code_that_ends_after_all_changes_nothing_any_more(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def late() -> str:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                await stage.sleep(20)
+                await cluster.sleep(20)
             return "late"
 
         return await ctx.step("late", late)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    await stage.clock.until(run.cancel(), within=20)
-    before = await stage.record()
-    await stage.clock.advance(60)
-    assert await stage.record() == before
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    await cluster.clock.until(run.cancel(), within=20)
+    before = await cluster.record()
+    await cluster.clock.advance(60)
+    assert await cluster.record() == before
     assert before.status == "cancelled"
 
 
-async def test_a_dead_owner_is_not_waited_for_longer_than_the_deadline(stage: Stage) -> None:
+async def test_a_dead_owner_is_not_waited_for_longer_than_the_deadline(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("dies", die_here)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    token = (await stage.record()).token
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    token = (await cluster.record()).token
     cancelling = asyncio.ensure_future(run.cancel(within=3))
-    await stage.clock.advance(2.9)
-    assert await stage.status() == "cancelling"
-    await stage.clock.advance(0.1)
+    await cluster.clock.advance(2.9)
+    assert await cluster.status() == "cancelling"
+    await cluster.clock.advance(0.1)
     record = await cancelling
     assert (record.status, record.worker_id, record.token) == ("cancelled", None, token + 1)
 
 
-async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_a_deaf_owner(stage: Stage) -> None:
+async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_a_deaf_owner(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("dies", die_here)
 
-    await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    now = stage.clock.now()
-    await stage.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5), reason="gone"))
-    await stage.hand()
-    await stage.clock.advance(4.5)
-    assert await stage.status() == "cancelling"
-    await stage.clock.advance(1.5)
-    assert await stage.status() == "cancelled"
+    await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    now = cluster.clock.now()
+    await cluster.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5), reason="gone"))
+    await cluster.start_worker()
+    await cluster.clock.advance(4.5)
+    assert await cluster.status() == "cancelling"
+    await cluster.clock.advance(1.5)
+    assert await cluster.status() == "cancelled"
 
 
-async def test_a_sealed_run_takes_nothing_from_its_old_owner(stage: Stage) -> None:
+async def test_a_sealed_run_takes_nothing_from_its_old_owner(cluster: Cluster) -> None:
     let_go = asyncio.Event()
 
     async def flow(ctx: perdure.Context) -> str:
@@ -289,62 +289,62 @@ async def test_a_sealed_run_takes_nothing_from_its_old_owner(stage: Stage) -> No
 
         return await ctx.step("deaf", deaf)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    record = await stage.clock.until(run.cancel(within=2))
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    record = await cluster.clock.until(run.cancel(within=2))
     let_go.set()
-    await stage.clock.advance(30)
-    assert await stage.record() == record
-    assert [step.status for step in (await stage.steps()).values()] != ["completed"]
+    await cluster.clock.advance(30)
+    assert await cluster.record() == record
+    assert [step.status for step in (await cluster.steps()).values()] != ["completed"]
 
 
-async def test_a_run_that_completes_while_it_is_being_cancelled_has_completed(stage: Stage) -> None:
+async def test_a_run_that_completes_while_it_is_being_cancelled_has_completed(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def last() -> str:
-            now = stage.clock.now()
-            await stage.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5)))
+            now = cluster.clock.now()
+            await cluster.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5)))
             return "done"
 
         return await ctx.step("last", last)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(10)
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(10)
     record = await run.record()
     assert record.status in {"completed", "cancelled"}
     assert (record.status == "completed") == (record.result is not None)
 
 
-async def test_to_cancel_what_has_ended_changes_nothing(stage: Stage) -> None:
+async def test_to_cancel_what_has_ended_changes_nothing(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> int:
         return 1
 
-    await stage.run(flow)
-    before = await stage.record()
-    run = stage.client.run("run")
+    await cluster.run(flow)
+    before = await cluster.record()
+    run = cluster.client.run("run")
     assert await run.cancel("too late") == before
-    assert await stage.record() == before
+    assert await cluster.record() == before
 
 
-async def test_to_cancel_twice_is_to_cancel_once(stage: Stage) -> None:
-    run = await stage.start(hangs)
-    await stage.hand()
-    await stage.clock.advance(1)
+async def test_to_cancel_twice_is_to_cancel_once(cluster: Cluster) -> None:
+    run = await cluster.start(hangs)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
     first = asyncio.ensure_future(run.cancel("first"))
     second = asyncio.ensure_future(run.cancel("second"))
-    records = await stage.clock.until(asyncio.gather(first, second))
+    records = await cluster.clock.until(asyncio.gather(first, second))
     assert [(record.status, record.cancel_reason) for record in records] == [("cancelled", "first")] * 2
 
 
-async def test_to_cancel_nobody_is_refused_by_name(stage: Stage) -> None:
+async def test_to_cancel_nobody_is_refused_by_name(cluster: Cluster) -> None:
     with pytest.raises(RunNotFound, match="nobody"):
-        await stage.client.run("nobody").cancel()
+        await cluster.client.run("nobody").cancel()
 
 
-async def test_a_cancel_from_another_process_is_heard(sqlite: Stage) -> None:
+async def test_a_cancel_from_another_process_is_heard(sqlite: Cluster) -> None:
     run = await sqlite.start(hangs)
-    await sqlite.hand()
+    await sqlite.start_worker()
     await sqlite.clock.advance(1)
     other = await sqlite.another_store()
     now = sqlite.clock.now()

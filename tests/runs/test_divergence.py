@@ -13,7 +13,7 @@ from perdure import Retry
 from perdure.core.records import RunRecord
 from perdure.errors import RunFailed
 from perdure.testing.dying import die_here
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 Flow = Callable[[perdure.Context], Awaitable[Any]]
 
@@ -22,26 +22,26 @@ async def value(number: int = 1) -> int:
     return number
 
 
-async def changed(stage: Stage, before: Flow, after: Flow) -> RunRecord:
+async def changed(cluster: Cluster, before: Flow, after: Flow) -> RunRecord:
     """A run that waits for `go` in one version of its code, and goes on in another; its record in the end."""
 
     async def flow(ctx: perdure.Context) -> Any:
         return await before(ctx)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(2)
-    assert await stage.status() == "suspended"
-    await stage.kill()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(2)
+    assert await cluster.status() == "suspended"
+    await cluster.kill()
 
     async def new(ctx: perdure.Context) -> Any:
         return await after(ctx)
 
-    stage.workflow(new, name="flow")
+    cluster.workflow(new, name="flow")
     await run.emit_event("go")
-    await stage.hand()
-    await stage.clock.advance(2)
-    return await stage.record()
+    await cluster.start_worker()
+    await cluster.clock.advance(2)
+    return await cluster.record()
 
 
 def assert_diverged(record: RunRecord, position: str, *words: str) -> None:
@@ -57,29 +57,29 @@ async def one_step(ctx: perdure.Context) -> None:
     await ctx.await_event("go")
 
 
-async def test_another_name_at_a_committed_position(stage: Stage) -> None:
+async def test_another_name_at_a_committed_position(cluster: Cluster) -> None:
     async def after(ctx: perdure.Context) -> None:
         await ctx.step("b", value)
         await ctx.await_event("go")
 
-    record = await changed(stage, one_step, after)
+    record = await changed(cluster, one_step, after)
     assert_diverged(record, "0", "logic 'a'", "logic 'b'")
 
 
-async def test_another_kind_at_a_committed_position(stage: Stage) -> None:
+async def test_another_kind_at_a_committed_position(cluster: Cluster) -> None:
     async def after(ctx: perdure.Context) -> None:
         await ctx.step("a", value, kind="llm")
         await ctx.await_event("go")
 
-    assert_diverged(await changed(stage, one_step, after), "0", "logic 'a'", "llm 'a'")
+    assert_diverged(await changed(cluster, one_step, after), "0", "logic 'a'", "llm 'a'")
 
 
 @pytest.mark.parametrize("call", ["sleep", "event", "emit", "now", "child", "uuid", "random"])
-async def test_another_call_at_a_committed_position(stage: Stage, call: str) -> None:
+async def test_another_call_at_a_committed_position(cluster: Cluster, call: str) -> None:
     async def child(ctx: perdure.Context) -> None:
         return None
 
-    declared = stage.workflow(child)
+    declared = cluster.workflow(child)
 
     async def after(ctx: perdure.Context) -> None:
         if call == "sleep":
@@ -96,22 +96,22 @@ async def test_another_call_at_a_committed_position(stage: Stage, call: str) -> 
             ctx.uuid() if call == "uuid" else ctx.random()
             await ctx.await_event("go")
 
-    assert_diverged(await changed(stage, one_step, after), "0", "logic 'a'")
-    assert [event.key for event in await stage.store.events.list("run")] == ["go"]
-    assert len(await stage.client.runs()) == 1
+    assert_diverged(await changed(cluster, one_step, after), "0", "logic 'a'")
+    assert [event.key for event in await cluster.store.events.list("run")] == ["go"]
+    assert len(await cluster.client.runs()) == 1
 
 
-async def test_another_event_is_waited_for(stage: Stage) -> None:
+async def test_another_event_is_waited_for(cluster: Cluster) -> None:
     async def before(ctx: perdure.Context) -> None:
         await ctx.await_event("go", timeout=60)
 
     async def after(ctx: perdure.Context) -> None:
         await ctx.await_event("stay", timeout=60)
 
-    assert_diverged(await changed(stage, before, after), "0", "event 'go'", "event 'stay'")
+    assert_diverged(await changed(cluster, before, after), "0", "event 'go'", "event 'stay'")
 
 
-async def test_another_fingerprint_is_an_input_that_changed(stage: Stage) -> None:
+async def test_another_fingerprint_is_an_input_that_changed(cluster: Cluster) -> None:
     async def before(ctx: perdure.Context) -> None:
         await ctx.step("a", value, fingerprint={"model": "x", "year": 2026})
         await ctx.await_event("go")
@@ -120,13 +120,13 @@ async def test_another_fingerprint_is_an_input_that_changed(stage: Stage) -> Non
         await ctx.step("a", value, fingerprint={"model": "y", "year": 2026})
         await ctx.await_event("go")
 
-    record = await changed(stage, before, after)
+    record = await changed(cluster, before, after)
     assert_diverged(record, "0", "input")
     assert record.failure is not None
     assert record.failure.code == "step_input_mismatch"
 
 
-async def test_the_same_fingerprint_in_another_order_is_the_same(stage: Stage) -> None:
+async def test_the_same_fingerprint_in_another_order_is_the_same(cluster: Cluster) -> None:
     async def before(ctx: perdure.Context) -> None:
         await ctx.step("a", value, fingerprint={"a": 1, "b": [2.0, None]})
         await ctx.await_event("go")
@@ -135,20 +135,20 @@ async def test_the_same_fingerprint_in_another_order_is_the_same(stage: Stage) -
         await ctx.step("a", value, fingerprint={"b": [2, None], "a": 1})
         await ctx.await_event("go")
 
-    assert (await changed(stage, before, after)).status == "completed"
+    assert (await changed(cluster, before, after)).status == "completed"
 
 
 @pytest.mark.parametrize("which", ["before", "after"])
-async def test_a_fingerprint_is_compared_only_where_both_have_one(stage: Stage, which: str) -> None:
+async def test_a_fingerprint_is_compared_only_where_both_have_one(cluster: Cluster, which: str) -> None:
     async def with_one(ctx: perdure.Context) -> None:
         await ctx.step("a", value, fingerprint=1)
         await ctx.await_event("go")
 
     flows = (with_one, one_step) if which == "before" else (one_step, with_one)
-    assert (await changed(stage, *flows)).status == "completed"
+    assert (await changed(cluster, *flows)).status == "completed"
 
 
-async def test_another_name_at_a_failed_position(stage: Stage) -> None:
+async def test_another_name_at_a_failed_position(cluster: Cluster) -> None:
     async def fails() -> None:
         raise ValueError
 
@@ -161,12 +161,12 @@ async def test_another_name_at_a_failed_position(stage: Stage) -> None:
 
         return flow
 
-    assert_diverged(await changed(stage, flow("a"), flow("b")), "0", "'a'", "'b'")
+    assert_diverged(await changed(cluster, flow("a"), flow("b")), "0", "'a'", "'b'")
 
 
-async def test_another_name_at_a_position_that_waits_for_its_next_attempt(stage: Stage) -> None:
+async def test_another_name_at_a_position_that_waits_for_its_next_attempt(cluster: Cluster) -> None:
     async def fails() -> None:
-        stage.done.append("tried")
+        cluster.done.append("tried")
         raise ValueError
 
     def flow(name: str) -> Flow:
@@ -175,27 +175,27 @@ async def test_another_name_at_a_position_that_waits_for_its_next_attempt(stage:
 
         return flow
 
-    assert_diverged(await changed(stage, flow("a"), flow("b")), "0", "'a'", "'b'")
-    assert stage.done == ["tried"]
+    assert_diverged(await changed(cluster, flow("a"), flow("b")), "0", "'a'", "'b'")
+    assert cluster.done == ["tried"]
 
 
-async def test_another_name_at_a_position_that_was_in_flight(stage: Stage) -> None:
+async def test_another_name_at_a_position_that_was_in_flight(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("a", die_here, in_doubt="fail")
 
-    await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
+    await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
 
     async def new(ctx: perdure.Context) -> None:
         await ctx.step("b", value)
 
-    stage.workflow(new, name="flow")
-    await stage.restart()
-    assert_diverged(await stage.record(), "0", "'a'", "'b'")
+    cluster.workflow(new, name="flow")
+    await cluster.restart()
+    assert_diverged(await cluster.record(), "0", "'a'", "'b'")
 
 
-async def test_a_step_that_is_missing_at_the_end(stage: Stage) -> None:
+async def test_a_step_that_is_missing_at_the_end(cluster: Cluster) -> None:
     async def before(ctx: perdure.Context) -> None:
         await ctx.step("a", value)
         await ctx.step("b", value)
@@ -205,12 +205,12 @@ async def test_a_step_that_is_missing_at_the_end(stage: Stage) -> None:
         await ctx.step("a", value)
         return "done early"
 
-    record = await changed(stage, before, after)
+    record = await changed(cluster, before, after)
     assert_diverged(record, "1", "'b'", "the end of the workflow")
     assert record.result is None
 
 
-async def test_a_whole_branch_that_is_missing(stage: Stage) -> None:
+async def test_a_whole_branch_that_is_missing(cluster: Cluster) -> None:
     def flow(branches: int) -> Flow:
         async def flow(ctx: perdure.Context) -> None:
             async def branch(number: int) -> None:
@@ -221,23 +221,23 @@ async def test_a_whole_branch_that_is_missing(stage: Stage) -> None:
 
         return flow
 
-    assert_diverged(await changed(stage, flow(3), flow(2)), "0.2.0", "'work'", "the end")
+    assert_diverged(await changed(cluster, flow(3), flow(2)), "0.2.0", "'work'", "the end")
 
 
-async def test_a_new_step_where_nothing_was_recorded_is_no_divergence(stage: Stage) -> None:
+async def test_a_new_step_where_nothing_was_recorded_is_no_divergence(cluster: Cluster) -> None:
     async def after(ctx: perdure.Context) -> int:
         await ctx.step("a", value)
         await ctx.await_event("go")
         return await ctx.step("new", value, 7)
 
-    record = await changed(stage, one_step, after)
+    record = await changed(cluster, one_step, after)
     assert (record.status, record.result) == ("completed", b"7")
 
 
 @pytest.mark.parametrize("shape", ["a step became a gather", "a gather became a step"])
-async def test_a_step_and_a_gather_are_told_apart_before_an_effect(stage: Stage, shape: str) -> None:
+async def test_a_step_and_a_gather_are_told_apart_before_an_effect(cluster: Cluster, shape: str) -> None:
     async def effect() -> int:
-        stage.done.append("effect")
+        cluster.done.append("effect")
         return 1
 
     async def plain(ctx: perdure.Context) -> None:
@@ -252,13 +252,13 @@ async def test_a_step_and_a_gather_are_told_apart_before_an_effect(stage: Stage,
         await ctx.await_event("go")
 
     before, after = (plain, gathered) if shape == "a step became a gather" else (gathered, plain)
-    record = await changed(stage, before, after)
+    record = await changed(cluster, before, after)
     assert record.failure is not None
     assert record.failure.reason == "diverged"
-    assert stage.done == ["effect"]
+    assert cluster.done == ["effect"]
 
 
-async def test_both_journals_are_kept_with_the_failure(stage: Stage) -> None:
+async def test_both_journals_are_kept_with_the_failure(cluster: Cluster) -> None:
     async def before(ctx: perdure.Context) -> None:
         await ctx.step("a", value)
         await ctx.step("b", value)
@@ -268,23 +268,23 @@ async def test_both_journals_are_kept_with_the_failure(stage: Stage) -> None:
         await ctx.step("a", value)
         await ctx.step("c", value)
 
-    record = await changed(stage, before, after)
+    record = await changed(cluster, before, after)
     assert record.failure is not None
     assert record.failure.data == {"recorded": {"0": "a", "1": "b"}, "found": {"0": "a", "1": "c"}}
 
 
-async def test_nothing_more_is_executed_and_siblings_are_cut_off(stage: Stage) -> None:
+async def test_nothing_more_is_executed_and_siblings_are_cut_off(cluster: Cluster) -> None:
     def diverging() -> Flow:
         async def flow(ctx: perdure.Context) -> None:
             async def branch() -> None:
-                stage.done.append("began")
+                cluster.done.append("began")
                 try:
                     await asyncio.Event().wait()
                 finally:
-                    stage.done.append("cut off")
+                    cluster.done.append("cut off")
 
             async def wrong() -> int:
-                await stage.sleep(0.5)
+                await cluster.sleep(0.5)
                 return await ctx.step("wrong", value)
 
             async def long() -> None:
@@ -304,12 +304,12 @@ async def test_nothing_more_is_executed_and_siblings_are_cut_off(stage: Stage) -
 
         await ctx.gather(branch, waits)
 
-    record = await changed(stage, right, diverging())
+    record = await changed(cluster, right, diverging())
     assert_diverged(record, "0.0.0", "'right'", "'wrong'")
-    assert stage.done == ["began", "cut off"]
+    assert cluster.done == ["began", "cut off"]
 
 
-async def test_user_code_can_not_swallow_a_divergence(stage: Stage) -> None:
+async def test_user_code_can_not_swallow_a_divergence(cluster: Cluster) -> None:
     async def after(ctx: perdure.Context) -> str:
         try:
             await ctx.step("b", value)
@@ -317,12 +317,12 @@ async def test_user_code_can_not_swallow_a_divergence(stage: Stage) -> None:
             return "swallowed"
         return "went on"
 
-    assert_diverged(await changed(stage, one_step, after), "0")
+    assert_diverged(await changed(cluster, one_step, after), "0")
 
 
-async def test_a_diverged_run_can_be_restarted_with_code_that_agrees(stage: Stage) -> None:
+async def test_a_diverged_run_can_be_restarted_with_code_that_agrees(cluster: Cluster) -> None:
     async def effect() -> int:
-        stage.done.append("effect")
+        cluster.done.append("effect")
         return 5
 
     async def right(ctx: perdure.Context) -> int:
@@ -333,21 +333,21 @@ async def test_a_diverged_run_can_be_restarted_with_code_that_agrees(stage: Stag
     async def wrong(ctx: perdure.Context) -> int:
         return await ctx.step("b", value)
 
-    record = await changed(stage, right, wrong)
+    record = await changed(cluster, right, wrong)
     assert_diverged(record, "0")
-    stage.workflow(right, name="flow")
-    run = stage.client.run("run")
+    cluster.workflow(right, name="flow")
+    run = cluster.client.run("run")
     await run.restart()
-    assert await stage.result(run) == 5
-    assert stage.done == ["effect"]
+    assert await cluster.result(run) == 5
+    assert cluster.done == ["effect"]
 
 
-async def test_a_run_that_is_told_apart_says_so_to_who_waits_for_it(stage: Stage) -> None:
+async def test_a_run_that_is_told_apart_says_so_to_who_waits_for_it(cluster: Cluster) -> None:
     async def after(ctx: perdure.Context) -> None:
         await ctx.step("b", value)
 
-    await changed(stage, one_step, after)
+    await changed(cluster, one_step, after)
     with pytest.raises(RunFailed, match="diverged") as failed:
-        await stage.client.run("run").result()
+        await cluster.client.run("run").result()
     assert failed.value.cause_type == "Divergence"
     assert failed.value.reason == "diverged"

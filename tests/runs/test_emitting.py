@@ -11,7 +11,7 @@ import pytest
 import perdure
 from perdure.errors import IdInvalid, NotStorable, RunNotFound
 from perdure.testing.dying import Death
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 @dataclass
@@ -24,94 +24,94 @@ async def waits(ctx: perdure.Context, key: str = "go") -> Any:
     return await ctx.await_event(key)
 
 
-async def test_the_first_emit_wins_and_later_ones_are_told_so(stage: Stage) -> None:
-    run = await stage.start(waits)
+async def test_the_first_emit_wins_and_later_ones_are_told_so(cluster: Cluster) -> None:
+    run = await cluster.start(waits)
     assert [await run.emit_event("go", number) for number in range(3)] == [True, False, False]
-    await stage.hand()
-    assert await stage.result(run) == 0
+    await cluster.start_worker()
+    assert await cluster.result(run) == 0
     assert await run.emit_event("go", 9) is False
 
 
-async def test_of_many_who_emit_at_once_one_is_accepted(stage: Stage) -> None:
-    run = await stage.start(waits)
+async def test_of_many_who_emit_at_once_one_is_accepted(cluster: Cluster) -> None:
+    run = await cluster.start(waits)
     accepted = await asyncio.gather(*[run.emit_event("go", number) for number in range(50)])
-    await stage.hand()
+    await cluster.start_worker()
     assert accepted.count(True) == 1
-    assert await stage.result(run) == accepted.index(True)
+    assert await cluster.result(run) == accepted.index(True)
 
 
-async def test_an_event_for_a_run_that_does_not_exist_is_refused_by_name(stage: Stage) -> None:
+async def test_an_event_for_a_run_that_does_not_exist_is_refused_by_name(cluster: Cluster) -> None:
     with pytest.raises(RunNotFound, match="nobody"):
-        await stage.client.emit_event("nobody", "go")
+        await cluster.client.emit_event("nobody", "go")
 
 
-async def test_an_event_for_a_run_that_has_ended_is_kept_and_changes_nothing(stage: Stage) -> None:
+async def test_an_event_for_a_run_that_has_ended_is_kept_and_changes_nothing(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         return "ended"
 
-    await stage.run(flow)
-    before = await stage.record()
-    assert await stage.client.emit_event("run", "late", 1) is True
-    after = await stage.record()
+    await cluster.run(flow)
+    before = await cluster.record()
+    assert await cluster.client.emit_event("run", "late", 1) is True
+    after = await cluster.record()
     assert (after.status, after.completed_at, after.result) == ("completed", before.completed_at, before.result)
-    assert [event.key for event in await stage.store.events.list("run")] == ["late"]
+    assert [event.key for event in await cluster.store.events.list("run")] == ["late"]
 
 
 @pytest.mark.parametrize("key", ["", "a\0b", "x" * 513, 7])
-async def test_a_key_that_is_no_id_is_refused(stage: Stage, key: Any) -> None:
-    run = await stage.start(waits)
+async def test_a_key_that_is_no_id_is_refused(cluster: Cluster, key: Any) -> None:
+    run = await cluster.start(waits)
     with pytest.raises(IdInvalid) as refused:
         await run.emit_event(key, 1)
     assert refused.value.field == "key"
-    assert await stage.store.events.list("run") == []
+    assert await cluster.store.events.list("run") == []
 
 
-async def test_a_payload_that_can_not_be_stored_is_refused_and_nothing_is_emitted(stage: Stage) -> None:
-    run = await stage.start(waits)
+async def test_a_payload_that_can_not_be_stored_is_refused_and_nothing_is_emitted(cluster: Cluster) -> None:
+    run = await cluster.start(waits)
     with pytest.raises(NotStorable) as refused:
         await run.emit_event("go", {"a": [1, float("nan")]})
     assert refused.value.field == "payload.a[1]"
-    assert await stage.store.events.list("run") == []
+    assert await cluster.store.events.list("run") == []
     assert await run.emit_event("go", 1) is True
 
 
-async def test_a_payload_comes_back_as_the_wait_says(stage: Stage) -> None:
+async def test_a_payload_comes_back_as_the_wait_says(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         answer = await ctx.await_event("typed", as_=Answer)
         plain = await ctx.await_event("plain")
         return f"{answer!r} {plain!r}"
 
-    run = await stage.start(flow)
+    run = await cluster.start(flow)
     await run.emit_event("typed", Answer("yes", 0.5))
     await run.emit_event("plain", Answer("no", 1.5))
-    await stage.hand()
-    assert await stage.result(run) == "Answer(text='yes', score=0.5) {'text': 'no', 'score': 1.5}"
+    await cluster.start_worker()
+    assert await cluster.result(run) == "Answer(text='yes', score=0.5) {'text': 'no', 'score': 1.5}"
 
 
-async def test_two_waits_for_one_key_get_the_same(stage: Stage) -> None:
+async def test_two_waits_for_one_key_get_the_same(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         both = await ctx.gather(ctx.await_event("go"), ctx.await_event("go"))
         return [*both, await ctx.await_event("go")]
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
     await run.emit_event("go", 5)
-    assert await stage.result(run) == [5, 5, 5]
+    assert await cluster.result(run) == [5, 5, 5]
 
 
-async def test_a_run_can_emit_to_itself_and_to_another(stage: Stage) -> None:
+async def test_a_run_can_emit_to_itself_and_to_another(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         told = [await ctx.emit_event("go", "mine"), await ctx.emit_event("go", "again")]
         told.append(await ctx.emit_event("go", "yours", run_id="other"))
         return [*told, await ctx.await_event("go")]
 
-    other = await stage.start(waits, run_id="other")
-    assert await stage.run(flow) == [True, False, True, "mine"]
-    assert await stage.result(other) == "yours"
+    other = await cluster.start(waits, run_id="other")
+    assert await cluster.run(flow) == [True, False, True, "mine"]
+    assert await cluster.result(other) == "yours"
 
 
-async def test_what_an_emit_was_told_is_told_again_in_replay_and_nothing_is_emitted_twice(stage: Stage) -> None:
+async def test_what_an_emit_was_told_is_told_again_in_replay_and_nothing_is_emitted_twice(cluster: Cluster) -> None:
     told: list[list[bool]] = []
 
     async def flow(ctx: perdure.Context) -> None:
@@ -120,20 +120,20 @@ async def test_what_an_emit_was_told_is_told_again_in_replay_and_nothing_is_emit
         told.append(answers)
         await ctx.await_event("go")
 
-    other = await stage.start(waits, run_id="other")
+    other = await cluster.start(waits, run_id="other")
     await other.emit_event("taken", 1)
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.kill()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.kill()
     await run.emit_event("go")
-    await stage.hand()
-    await stage.result(run)
+    await cluster.start_worker()
+    await cluster.result(run)
     assert told == [[True, False, True]] * 2
-    assert len(await stage.store.events.list("other")) == 2
+    assert len(await cluster.store.events.list("other")) == 2
 
 
-async def test_an_emit_that_was_refused_is_refused_again_in_replay(stage: Stage) -> None:
+async def test_an_emit_that_was_refused_is_refused_again_in_replay(cluster: Cluster) -> None:
     told: list[str] = []
 
     async def flow(ctx: perdure.Context) -> None:
@@ -145,28 +145,28 @@ async def test_an_emit_that_was_refused_is_refused_again_in_replay(stage: Stage)
             told.append("accepted")
         await ctx.await_event("go")
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.kill()
-    await stage.start(waits, run_id="not yet")
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.kill()
+    await cluster.start(waits, run_id="not yet")
     await run.emit_event("go")
-    await stage.hand()
-    await stage.result(run)
+    await cluster.start_worker()
+    await cluster.result(run)
     assert told == ["refused", "refused"]
 
 
-async def test_an_emit_lands_with_its_step_or_not_at_all(stage: Stage) -> None:
-    other = await stage.start(waits, run_id="other")
+async def test_an_emit_lands_with_its_step_or_not_at_all(cluster: Cluster) -> None:
+    other = await cluster.start(waits, run_id="other")
 
     async def flow(ctx: perdure.Context) -> bool:
         return await ctx.emit_event("go", ctx.token, run_id="other")
 
-    run = await stage.start(flow)
-    await stage.hand(death=Death(2, "landed"))  # register, claim, emit
-    await stage.clock.settle()
-    assert [event.key for event in await stage.store.events.list("other")] == ["go"]
-    assert (await stage.step("0")).status == "completed"
-    await stage.restart()
-    assert await stage.result(run) is True
-    assert await stage.result(other) == 1
+    run = await cluster.start(flow)
+    await cluster.start_worker(death=Death(2, "landed"))  # register, claim, emit
+    await cluster.clock.settle()
+    assert [event.key for event in await cluster.store.events.list("other")] == ["go"]
+    assert (await cluster.step("0")).status == "completed"
+    await cluster.restart()
+    assert await cluster.result(run) is True
+    assert await cluster.result(other) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from perdure.core.clock import Clock
 from perdure.testing.clock import FakeClock
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 async def test_it_is_a_clock() -> None:
@@ -156,11 +156,11 @@ async def test_a_thread_that_waits_on_the_clock_of_a_dead_process_ends() -> None
     assert not thread.is_alive()
 
 
-async def test_no_lease_is_lost_however_far_time_is_moved(stage: Stage) -> None:
-    hand = await stage.hand(lease_for=3.0)
-    worker_id = hand.worker.worker_id
-    await stage.clock.advance(600)
-    assert hand.worker.worker_id == worker_id
-    (row,) = await stage.store.workers.list()
-    assert row.lease_until > stage.clock.lease_now()
-    assert stage.clock.elapsed() == 600.0
+async def test_no_lease_is_lost_however_far_time_is_moved(cluster: Cluster) -> None:
+    simulated = await cluster.start_worker(lease_for=3.0)
+    worker_id = simulated.worker.worker_id
+    await cluster.clock.advance(600)
+    assert simulated.worker.worker_id == worker_id
+    (row,) = await cluster.store.workers.list()
+    assert row.lease_until > cluster.clock.lease_now()
+    assert cluster.clock.elapsed() == 600.0

@@ -10,7 +10,7 @@ import pytest
 import perdure
 from perdure.stores.port import Store
 from perdure.testing.wrapped import WrappedStore
-from tests.runs.stage import LEASE_FOR, Stage
+from tests.runs.cluster import LEASE_FOR, Cluster
 
 T = TypeVar("T")
 
@@ -34,22 +34,22 @@ class Faulty(WrappedStore):
 
 @pytest.mark.parametrize("name", ["queues.next_due", "workers.dead", "runs.overdue"])
 async def test_a_worker_that_met_a_fault_still_claims_and_still_takes_over(
-    stage: Stage, name: str, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def hold(ctx: perdure.Context) -> str:
-        await ctx.step("hold", stage.sleep, 1.0)
+        await ctx.step("hold", cluster.sleep, 1.0)
         return "held"
 
-    dead = await stage.hand()
-    left = await stage.start(hold, run_id="left")
-    await stage.clock.settle()
-    store = Faulty(stage.store, name)
-    await stage.hand(store=store)
+    dead = await cluster.start_worker()
+    left = await cluster.start(hold, run_id="left")
+    await cluster.clock.settle()
+    store = Faulty(cluster.store, name)
+    await cluster.start_worker(store=store)
     store.left = 2
     await dead.process.kill()
-    new = await stage.start(hold, run_id="new")
-    await stage.clock.advance(5)
+    new = await cluster.start(hold, run_id="new")
+    await cluster.clock.advance(5)
     assert store.failed == 2
     assert "a fault" in caplog.text
-    assert await stage.result(new) == "held"
-    assert await stage.result(left, within=LEASE_FOR + 10) == "held"
+    assert await cluster.result(new) == "held"
+    assert await cluster.result(left, within=LEASE_FOR + 10) == "held"

@@ -10,10 +10,10 @@ import pytest
 import perdure
 from perdure import Retry
 from perdure.errors import RunFailed, SettingInvalid, StepFailed
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
-async def test_results_come_in_order_whatever_ends_first(memory: Stage) -> None:
+async def test_results_come_in_order_whatever_ends_first(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[int]:
         async def work(number: int) -> int:
             await memory.sleep(float(5 - number))
@@ -28,7 +28,7 @@ async def test_results_come_in_order_whatever_ends_first(memory: Stage) -> None:
 
 
 @pytest.mark.parametrize("shape", ["gather", "map"])
-async def test_of_nothing_there_is_nothing(memory: Stage, shape: str) -> None:
+async def test_of_nothing_there_is_nothing(memory: Cluster, shape: str) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         async def work(item: int) -> int:
             return item
@@ -38,11 +38,11 @@ async def test_of_nothing_there_is_nothing(memory: Stage, shape: str) -> None:
     assert await memory.run(flow) == []
 
 
-async def test_every_branch_settles_before_the_failure_at_the_lowest_position_is_raised(stage: Stage) -> None:
+async def test_every_branch_settles_before_the_failure_at_the_lowest_position_is_raised(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def work(number: int) -> int:
-            await stage.sleep(float(5 - number))
-            stage.done.append(str(number))
+            await cluster.sleep(float(5 - number))
+            cluster.done.append(str(number))
             if number in {1, 3}:
                 raise ValueError(f"number {number}")
             return number
@@ -50,11 +50,11 @@ async def test_every_branch_settles_before_the_failure_at_the_lowest_position_is
         try:
             await ctx.gather(*[ctx.step("work", work, number) for number in range(5)])
         except StepFailed as error:
-            return f"{error.message} after {len(stage.done)}"
+            return f"{error.message} after {len(cluster.done)}"
         return "nothing was raised"
 
-    assert await stage.run(flow) == "number 1 after 5"
-    assert [step.status for step in (await stage.steps()).values()] == [
+    assert await cluster.run(flow) == "number 1 after 5"
+    assert [step.status for step in (await cluster.steps()).values()] == [
         "completed",
         "failed",
         "completed",
@@ -63,31 +63,31 @@ async def test_every_branch_settles_before_the_failure_at_the_lowest_position_is
     ]
 
 
-async def test_what_had_committed_before_a_sibling_failed_is_not_run_again_by_a_restart(stage: Stage) -> None:
+async def test_what_had_committed_before_a_sibling_failed_is_not_run_again_by_a_restart(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[int]:
         async def work(number: int) -> int:
-            stage.done.append(str(number))
-            if number == 1 and stage.done.count("1") == 1:
+            cluster.done.append(str(number))
+            if number == 1 and cluster.done.count("1") == 1:
                 raise ValueError
             return number
 
         return await ctx.gather(*[ctx.step("work", work, number) for number in range(3)])
 
-    run = await stage.start(flow)
-    await stage.hand()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
     with pytest.raises(RunFailed):
-        await stage.result(run)
+        await cluster.result(run)
     await run.restart()
-    assert await stage.result(run) == [0, 1, 2]
-    assert stage.done == ["0", "1", "2", "1"]
+    assert await cluster.result(run) == [0, 1, 2]
+    assert cluster.done == ["0", "1", "2", "1"]
 
 
-async def test_all_that_failed_in_a_gather_is_tried_again_by_a_restart(stage: Stage) -> None:
+async def test_all_that_failed_in_a_gather_is_tried_again_by_a_restart(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[int]:
         async def branch(number: int) -> int:
             async def work() -> int:
-                stage.done.append(str(number))
-                if number % 2 and stage.done.count(str(number)) == 1:
+                cluster.done.append(str(number))
+                if number % 2 and cluster.done.count(str(number)) == 1:
                     raise ValueError
                 return number
 
@@ -95,16 +95,16 @@ async def test_all_that_failed_in_a_gather_is_tried_again_by_a_restart(stage: St
 
         return await ctx.map(branch, range(4))
 
-    run = await stage.start(flow)
-    await stage.hand()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
     with pytest.raises(RunFailed):
-        await stage.result(run)
+        await cluster.result(run)
     await run.restart()
-    assert await stage.result(run) == [0, 1, 2, 3]
-    assert stage.done == ["0", "1", "2", "3", "1", "3"]
+    assert await cluster.result(run) == [0, 1, 2, 3]
+    assert cluster.done == ["0", "1", "2", "3", "1", "3"]
 
 
-async def test_an_error_of_a_branch_itself_is_raised_as_it_is(memory: Stage) -> None:
+async def test_an_error_of_a_branch_itself_is_raised_as_it_is(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def good() -> int:
             return 1
@@ -121,7 +121,7 @@ async def test_an_error_of_a_branch_itself_is_raised_as_it_is(memory: Stage) -> 
     assert await memory.run(flow) == "'mine'"
 
 
-async def test_a_branch_that_fails_is_no_hurry_for_the_others_that_retry(memory: Stage) -> None:
+async def test_a_branch_that_fails_is_no_hurry_for_the_others_that_retry(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def fails() -> None:
             raise ValueError
@@ -139,7 +139,7 @@ async def test_a_branch_that_fails_is_no_hurry_for_the_others_that_retry(memory:
 
 
 @pytest.mark.parametrize("limit", [1, 3, None])
-async def test_a_map_runs_at_most_so_many_at_once(memory: Stage, limit: int | None) -> None:
+async def test_a_map_runs_at_most_so_many_at_once(memory: Cluster, limit: int | None) -> None:
     running, most = [0], [0]
 
     async def flow(ctx: perdure.Context) -> list[int]:
@@ -159,24 +159,24 @@ async def test_a_map_runs_at_most_so_many_at_once(memory: Stage, limit: int | No
     assert most == [limit or 9]
 
 
-async def test_a_map_with_a_limit_goes_on_after_a_death(stage: Stage) -> None:
+async def test_a_map_with_a_limit_goes_on_after_a_death(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[int]:
         async def branch(number: int) -> int:
             async def work() -> int:
-                stage.done.append(str(number))
-                await stage.sleep(1.0)
+                cluster.done.append(str(number))
+                await cluster.sleep(1.0)
                 return number
 
             return await ctx.step("work", work)
 
         return await ctx.map(branch, range(6), limit=2)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1.5)
-    await stage.restart()
-    assert await stage.result(run) == list(range(6))
-    assert {number: stage.done.count(number) for number in "012345"} == {
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1.5)
+    await cluster.restart()
+    assert await cluster.result(run) == list(range(6))
+    assert {number: cluster.done.count(number) for number in "012345"} == {
         "0": 1,
         "1": 1,
         "2": 2,
@@ -186,27 +186,27 @@ async def test_a_map_with_a_limit_goes_on_after_a_death(stage: Stage) -> None:
     }
 
 
-async def test_a_map_that_waits_in_each_branch_suspends_as_one_and_is_woken_one_by_one(stage: Stage) -> None:
+async def test_a_map_that_waits_in_each_branch_suspends_as_one_and_is_woken_one_by_one(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[str]:
         async def branch(name: str) -> str:
             return await ctx.await_event(name, as_=str)
 
         return await ctx.map(branch, ["a", "b", "c"], limit=2)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    assert (await stage.record()).waiting_for == ("event:a", "event:b")
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    assert (await cluster.record()).waiting_for == ("event:a", "event:b")
     await run.emit_event("c", "C")
     await run.emit_event("b", "B")
-    await stage.clock.settle()
-    assert (await stage.record()).waiting_for == ("event:a",)
+    await cluster.clock.settle()
+    assert (await cluster.record()).waiting_for == ("event:a",)
     await run.emit_event("a", "A")
-    assert await stage.result(run) == ["A", "B", "C"]
+    assert await cluster.result(run) == ["A", "B", "C"]
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-async def test_a_limit_that_makes_no_sense_is_refused(memory: Stage, limit: int) -> None:
+async def test_a_limit_that_makes_no_sense_is_refused(memory: Cluster, limit: int) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def branch(item: int) -> int:
             return item
@@ -220,7 +220,7 @@ async def test_a_limit_that_makes_no_sense_is_refused(memory: Stage, limit: int)
     assert "limit" in await memory.run(flow)
 
 
-async def test_a_branch_that_cancels_itself_is_a_failure_and_hangs_nobody(memory: Stage) -> None:
+async def test_a_branch_that_cancels_itself_is_a_failure_and_hangs_nobody(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def cancels() -> None:
             raise asyncio.CancelledError
@@ -237,7 +237,7 @@ async def test_a_branch_that_cancels_itself_is_a_failure_and_hangs_nobody(memory
     assert await memory.run(flow) == "cancelled"
 
 
-async def test_what_a_cut_off_gather_leaves_behind_does_not_keep_the_worker_from_stopping(memory: Stage) -> None:
+async def test_what_a_cut_off_gather_leaves_behind_does_not_keep_the_worker_from_stopping(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def stubborn() -> None:
             for key in ("one", "two", "three"):
@@ -254,13 +254,13 @@ async def test_what_a_cut_off_gather_leaves_behind_does_not_keep_the_worker_from
         return "nothing was noticed"
 
     run = await memory.start(flow)
-    hand = await memory.hand()
+    simulated = await memory.start_worker()
     async with asyncio.timeout(10):
         assert await run.result() == "went on"
-    await memory.clock.until(hand.worker.stop())
+    await memory.clock.until(simulated.worker.stop())
 
 
-async def test_ten_thousand_branches_are_no_more_than_ten_thousand_times_one(memory: Stage) -> None:
+async def test_ten_thousand_branches_are_no_more_than_ten_thousand_times_one(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> int:
         async def branch(number: int) -> int:
             return number

@@ -15,7 +15,7 @@ from perdure.errors import SettingInvalid, StoreUnavailable
 from perdure.runs import heartbeat
 from perdure.stores.port import Claim, PutStep, Store
 from perdure.testing.wrapped import WrappedStore
-from tests.runs.stage import LEASE_FOR, Stage, takes
+from tests.runs.cluster import LEASE_FOR, Cluster, takes
 
 
 class Flaky(WrappedStore):
@@ -41,174 +41,174 @@ class Flaky(WrappedStore):
         return renew()
 
 
-async def test_it_is_renewed_at_a_third_of_its_length(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
-    await stage.hand(store=flaky, lease_for=9.0)
-    await stage.clock.advance(30.5)
+async def test_it_is_renewed_at_a_third_of_its_length(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
+    await cluster.start_worker(store=flaky, lease_for=9.0)
+    await cluster.clock.advance(30.5)
     assert flaky.renewals == 10
 
 
-async def test_a_step_longer_than_the_lease_keeps_it(stage: Stage) -> None:
-    run = await stage.client.start(takes(stage, 5 * LEASE_FOR), run_id="run")
-    await stage.hand()
-    await stage.hand()
-    assert await stage.result(run, within=200) == "done"
-    record = await stage.record()
+async def test_a_step_longer_than_the_lease_keeps_it(cluster: Cluster) -> None:
+    run = await cluster.client.start(takes(cluster, 5 * LEASE_FOR), run_id="run")
+    await cluster.start_worker()
+    await cluster.start_worker()
+    assert await cluster.result(run, within=200) == "done"
+    record = await cluster.record()
     assert (record.token, record.takeovers) == (1, 0)
 
 
-async def test_a_transient_store_error_is_forgiven_until_the_lease_has_really_ended(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
-    run = await stage.client.start(takes(stage, 60), run_id="run")
-    hand = await stage.hand(store=flaky)
-    worker_id = hand.worker.worker_id
-    await stage.clock.advance(11)
+async def test_a_transient_store_error_is_forgiven_until_the_lease_has_really_ended(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
+    run = await cluster.client.start(takes(cluster, 60), run_id="run")
+    simulated = await cluster.start_worker(store=flaky)
+    worker_id = simulated.worker.worker_id
+    await cluster.clock.advance(11)
     flaky.renewals_fail = True
-    await stage.clock.advance(25)  # two renewals fail, the lease has five seconds left
+    await cluster.clock.advance(25)  # two renewals fail, the lease has five seconds left
     flaky.renewals_fail = False
-    assert await stage.result(run) == "done"
-    assert hand.worker.worker_id == worker_id
-    assert (await stage.record()).token == 1
+    assert await cluster.result(run) == "done"
+    assert simulated.worker.worker_id == worker_id
+    assert (await cluster.record()).token == 1
 
 
-async def test_a_lease_that_could_not_be_renewed_is_lost_and_its_work_cut_off(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
-    await stage.client.start(takes(stage, 600), run_id="run")
-    hand = await stage.hand(store=flaky)
-    worker_id = hand.worker.worker_id
+async def test_a_lease_that_could_not_be_renewed_is_lost_and_its_work_cut_off(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
+    await cluster.client.start(takes(cluster, 600), run_id="run")
+    simulated = await cluster.start_worker(store=flaky)
+    worker_id = simulated.worker.worker_id
     flaky.renewals_fail = True
-    await stage.clock.advance(LEASE_FOR + 10)
-    assert stage.done[:2] == ["began", "cut off"]
-    assert hand.worker.worker_id != worker_id
-    assert (await stage.step("0")).status == "running"  # as it showed: nothing of the loser was written
+    await cluster.clock.advance(LEASE_FOR + 10)
+    assert cluster.done[:2] == ["began", "cut off"]
+    assert simulated.worker.worker_id != worker_id
+    assert (await cluster.step("0")).status == "running"  # as it showed: nothing of the loser was written
 
 
-async def test_a_worker_that_has_expired_takes_a_new_id_and_works_on(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
-    run = await stage.client.start(takes(stage, 45), run_id="run")
-    hand = await stage.hand(store=flaky)
-    old = hand.worker.worker_id
+async def test_a_worker_that_has_expired_takes_a_new_id_and_works_on(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
+    run = await cluster.client.start(takes(cluster, 45), run_id="run")
+    simulated = await cluster.start_worker(store=flaky)
+    old = simulated.worker.worker_id
     flaky.renewals_fail = True
-    await stage.clock.advance(LEASE_FOR + 1)
+    await cluster.clock.advance(LEASE_FOR + 1)
     flaky.renewals_fail = False
-    assert await stage.result(run, within=120) == "done"
-    assert hand.worker.worker_id != old
-    assert stage.done == ["began", "cut off", "began", "ended"]
-    assert old not in [worker.worker_id for worker in await stage.store.workers.list()]
-    assert (await stage.record()).takeovers == 0  # the step that ended was progress
+    assert await cluster.result(run, within=120) == "done"
+    assert simulated.worker.worker_id != old
+    assert cluster.done == ["began", "cut off", "began", "ended"]
+    assert old not in [worker.worker_id for worker in await cluster.store.workers.list()]
+    assert (await cluster.record()).takeovers == 0  # the step that ended was progress
 
 
-async def test_no_effect_is_started_after_the_lease_has_ended_by_the_workers_own_clock(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
+async def test_no_effect_is_started_after_the_lease_has_ended_by_the_workers_own_clock(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
 
     async def flow(ctx: perdure.Context) -> None:
         async def first() -> None:
-            stage.clock.time.micros += int(LEASE_FOR * 1e6)  # the machine stood still, with everything on it
+            cluster.clock.time.micros += int(LEASE_FOR * 1e6)  # the machine stood still, with everything on it
 
         async def second() -> None:
-            stage.done.append(f"second under token {ctx.token}")
+            cluster.done.append(f"second under token {ctx.token}")
 
         await ctx.step("first", first)
         await ctx.step("second", second)
 
-    await stage.start(flow)
-    await stage.hand(store=flaky)
-    await stage.clock.settle()
-    assert stage.done == []
-    await stage.clock.advance(60)
-    assert [line.rpartition(" ")[0] for line in stage.done] == ["second under token"]
-    assert stage.done[0] != "second under token 1"
+    await cluster.start(flow)
+    await cluster.start_worker(store=flaky)
+    await cluster.clock.settle()
+    assert cluster.done == []
+    await cluster.clock.advance(60)
+    assert [line.rpartition(" ")[0] for line in cluster.done] == ["second under token"]
+    assert cluster.done[0] != "second under token 1"
 
 
-async def test_a_loser_writes_nothing_not_even_a_failure(stage: Stage) -> None:
+async def test_a_loser_writes_nothing_not_even_a_failure(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         token = ctx.token
 
         async def work() -> str:
-            stage.done.append(f"began {token}")
+            cluster.done.append(f"began {token}")
             try:
-                await stage.sleep(40)
+                await cluster.sleep(40)
             except asyncio.CancelledError:
                 raise ValueError("my own failure") from None
             return f"by {token}"
 
         return await ctx.step("work", work)
 
-    run = await stage.start(flow)
-    loser = Flaky(stage.store)
-    await stage.hand(store=loser)
-    await stage.clock.advance(1)
+    run = await cluster.start(flow)
+    loser = Flaky(cluster.store)
+    await cluster.start_worker(store=loser)
+    await cluster.clock.advance(1)
     loser.renewals_fail = loser.commits_fail = True
-    await stage.hand()
-    await stage.clock.advance(LEASE_FOR + 1)
+    await cluster.start_worker()
+    await cluster.clock.advance(LEASE_FOR + 1)
     loser.commits_fail = False
-    assert len(stage.done) == 2
-    token = (await stage.record()).token
-    assert await stage.result(run) == f"by {token}"
-    assert (await stage.step("0")).failure is None
+    assert len(cluster.done) == 2
+    token = (await cluster.record()).token
+    assert await cluster.result(run) == f"by {token}"
+    assert (await cluster.step("0")).failure is None
 
 
-async def test_a_commit_is_tried_again_while_the_lease_lasts_and_the_effect_is_not(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
+async def test_a_commit_is_tried_again_while_the_lease_lasts_and_the_effect_is_not(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
 
     async def flow(ctx: perdure.Context) -> str:
         async def work() -> str:
-            stage.done.append("worked")
+            cluster.done.append("worked")
             flaky.commits_fail = True
             return "done"
 
         return await ctx.step("work", work)
 
-    run = await stage.start(flow)
-    await stage.hand(store=flaky)
-    await stage.clock.advance(15)
-    assert await stage.steps() == {}
+    run = await cluster.start(flow)
+    await cluster.start_worker(store=flaky)
+    await cluster.clock.advance(15)
+    assert await cluster.steps() == {}
     flaky.commits_fail = False
-    assert await stage.result(run) == "done"
-    assert stage.done == ["worked"]
-    assert (await stage.record()).token == 1
+    assert await cluster.result(run) == "done"
+    assert cluster.done == ["worked"]
+    assert (await cluster.record()).token == 1
 
 
-async def test_claiming_goes_on_when_the_store_can_be_reached_again(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
-    await stage.hand(store=flaky)
+async def test_claiming_goes_on_when_the_store_can_be_reached_again(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
+    await cluster.start_worker(store=flaky)
     flaky.commits_fail = True
-    run = await stage.client.start(takes(stage, 1), run_id="run")
-    await stage.clock.advance(5)
-    assert await stage.status() == "queued"
+    run = await cluster.client.start(takes(cluster, 1), run_id="run")
+    await cluster.clock.advance(5)
+    assert await cluster.status() == "queued"
     flaky.commits_fail = False
-    assert await stage.result(run) == "done"
+    assert await cluster.result(run) == "done"
 
 
 async def test_a_loop_that_stands_still_for_too_long_is_not_renewed(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(heartbeat, "STALL_LIMIT", 15.0)
-    flaky = Flaky(stage.store)
-    hand = await stage.hand(store=flaky)
-    (before,) = await stage.store.workers.list()
-    hand.worker.holder._tick = lambda: None  # type: ignore[method-assign] # the loop ticks no more
-    await stage.clock.advance(10.5)
+    flaky = Flaky(cluster.store)
+    simulated = await cluster.start_worker(store=flaky)
+    (before,) = await cluster.store.workers.list()
+    simulated.worker.holder._tick = lambda: None  # type: ignore[method-assign] # the loop ticks no more
+    await cluster.clock.advance(10.5)
     beats = flaky.renewals
     assert beats == 1
-    await stage.clock.advance(15)
+    await cluster.clock.advance(15)
     assert flaky.renewals == beats
     assert "has not run" in caplog.text
-    (row,) = await stage.store.workers.list()
+    (row,) = await cluster.store.workers.list()
     assert row.lease_until <= before.lease_until + 10.1
 
 
-async def test_the_heartbeat_is_a_thread_so_a_busy_loop_loses_no_lease(stage: Stage) -> None:
-    flaky = Flaky(stage.store)
-    hand = await stage.hand(store=flaky)
-    clock = stage.clock
-    before = hand.worker.holder.lease_until
+async def test_the_heartbeat_is_a_thread_so_a_busy_loop_loses_no_lease(cluster: Cluster) -> None:
+    flaky = Flaky(cluster.store)
+    simulated = await cluster.start_worker(store=flaky)
+    clock = cluster.clock
+    before = simulated.worker.holder.lease_until
     clock.time.micros += 10_000_001
     clock.time.fire_due()
     give_up_at = time.monotonic() + 10
-    while hand.worker.holder.lease_until == before and time.monotonic() < give_up_at:
+    while simulated.worker.holder.lease_until == before and time.monotonic() < give_up_at:
         time.sleep(0.001)  # noqa: ASYNC251 - the loop does not run: that is the test
-    assert hand.worker.holder.lease_until == clock.lease_now() + LEASE_FOR
+    assert simulated.worker.holder.lease_until == clock.lease_now() + LEASE_FOR
 
 
 # Takeovers.
@@ -232,38 +232,38 @@ class LosesOneClaim(WrappedStore):
         return landed
 
 
-async def test_a_run_that_its_worker_does_not_know_of_is_released_and_executed(stage: Stage) -> None:
-    run = await stage.client.start(takes(stage, 1), run_id="run")
-    loses = LosesOneClaim(stage.store)
-    await stage.hand(store=loses)
-    await stage.clock.settle()
-    record = await stage.record()
-    assert (loses.lost, record.status, stage.done) == (True, "running", [])
-    assert await stage.result(run) == "done"
-    assert (await stage.record()).takeovers == 0
+async def test_a_run_that_its_worker_does_not_know_of_is_released_and_executed(cluster: Cluster) -> None:
+    run = await cluster.client.start(takes(cluster, 1), run_id="run")
+    loses = LosesOneClaim(cluster.store)
+    await cluster.start_worker(store=loses)
+    await cluster.clock.settle()
+    record = await cluster.record()
+    assert (loses.lost, record.status, cluster.done) == (True, "running", [])
+    assert await cluster.result(run) == "done"
+    assert (await cluster.record()).takeovers == 0
 
 
-async def test_the_first_renewal_after_a_claim_is_no_reason_to_release_it(stage: Stage) -> None:
-    run = await stage.client.start(takes(stage, 100), run_id="run")
-    await stage.hand(lease_for=3.0)
-    assert await stage.result(run, within=120) == "done"
-    assert (await stage.record()).token == 1
-    assert stage.done == ["began", "ended"]
+async def test_the_first_renewal_after_a_claim_is_no_reason_to_release_it(cluster: Cluster) -> None:
+    run = await cluster.client.start(takes(cluster, 100), run_id="run")
+    await cluster.start_worker(lease_for=3.0)
+    assert await cluster.result(run, within=120) == "done"
+    assert (await cluster.record()).token == 1
+    assert cluster.done == ["began", "ended"]
 
 
 async def test_a_worker_that_dies_with_many_runs_loses_none_of_them(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runs = [await stage.client.start(takes(stage, 2), run_id=f"{number}") for number in range(20)]
-    await stage.hand()
-    await stage.clock.advance(1)
+    runs = [await cluster.client.start(takes(cluster, 2), run_id=f"{number}") for number in range(20)]
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
     with caplog.at_level(logging.WARNING, "perdure.worker"):
-        await stage.restart()
+        await cluster.restart()
     assert "20 runs are queued again" in caplog.text
-    assert [await stage.result(run) for run in runs] == ["done"] * 20
+    assert [await cluster.result(run) for run in runs] == ["done"] * 20
 
 
-async def test_a_step_shows_as_running_after_a_tenth_of_a_second_and_not_before(stage: Stage) -> None:
+async def test_a_step_shows_as_running_after_a_tenth_of_a_second_and_not_before(cluster: Cluster) -> None:
     puts: list[str] = []
 
     class Seen(WrappedStore):
@@ -271,19 +271,19 @@ async def test_a_step_shows_as_running_after_a_tenth_of_a_second_and_not_before(
             puts.extend(one.step.status for one in operations if isinstance(one, PutStep))
             return commit()
 
-    await stage.client.start(takes(stage, 5), run_id="run")
-    await stage.hand(store=Seen(stage.store))
-    await stage.clock.advance(0.05)
+    await cluster.client.start(takes(cluster, 5), run_id="run")
+    await cluster.start_worker(store=Seen(cluster.store))
+    await cluster.clock.advance(0.05)
     assert puts == []
-    await stage.clock.advance(0.3)
+    await cluster.clock.advance(0.3)
     assert puts == ["running"]
-    await stage.clock.advance(10)
+    await cluster.clock.advance(10)
     assert puts == ["running", "completed"]
 
 
-async def test_two_processes_may_not_be_one_worker(sqlite: Stage) -> None:
+async def test_two_processes_may_not_be_one_worker(sqlite: Cluster) -> None:
     """A second process with the id of one that lives is refused at once; nobody waits for anybody's lock."""
-    first = await sqlite.hand(worker_id="ana")
+    first = await sqlite.start_worker(worker_id="ana")
     other = await sqlite.another_store()
     worker = perdure.Worker(other, sqlite.workflows, clock=sqlite.clock, worker_id="ana")
     with pytest.raises(SettingInvalid, match="ana"):

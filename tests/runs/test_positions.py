@@ -10,14 +10,14 @@ import pytest
 
 import perdure
 from perdure.errors import ForeignTask, PerdureError, StepAborted, StepAwaitedTwice, StepNotAwaited
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 async def one() -> int:
     return 1
 
 
-async def test_each_call_takes_the_next_position_when_it_is_made(memory: Stage) -> None:
+async def test_each_call_takes_the_next_position_when_it_is_made(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         late = ctx.step("made first, awaited last", one)
         await ctx.step("made second", one)
@@ -30,7 +30,7 @@ async def test_each_call_takes_the_next_position_when_it_is_made(memory: Stage) 
     assert names == {"0": "made first, awaited last", "1": "made second", "3": "now"}
 
 
-async def test_functions_of_a_gather_are_branches_and_handles_keep_their_position(memory: Stage) -> None:
+async def test_functions_of_a_gather_are_branches_and_handles_keep_their_position(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         async def branch() -> int:
             await ctx.step("inner", one)
@@ -58,7 +58,7 @@ async def test_functions_of_a_gather_are_branches_and_handles_keep_their_positio
     ]
 
 
-async def test_a_map_has_a_branch_for_each_item(memory: Stage) -> None:
+async def test_a_map_has_a_branch_for_each_item(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[int]:
         async def double(item: int) -> int:
             async def work() -> int:
@@ -73,35 +73,35 @@ async def test_a_map_has_a_branch_for_each_item(memory: Stage) -> None:
     assert names == {"0.0.0": "double 3", "0.1.0": "double 1", "0.2.0": "double 2"}
 
 
-async def test_replay_does_not_depend_on_which_branch_was_first(stage: Stage) -> None:
+async def test_replay_does_not_depend_on_which_branch_was_first(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[str]:
-        first_time = not stage.done
+        first_time = not cluster.done
 
         async def branch(name: str) -> str:
             async def work(part: str) -> str:
-                stage.done.append(f"{name}{part}")
-                await stage.sleep(1.0 if (name == "a") == first_time else 0.5)
+                cluster.done.append(f"{name}{part}")
+                await cluster.sleep(1.0 if (name == "a") == first_time else 0.5)
                 return f"{name}{part}"
 
             first = await ctx.step("work", work, "1")
             if not first_time:
-                await stage.sleep(0.2 if name == "a" else 0.1)
+                await cluster.sleep(0.2 if name == "a" else 0.1)
             return first + await ctx.step("work", work, "2")
 
         both = await ctx.map(branch, ["a", "b"])
         await ctx.await_event("go")
         return both
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1.2)
-    await stage.restart()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1.2)
+    await cluster.restart()
     await run.emit_event("go")
-    assert await stage.result(run) == ["a1a2", "b1b2"]
-    assert {stage.done.count(name) for name in ("a1", "b1")} == {1}
+    assert await cluster.result(run) == ["a1a2", "b1b2"]
+    assert {cluster.done.count(name) for name in ("a1", "b1")} == {1}
 
 
-async def test_a_handle_may_be_awaited_in_another_branch_than_the_one_that_made_it(memory: Stage) -> None:
+async def test_a_handle_may_be_awaited_in_another_branch_than_the_one_that_made_it(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         handle = ctx.step("handle", one)
 
@@ -174,7 +174,7 @@ async def _call_soon(ctx: perdure.Context) -> None:
 @pytest.mark.parametrize(
     "misuse", [_create_task, _create_task_of_a_handle, _plain_gather, _shield, _task_group, _to_thread, _call_soon]
 )
-async def test_a_call_from_a_task_that_the_context_did_not_start_is_refused(memory: Stage, misuse: Misuse) -> None:
+async def test_a_call_from_a_task_that_the_context_did_not_start_is_refused(memory: Cluster, misuse: Misuse) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
             await misuse(ctx)
@@ -184,13 +184,13 @@ async def test_a_call_from_a_task_that_the_context_did_not_start_is_refused(memo
         return "nothing was noticed"
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     assert (await memory.clock.until(run.wait())).status == "failed"
     assert "ctx.gather" in memory.done[0]
     assert await memory.steps() == {}
 
 
-async def test_wait_for_is_refused_or_cut_off_with_a_typed_error(memory: Stage) -> None:
+async def test_wait_for_is_refused_or_cut_off_with_a_typed_error(memory: Cluster) -> None:
     async def slow() -> None:
         await asyncio.Event().wait()
 
@@ -203,13 +203,15 @@ async def test_wait_for_is_refused_or_cut_off_with_a_typed_error(memory: Stage) 
         return "nothing was noticed"
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     async with asyncio.timeout(10):
         assert (await run.wait()).status == "failed"
     assert memory.done
 
 
-async def test_a_step_cut_off_by_the_workflows_own_timeout_is_a_typed_error_that_says_what_to_do(memory: Stage) -> None:
+async def test_a_step_cut_off_by_the_workflows_own_timeout_is_a_typed_error_that_says_what_to_do(
+    memory: Cluster,
+) -> None:
     async def slow() -> None:
         await asyncio.Event().wait()
 
@@ -222,14 +224,14 @@ async def test_a_step_cut_off_by_the_workflows_own_timeout_is_a_typed_error_that
         return "nothing was noticed"
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     async with asyncio.timeout(10):
         assert "timeout=" in await run.result()
     assert (await memory.step("0")).status == "in_doubt"
 
 
 @pytest.mark.parametrize("kind", ["event", "sleep", "gather"])
-async def test_a_wait_cut_off_by_the_workflows_own_timeout_is_a_typed_error(memory: Stage, kind: str) -> None:
+async def test_a_wait_cut_off_by_the_workflows_own_timeout_is_a_typed_error(memory: Cluster, kind: str) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def branch() -> None:
             await ctx.await_event("never", timeout=0.9)
@@ -247,7 +249,7 @@ async def test_a_wait_cut_off_by_the_workflows_own_timeout_is_a_typed_error(memo
         return "nothing was noticed"
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     async with asyncio.timeout(10):
         assert await run.result() == "aborted"
 
@@ -276,9 +278,9 @@ async def _handle_awaited_in_a_step(ctx: perdure.Context) -> None:
 
 
 @pytest.mark.parametrize("misuse", [_step_in_step, _step_in_a_synchronous_step, _handle_awaited_in_a_step])
-async def test_a_call_of_the_context_inside_a_step_is_refused(memory: Stage, misuse: Misuse) -> None:
+async def test_a_call_of_the_context_inside_a_step_is_refused(memory: Cluster, misuse: Misuse) -> None:
     run = await memory.start(misuse)
-    await memory.hand()
+    await memory.start_worker()
     record = await memory.clock.until(run.wait())
     assert record.status == "failed"
     assert record.failure is not None
@@ -287,7 +289,7 @@ async def test_a_call_of_the_context_inside_a_step_is_refused(memory: Stage, mis
     assert [step.name for step in (await memory.steps()).values() if step.name == "inner"] == []
 
 
-async def test_a_handle_that_is_never_awaited_is_a_typed_error_that_names_it(memory: Stage) -> None:
+async def test_a_handle_that_is_never_awaited_is_a_typed_error_that_names_it(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         await ctx.step("used", one)
         ctx.step("forgotten", one)
@@ -295,7 +297,7 @@ async def test_a_handle_that_is_never_awaited_is_a_typed_error_that_names_it(mem
         return "done"
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     record = await memory.clock.until(run.wait())
     assert record.failure is not None
     assert record.failure.code == StepNotAwaited.code
@@ -303,7 +305,7 @@ async def test_a_handle_that_is_never_awaited_is_a_typed_error_that_names_it(mem
     assert "'sleep' (2)" in record.failure.message
 
 
-async def test_a_handle_is_awaited_once(memory: Stage) -> None:
+async def test_a_handle_is_awaited_once(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         handle = ctx.step("twice", one)
         await handle
@@ -317,7 +319,7 @@ async def test_a_handle_is_awaited_once(memory: Stage) -> None:
 
 
 @pytest.mark.parametrize("item", ["a coroutine", "a value"])
-async def test_what_can_not_be_gathered_is_refused_by_type_before_anything_runs(memory: Stage, item: str) -> None:
+async def test_what_can_not_be_gathered_is_refused_by_type_before_anything_runs(memory: Cluster, item: str) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def branch() -> int:
             return await ctx.step("branch", one)
@@ -336,7 +338,7 @@ async def test_what_can_not_be_gathered_is_refused_by_type_before_anything_runs(
     assert await memory.steps() == {}
 
 
-async def test_a_workflow_that_keeps_its_context_can_not_use_it_after_its_end(memory: Stage) -> None:
+async def test_a_workflow_that_keeps_its_context_can_not_use_it_after_its_end(memory: Cluster) -> None:
     kept: list[perdure.Context] = []
 
     async def flow(ctx: perdure.Context) -> None:

@@ -23,8 +23,8 @@ from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import Death
+from tests.runs.cluster import Cluster
 from tests.runs.programs import Failed, Node, Program, events_of, expected, generate
-from tests.runs.stage import Stage
 
 PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000"))
 BATCHES = 20
@@ -39,13 +39,13 @@ REGRESSIONS = list[int]()
 class Machine:
     """Runs one program, and watches what it really does."""
 
-    def __init__(self, seed: int, stage: Stage) -> None:
+    def __init__(self, seed: int, cluster: Cluster) -> None:
         self.random = Random(f"deaths of {seed}")
         self.program = generate(seed)
-        self.stage = stage
+        self.cluster = cluster
         self.twice = list[str]()
         self.seen = dict[tuple[str, str], tuple[Value, ...]]()
-        self.workflow: Workflow[..., list[Value]] = stage.workflow(self.perform, name="program")
+        self.workflow: Workflow[..., list[Value]] = cluster.workflow(self.perform, name="program")
 
     async def perform(self, ctx: Context, program: Program) -> list[Value]:
         return [await self._node(ctx, node) for node in program]
@@ -84,11 +84,11 @@ class Machine:
     async def _effect(self, node: Node) -> str:
         step = current_step()
         assert step is not None
-        recorded = {one.position: one.status for one in await self.stage.store.steps.list(step.run_id)}
+        recorded = {one.position: one.status for one in await self.cluster.store.steps.list(step.run_id)}
         if recorded.get(step.position) in {"completed", "failed"} and not self.may_repeat():
             self.twice.append(f"{step.run_id} {step.position}")
         if self.random.random() < 0.3:
-            await self.stage.sleep(self.random.choice([0.01, 0.3, 1.5]))
+            await self.cluster.sleep(self.random.choice([0.01, 0.3, 1.5]))
         # a death in an attempt uses it up, so a step that is to fail for good fails however often it is tried
         if node.for_good or step.attempt <= node.fails:
             raise ValueError(node.name)
@@ -108,26 +108,26 @@ class Machine:
 
     async def play(self) -> str:
         """The program's end: its result, or its failure."""
-        stage, random = self.stage, self.random
-        run = await stage.client.start(self.workflow, self.program, run_id=new_id("run"))
+        cluster, random = self.cluster, self.random
+        run = await cluster.client.start(self.workflow, self.program, run_id=new_id("run"))
         late = list(events_of(self.program))
         random.shuffle(late)
         deaths = random.randint(0, MAX_DEATHS)
         for life in range(LIVES):
             death = Death(random.randint(0, 12), random.choice(["before", "landed"])) if life < deaths else None
-            hand = await stage.hand(death=death, lease_for=LEASE_FOR)
+            simulated = await cluster.start_worker(death=death, lease_for=LEASE_FOR)
             for _ in range(400):
                 if late and random.random() < 0.3:
                     key = late.pop()
                     await run.emit_event(key, f"heard {key}")
-                await stage.clock.advance(0.5)
+                await cluster.clock.advance(0.5)
                 record = await run.record()
                 if record.status in {"completed", "failed"}:
                     return await end_of(run.result())
-                if hand.process.is_dead:
+                if simulated.process.is_dead:
                     break
-            await stage.kill()
-            await stage.clock.advance(LEASE_FOR)
+            await cluster.kill()
+            await cluster.clock.advance(LEASE_FOR)
         return f"never ended: {(await run.record()).status}"
 
 
@@ -157,8 +157,8 @@ def model_of(program: Program) -> str:
 async def check(seed: int) -> str | None:
     """What is wrong with the program of a seed, or None."""
     clock = FakeClock()
-    stage = Stage(await open_store("memory:", clock=clock), clock, "memory:")
-    return await fault_of(seed, Machine(seed, stage))
+    cluster = Cluster(await open_store("memory:", clock=clock), clock, "memory:")
+    return await fault_of(seed, Machine(seed, cluster))
 
 
 async def fault_of(seed: int, machine: Machine) -> str | None:
@@ -166,7 +166,7 @@ async def fault_of(seed: int, machine: Machine) -> str | None:
     try:
         came, meant = await machine.play(), model_of(machine.program)
     finally:
-        await machine.stage.close()
+        await machine.cluster.close()
     if came.startswith("failed ") and meant.startswith("failed "):
         came = f"failed {came.split()[-1]}"
     if came != meant:

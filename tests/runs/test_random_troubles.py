@@ -23,8 +23,8 @@ from perdure.stores.port import Store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import running_process
 from perdure.testing.wrapped import WrappedStore
+from tests.runs.cluster import Cluster, SimulatedWorker
 from tests.runs.programs import events_of
-from tests.runs.stage import Hand, Stage
 from tests.runs.test_random_programs import LEASE_FOR, Machine, end_of, fault_of
 
 PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000")) // 10
@@ -64,9 +64,9 @@ class Shaky(WrappedStore):
 class Troubled(Machine):
     """Runs one program on up to three workers that are in trouble, then on one that is not."""
 
-    def __init__(self, seed: int, stage: Stage) -> None:
-        super().__init__(seed, stage)
-        self.hands: list[tuple[Hand, Shaky]] = []
+    def __init__(self, seed: int, cluster: Cluster) -> None:
+        super().__init__(seed, cluster)
+        self.workers: list[tuple[SimulatedWorker, Shaky]] = []
         self.stops: list[asyncio.Task[None]] = []
 
     def may_repeat(self) -> bool:
@@ -75,7 +75,7 @@ class Troubled(Machine):
         return isinstance(store, Shaky) and store.was_deaf
 
     async def play(self) -> str:
-        run = await self.stage.client.start(self.workflow, self.program, run_id=new_id("run"))
+        run = await self.cluster.client.start(self.workflow, self.program, run_id=new_id("run"))
         late = list(events_of(self.program))
         self.random.shuffle(late)
         for turn in range(TURNS):
@@ -85,7 +85,7 @@ class Troubled(Machine):
                 await self.peace()
             if late and self.random.random() < 0.3:
                 await self.emit(run, late)
-            await self.stage.clock.advance(self.random.choice([0.01, 0.2, 0.5, 1.0]))
+            await self.cluster.clock.advance(self.random.choice([0.01, 0.2, 0.5, 1.0]))
             if (await run.record()).status in {"completed", "failed"}:
                 return await end_of(run.result())
         return f"never ended: {await run.record()}"
@@ -98,19 +98,19 @@ class Troubled(Machine):
 
     async def trouble(self) -> None:
         choice = self.random.random()
-        if len(self.hands) < 3 and (not self.hands or choice < 0.25):
-            shaky = Shaky(self.stage.store)
-            self.hands.append((await self.stage.hand(store=shaky, lease_for=LEASE_FOR, grace=1.0), shaky))
+        if len(self.workers) < 3 and (not self.workers or choice < 0.25):
+            shaky = Shaky(self.cluster.store)
+            self.workers.append((await self.cluster.start_worker(store=shaky, lease_for=LEASE_FOR, grace=1.0), shaky))
             return
-        at = self.random.randrange(len(self.hands))
-        hand, shaky = self.hands[at]
+        at = self.random.randrange(len(self.workers))
+        simulated, shaky = self.workers[at]
         if choice < 0.35:
-            await hand.process.kill()
-            del self.hands[at]
+            await simulated.process.kill()
+            del self.workers[at]
         elif choice < 0.45:
             shaky.cut = False
-            self.stops.append(hand.process.run(hand.worker.stop(at_once=choice < 0.4)))
-            del self.hands[at]
+            self.stops.append(simulated.process.run(simulated.worker.stop(at_once=choice < 0.4)))
+            del self.workers[at]
         elif choice < 0.6:
             shaky.cut = not shaky.cut
         elif choice < 0.7:
@@ -119,16 +119,16 @@ class Troubled(Machine):
 
     async def peace(self) -> None:
         """Those in trouble recover, and there is one that never was."""
-        for _, shaky in self.hands:
+        for _, shaky in self.workers:
             shaky.cut = shaky.deaf = False
-        await self.stage.hand(lease_for=LEASE_FOR)
+        await self.cluster.start_worker(lease_for=LEASE_FOR)
 
 
 async def check(seed: int, url: str) -> str | None:
     """What is wrong with the program of a seed, or None."""
     clock = FakeClock()
-    stage = Stage(await open_store(url, clock=clock), clock, url)
-    return await fault_of(seed, Troubled(seed, stage))
+    cluster = Cluster(await open_store(url, clock=clock), clock, url)
+    return await fault_of(seed, Troubled(seed, cluster))
 
 
 @pytest.mark.fuzz

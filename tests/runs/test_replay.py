@@ -12,12 +12,12 @@ import pytest
 import perdure
 from perdure.errors import EventTimeout, RunFailed, StepFailed, StepTimedOut
 from perdure.testing.dying import die_here
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 Flow = Callable[[perdure.Context], Awaitable[Any]]
 
 
-async def twice(stage: Stage, flow: Flow) -> tuple[Any, Any]:
+async def twice(cluster: Cluster, flow: Flow) -> tuple[Any, Any]:
     """What a flow gives in the attempt that executes it, and in one that only replays it."""
     seen: list[Any] = []
 
@@ -26,26 +26,26 @@ async def twice(stage: Stage, flow: Flow) -> tuple[Any, Any]:
         await ctx.await_event("go")
 
     wrapped.__name__ = "wrapped"
-    run = await stage.start(wrapped)
-    await stage.hand()
-    await stage.clock.advance(20)
-    assert await stage.status() == "suspended"
-    await stage.kill()
+    run = await cluster.start(wrapped)
+    await cluster.start_worker()
+    await cluster.clock.advance(20)
+    assert await cluster.status() == "suspended"
+    await cluster.kill()
     await run.emit_event("go")
-    await stage.hand()
-    await stage.result(run)
+    await cluster.start_worker()
+    await cluster.result(run)
     first, second = seen[0], seen[-1]
     assert len(seen) == 2
     return first, second
 
 
-async def test_a_committed_step_never_runs_again(stage: Stage) -> None:
+async def test_a_committed_step_never_runs_again(cluster: Cluster) -> None:
     async def one() -> int:
-        stage.done.append("one")
+        cluster.done.append("one")
         return 1
 
     async def two(first: int) -> int:
-        stage.done.append("two")
+        cluster.done.append("two")
         return first + 1
 
     async def flow(ctx: perdure.Context) -> int:
@@ -53,33 +53,33 @@ async def test_a_committed_step_never_runs_again(stage: Stage) -> None:
         await ctx.await_event("go")
         return await ctx.step("two", two, first)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    assert await stage.status() == "suspended"
-    await stage.kill()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    assert await cluster.status() == "suspended"
+    await cluster.kill()
     await run.emit_event("go")
-    await stage.hand()
-    assert await stage.result(run) == 2
-    assert stage.done == ["one", "two"]
+    await cluster.start_worker()
+    assert await cluster.result(run) == 2
+    assert cluster.done == ["one", "two"]
 
 
-async def test_an_attempt_that_died_goes_on_with_what_had_committed(stage: Stage) -> None:
+async def test_an_attempt_that_died_goes_on_with_what_had_committed(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[int]:
         async def step(number: int) -> int:
-            stage.done.append(f"{number}")
-            if number == 2 and stage.done.count("2") == 1:
+            cluster.done.append(f"{number}")
+            if number == 2 and cluster.done.count("2") == 1:
                 await die_here()
             return number
 
         return [await ctx.step("step", step, number) for number in range(4)]
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.restart()
-    assert await stage.result(run) == [0, 1, 2, 3]
-    assert stage.done == ["0", "1", "2", "2", "3"]
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.restart()
+    assert await cluster.result(run) == [0, 1, 2, 3]
+    assert cluster.done == ["0", "1", "2", "2", "3"]
 
 
 async def fails() -> None:
@@ -96,7 +96,7 @@ async def declines() -> None:
     raise Declined
 
 
-async def test_a_failed_step_raises_the_same_the_first_time_and_on_replay(stage: Stage) -> None:
+async def test_a_failed_step_raises_the_same_the_first_time_and_on_replay(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         try:
             await ctx.step("pay", declines)
@@ -104,7 +104,7 @@ async def test_a_failed_step_raises_the_same_the_first_time_and_on_replay(stage:
             return [type(error), str(error), {**vars(error)}]
         return []
 
-    first, second = await twice(stage, flow)
+    first, second = await twice(cluster, flow)
     assert first == second
     kind, _, fields = first
     assert kind is StepFailed
@@ -116,7 +116,7 @@ async def test_a_failed_step_raises_the_same_the_first_time_and_on_replay(stage:
     assert fields["attempts"] == 1
 
 
-async def test_a_step_failure_is_never_the_original_class(stage: Stage) -> None:
+async def test_a_step_failure_is_never_the_original_class(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
             await ctx.step("bad", fails)
@@ -126,12 +126,12 @@ async def test_a_step_failure_is_never_the_original_class(stage: Stage) -> None:
             return error.cause_type
         return "nothing"
 
-    assert await twice(stage, flow) == ("ValueError", "ValueError")
+    assert await twice(cluster, flow) == ("ValueError", "ValueError")
 
 
-async def test_a_timeout_is_final_and_is_raised_again(stage: Stage) -> None:
+async def test_a_timeout_is_final_and_is_raised_again(cluster: Cluster) -> None:
     async def slow() -> None:
-        stage.done.append("began")
+        cluster.done.append("began")
         await asyncio.Event().wait()
 
     async def flow(ctx: perdure.Context) -> list[Any]:
@@ -141,12 +141,12 @@ async def test_a_timeout_is_final_and_is_raised_again(stage: Stage) -> None:
             return [error.cause_type, error.message, error.attempts, error.code]
         return []
 
-    first, second = await twice(stage, flow)
+    first, second = await twice(cluster, flow)
     assert first == second == ["TimeoutError", "no end after 3.0 s", 1, "step_timed_out"]
-    assert stage.done == ["began"]
+    assert cluster.done == ["began"]
 
 
-async def test_a_wait_that_timed_out_stays_so_even_if_the_event_comes_later(stage: Stage) -> None:
+async def test_a_wait_that_timed_out_stays_so_even_if_the_event_comes_later(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
             await ctx.await_event("late", timeout=timedelta(seconds=2))
@@ -160,30 +160,30 @@ async def test_a_wait_that_timed_out_stays_so_even_if_the_event_comes_later(stag
         seen.append(await flow(ctx))
         await ctx.await_event("go")
 
-    run = await stage.start(outer)
-    await stage.hand()
-    await stage.clock.advance(5)
+    run = await cluster.start(outer)
+    await cluster.start_worker()
+    await cluster.clock.advance(5)
     assert await run.emit_event("late") is True
-    await stage.kill()
+    await cluster.kill()
     await run.emit_event("go")
-    await stage.hand()
-    await stage.result(run)
+    await cluster.start_worker()
+    await cluster.result(run)
     assert seen == ["late 0", "late 0"]
 
 
-async def test_a_failed_run_says_what_its_function_raised(stage: Stage) -> None:
+async def test_a_failed_run_says_what_its_function_raised(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         raise ValueError("the reason")
 
-    run = await stage.start(flow)
-    await stage.hand()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
     with pytest.raises(RunFailed, match="the reason") as failed:
-        await stage.result(run)
+        await cluster.result(run)
     assert (failed.value.cause_type, failed.value.reason) == ("ValueError", "error")
-    assert (await stage.record()).status == "failed"
+    assert (await cluster.record()).status == "failed"
 
 
-async def test_what_a_caller_changes_in_a_value_does_not_change_what_is_stored(stage: Stage) -> None:
+async def test_what_a_caller_changes_in_a_value_does_not_change_what_is_stored(cluster: Cluster) -> None:
     kept = {"items": [1]}
 
     async def made() -> dict[str, list[int]]:
@@ -196,11 +196,11 @@ async def test_what_a_caller_changes_in_a_value_does_not_change_what_is_stored(s
         kept["items"].append(98)
         return copy
 
-    first, second = await twice(stage, flow)
+    first, second = await twice(cluster, flow)
     assert first == second == {"items": [1]}
 
 
-async def test_steps_are_listed_with_what_there_is_to_know_of_them(stage: Stage) -> None:
+async def test_steps_are_listed_with_what_there_is_to_know_of_them(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def work() -> int:
             return 7
@@ -208,8 +208,8 @@ async def test_steps_are_listed_with_what_there_is_to_know_of_them(stage: Stage)
         await ctx.step("one", work, kind="llm", fingerprint={"a": 1})
         await ctx.sleep(0.25)
 
-    await stage.run(flow)
-    steps = await stage.steps()
+    await cluster.run(flow)
+    steps = await cluster.steps()
     assert list(steps) == ["0", "1"]
     one, sleep = steps.values()
     assert (one.name, one.kind, one.status, one.attempts, one.result) == ("one", "llm", "completed", 1, b"7")

@@ -11,98 +11,98 @@ import perdure
 from perdure import Retry, RetryableError, TerminalError
 from perdure.errors import PerdureError, RunFailed, SettingInvalid, StepFailed
 from perdure.testing.dying import die_here
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 STEADY = Retry(attempts=4, initial=2.0, multiplier=3.0, cap=10.0, jitter=False)
 
 
-def failing(stage: Stage, times: int, error: Exception | None = None) -> perdure.Workflow[..., float]:
+def failing(cluster: Cluster, times: int, error: Exception | None = None) -> perdure.Workflow[..., float]:
     """A workflow with one step that fails so often, and notes when it is called."""
 
     async def work() -> float:
-        stage.done.append(f"{stage.clock.elapsed():g}")
-        if len(stage.done) <= times:
-            raise error or ValueError(f"failure {len(stage.done)}")
-        return stage.clock.elapsed()
+        cluster.done.append(f"{cluster.clock.elapsed():g}")
+        if len(cluster.done) <= times:
+            raise error or ValueError(f"failure {len(cluster.done)}")
+        return cluster.clock.elapsed()
 
     async def flow(ctx: perdure.Context) -> float:
         return await ctx.step("work", work, retry=STEADY)
 
-    return stage.workflow(flow)
+    return cluster.workflow(flow)
 
 
-async def test_the_pauses_grow_and_are_capped(stage: Stage) -> None:
-    run = await stage.client.start(failing(stage, 3), run_id="run")
-    await stage.hand()
-    assert await stage.result(run) == 18.0
-    assert stage.done == ["0", "2", "8", "18"]
-    assert (await stage.step("0")).attempts == 4
+async def test_the_pauses_grow_and_are_capped(cluster: Cluster) -> None:
+    run = await cluster.client.start(failing(cluster, 3), run_id="run")
+    await cluster.start_worker()
+    assert await cluster.result(run) == 18.0
+    assert cluster.done == ["0", "2", "8", "18"]
+    assert (await cluster.step("0")).attempts == 4
 
 
-async def test_the_last_attempt_decides_and_says_how_many_there_were(stage: Stage) -> None:
-    run = await stage.client.start(failing(stage, 9), run_id="run")
-    await stage.hand()
+async def test_the_last_attempt_decides_and_says_how_many_there_were(cluster: Cluster) -> None:
+    run = await cluster.client.start(failing(cluster, 9), run_id="run")
+    await cluster.start_worker()
     with pytest.raises(RunFailed, match="failure 4"):
-        await stage.result(run)
-    step = await stage.step("0")
+        await cluster.result(run)
+    step = await cluster.step("0")
     assert (step.status, step.attempts) == ("failed", 4)
-    assert len(stage.done) == 4
+    assert len(cluster.done) == 4
 
 
-async def test_without_a_policy_a_step_is_tried_once(stage: Stage) -> None:
+async def test_without_a_policy_a_step_is_tried_once(cluster: Cluster) -> None:
     async def work() -> None:
-        stage.done.append("tried")
+        cluster.done.append("tried")
         raise ValueError
 
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("work", work)
 
     with pytest.raises(RunFailed):
-        await stage.run(flow)
-    assert stage.done == ["tried"]
+        await cluster.run(flow)
+    assert cluster.done == ["tried"]
 
 
-async def test_the_count_of_attempts_survives_restarts(stage: Stage) -> None:
-    run = await stage.client.start(failing(stage, 9), run_id="run")
-    await stage.hand()
-    await stage.clock.advance(1)
+async def test_the_count_of_attempts_survives_restarts(cluster: Cluster) -> None:
+    run = await cluster.client.start(failing(cluster, 9), run_id="run")
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
     for _ in range(3):
-        await stage.restart()
+        await cluster.restart()
     with pytest.raises(RunFailed):
-        await stage.result(run, within=200)
-    assert len(stage.done) == 4
-    assert (await stage.step("0")).attempts == 4
+        await cluster.result(run, within=200)
+    assert len(cluster.done) == 4
+    assert (await cluster.step("0")).attempts == 4
 
 
-async def test_a_pause_of_under_a_second_holds_the_run_and_a_longer_one_suspends_it(stage: Stage) -> None:
+async def test_a_pause_of_under_a_second_holds_the_run_and_a_longer_one_suspends_it(cluster: Cluster) -> None:
     async def work() -> None:
-        stage.done.append("tried")
+        cluster.done.append("tried")
         raise ValueError
 
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("work", work, retry=Retry(attempts=3, initial=0.9, multiplier=5, jitter=False))
 
-    await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(0.5)
-    record = await stage.record()
+    await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(0.5)
+    record = await cluster.record()
     assert (record.status, record.worker_id is not None) == ("running", True)
-    assert (await stage.step("0")).retry_at is not None
-    await stage.clock.advance(0.5)
-    assert stage.done == ["tried", "tried"]
-    record = await stage.record()
+    assert (await cluster.step("0")).retry_at is not None
+    await cluster.clock.advance(0.5)
+    assert cluster.done == ["tried", "tried"]
+    record = await cluster.record()
     assert (record.status, record.worker_id, record.waiting_for) == ("suspended", None, ("retry:0",))
-    assert record.due_at == (await stage.step("0")).retry_at
+    assert record.due_at == (await cluster.step("0")).retry_at
 
 
-async def test_a_pause_ends_when_it_was_to_end_whoever_waits_for_it(stage: Stage) -> None:
-    run = await stage.client.start(failing(stage, 1), run_id="run")
-    await stage.hand()
-    await stage.clock.advance(0.5)
-    await stage.kill()
-    await stage.clock.advance(1.0)
-    await stage.hand()
-    assert await stage.result(run) == 2.0
+async def test_a_pause_ends_when_it_was_to_end_whoever_waits_for_it(cluster: Cluster) -> None:
+    run = await cluster.client.start(failing(cluster, 1), run_id="run")
+    await cluster.start_worker()
+    await cluster.clock.advance(0.5)
+    await cluster.kill()
+    await cluster.clock.advance(1.0)
+    await cluster.start_worker()
+    assert await cluster.result(run) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ async def test_a_pause_ends_when_it_was_to_end_whoever_waits_for_it(stage: Stage
         (PerdureError("x"), 1),
     ],
 )
-async def test_which_errors_are_tried_again(memory: Stage, error: Exception, attempts: int) -> None:
+async def test_which_errors_are_tried_again(memory: Cluster, error: Exception, attempts: int) -> None:
     run = await memory.client.start(failing(memory, 9, error), run_id="run")
-    await memory.hand()
+    await memory.start_worker()
     with pytest.raises(RunFailed):
         await memory.result(run, within=300)
     assert len(memory.done) == attempts
 
 
-async def test_a_predicate_says_which_errors_are_tried_again(memory: Stage) -> None:
+async def test_a_predicate_says_which_errors_are_tried_again(memory: Cluster) -> None:
     async def work() -> None:
         memory.done.append("tried")
         raise KeyError if len(memory.done) == 1 else ValueError
@@ -140,7 +140,7 @@ async def test_a_predicate_says_which_errors_are_tried_again(memory: Stage) -> N
     assert memory.done == ["tried", "tried"]
 
 
-async def test_a_predicate_never_overrules_a_terminal_error(memory: Stage) -> None:
+async def test_a_predicate_never_overrules_a_terminal_error(memory: Cluster) -> None:
     async def work() -> None:
         memory.done.append("tried")
         raise TerminalError("never again")
@@ -154,32 +154,32 @@ async def test_a_predicate_never_overrules_a_terminal_error(memory: Stage) -> No
 
 
 @pytest.mark.parametrize("after", [5.0, timedelta(seconds=5)])
-async def test_an_error_that_says_when_to_try_again_is_obeyed(memory: Stage, after: float | timedelta) -> None:
+async def test_an_error_that_says_when_to_try_again_is_obeyed(memory: Cluster, after: float | timedelta) -> None:
     run = await memory.client.start(failing(memory, 1, RetryableError("busy", after=after)), run_id="run")
-    await memory.hand()
+    await memory.start_worker()
     assert await memory.result(run) == 5.0
 
 
-async def test_a_retry_after_of_any_error_is_obeyed(memory: Stage) -> None:
+async def test_a_retry_after_of_any_error_is_obeyed(memory: Cluster) -> None:
     class Busy(Exception):
         retry_after = 7.0
 
     run = await memory.client.start(failing(memory, 1, Busy()), run_id="run")
-    await memory.hand()
+    await memory.start_worker()
     assert await memory.result(run) == 7.0
 
 
-async def test_a_retry_after_beyond_all_time_is_no_reason_to_fail_otherwise(memory: Stage) -> None:
+async def test_a_retry_after_beyond_all_time_is_no_reason_to_fail_otherwise(memory: Cluster) -> None:
     class Busy(Exception):
         retry_after = 1e300
 
     await memory.client.start(failing(memory, 1, Busy()), run_id="run")
-    await memory.hand()
+    await memory.start_worker()
     await memory.clock.advance(1)
     assert (await memory.record()).waiting_for == ("retry:0",)
 
 
-async def test_with_jitter_a_pause_is_a_share_of_the_whole(memory: Stage) -> None:
+async def test_with_jitter_a_pause_is_a_share_of_the_whole(memory: Cluster) -> None:
     async def work() -> None:
         memory.done.append(f"{memory.clock.elapsed()}")
         raise ValueError
@@ -195,23 +195,23 @@ async def test_with_jitter_a_pause_is_a_share_of_the_whole(memory: Stage) -> Non
     assert len({round(pause, 3) for pause in pauses}) > 10
 
 
-async def test_an_attempt_that_was_in_flight_when_its_worker_died_counts_once_it_has_shown(stage: Stage) -> None:
+async def test_an_attempt_that_was_in_flight_when_its_worker_died_counts_once_it_has_shown(cluster: Cluster) -> None:
     async def work() -> int:
-        stage.done.append("tried")
-        if len(stage.done) == 1:
-            await stage.sleep(1.0)
+        cluster.done.append("tried")
+        if len(cluster.done) == 1:
+            await cluster.sleep(1.0)
             await die_here()
-        return len(stage.done)
+        return len(cluster.done)
 
     async def flow(ctx: perdure.Context) -> int:
         return await ctx.step("work", work)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(2)
-    await stage.restart()
-    assert await stage.result(run) == 2
-    assert (await stage.step("0")).attempts == 2
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(2)
+    await cluster.restart()
+    assert await cluster.result(run) == 2
+    assert (await cluster.step("0")).attempts == 2
 
 
 @pytest.mark.parametrize(

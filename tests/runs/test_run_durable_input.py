@@ -14,8 +14,8 @@ from perdure.errors import (
     LeaseHeld,
     RunInputMismatch,
 )
+from tests.runs.cluster import Cluster
 from tests.runs.driving import Driver, manifest
-from tests.runs.stage import Stage
 
 
 @dataclass
@@ -24,12 +24,12 @@ class Return:
     amounts: list[float]
 
 
-async def test_the_context_and_the_record_have_what_the_manifest_says(stage: Stage, drive: Driver) -> None:
+async def test_the_context_and_the_record_have_what_the_manifest_says(cluster: Cluster, drive: Driver) -> None:
     async def task(ctx: perdure.Context) -> list[Any]:
         return [ctx.run_id, ctx.project_id, ctx.scenario_id, ctx.tags]
 
     given = manifest(project_id="tax", scenario_id="happy", tenant="acme", tags={"pr": "7"})
-    done = await stage.clock.until(drive(task, manifest=given))
+    done = await cluster.clock.until(drive(task, manifest=given))
     assert done.result == ["run", "tax", "happy", {"pr": "7"}]
     record = done.record
     assert (record.project_id, record.scenario_id, record.tenant, record.tags) == ("tax", "happy", "acme", {"pr": "7"})
@@ -37,7 +37,7 @@ async def test_the_context_and_the_record_have_what_the_manifest_says(stage: Sta
     assert len(record.manifest_hash) == 64
 
 
-async def test_the_input_comes_as_the_second_parameters_annotation_says(stage: Stage, drive: Driver) -> None:
+async def test_the_input_comes_as_the_second_parameters_annotation_says(cluster: Cluster, drive: Driver) -> None:
     async def typed(ctx: perdure.Context, given: Return) -> str:
         return repr(given)
 
@@ -45,51 +45,53 @@ async def test_the_input_comes_as_the_second_parameters_annotation_says(stage: S
         return given
 
     given = manifest(input={"year": 2026, "amounts": [1, 2.5]})
-    done = await stage.clock.until(drive(typed, manifest=given))
+    done = await cluster.clock.until(drive(typed, manifest=given))
     assert done.result == "Return(year=2026, amounts=[1.0, 2.5])"
-    done = await stage.clock.until(drive(plain, manifest=given, run_id="plain"))
+    done = await cluster.clock.until(drive(plain, manifest=given, run_id="plain"))
     assert done.result == {"year": 2026, "amounts": [1, 2.5]}
 
 
-async def test_an_input_that_does_not_fit_is_refused_before_anything_changed(stage: Stage, drive: Driver) -> None:
+async def test_an_input_that_does_not_fit_is_refused_before_anything_changed(cluster: Cluster, drive: Driver) -> None:
     async def task(ctx: perdure.Context, given: Return) -> None:
         raise AssertionError("it ran")
 
     with pytest.raises(InputError) as refused:
-        await stage.clock.until(drive(task, manifest=manifest(input={"year": "?"})))
+        await cluster.clock.until(drive(task, manifest=manifest(input={"year": "?"})))
     assert refused.value.field == "input"
-    assert await stage.store.runs.get("run") is None
+    assert await cluster.store.runs.get("run") is None
 
 
-async def test_no_input_counts_as_the_default_of_the_parameter(stage: Stage, drive: Driver) -> None:
+async def test_no_input_counts_as_the_default_of_the_parameter(cluster: Cluster, drive: Driver) -> None:
     async def task(ctx: perdure.Context, year: int = 2026) -> int:
         return year
 
-    assert (await stage.clock.until(drive(task, run_id="none"))).result == 2026
-    assert (await stage.clock.until(drive(task, manifest=manifest(input=1999), run_id="one"))).result == 1999
+    assert (await cluster.clock.until(drive(task, run_id="none"))).result == 2026
+    assert (await cluster.clock.until(drive(task, manifest=manifest(input=1999), run_id="one"))).result == 1999
 
 
-async def test_another_input_under_the_same_id_is_refused_first(stage: Stage, drive: Driver) -> None:
+async def test_another_input_under_the_same_id_is_refused_first(cluster: Cluster, drive: Driver) -> None:
     async def task(ctx: perdure.Context) -> None:
         await ctx.step("hangs", asyncio.Event().wait)
 
     first = asyncio.ensure_future(drive(task, manifest=manifest(input={"a": 1, "b": 2})))
-    await stage.clock.advance(0.5)
+    await cluster.clock.advance(0.5)
     with pytest.raises(RunInputMismatch) as refused:
-        await stage.clock.until(drive(task, manifest=manifest(input={"a": 1, "b": 3})))
+        await cluster.clock.until(drive(task, manifest=manifest(input={"a": 1, "b": 3})))
     assert refused.value.run_id == "run"
     with pytest.raises(LeaseHeld):  # the same input, in another order
-        await stage.clock.until(drive(task, manifest=manifest(input={"b": 2, "a": 1})))
+        await cluster.clock.until(drive(task, manifest=manifest(input={"b": 2, "a": 1})))
     first.cancel()
-    await stage.clock.until(asyncio.gather(first, return_exceptions=True))
+    await cluster.clock.until(asyncio.gather(first, return_exceptions=True))
 
 
 @pytest.mark.parametrize("field", ["project_id", "scenario_id", "tenant"])
-async def test_who_it_is_for_is_part_of_the_identity_and_a_tag_is_not(stage: Stage, drive: Driver, field: str) -> None:
+async def test_who_it_is_for_is_part_of_the_identity_and_a_tag_is_not(
+    cluster: Cluster, drive: Driver, field: str
+) -> None:
     async def task(ctx: perdure.Context) -> int:
         return 1
 
-    await stage.clock.until(drive(task))
-    await stage.clock.until(drive(task, manifest=manifest(tags={"new": "tag"})))
+    await cluster.clock.until(drive(task))
+    await cluster.clock.until(drive(task, manifest=manifest(tags={"new": "tag"})))
     with pytest.raises(RunInputMismatch):
-        await stage.clock.until(drive(task, manifest=manifest(**{field: "other"})))
+        await cluster.clock.until(drive(task, manifest=manifest(**{field: "other"})))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import perdure
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
-async def test_they_are_the_same_in_every_replay(stage: Stage) -> None:
+async def test_they_are_the_same_in_every_replay(cluster: Cluster) -> None:
     seen: list[list[Any]] = []
 
     async def flow(ctx: perdure.Context) -> None:
@@ -20,14 +20,14 @@ async def test_they_are_the_same_in_every_replay(stage: Stage) -> None:
         seen.append([ctx.uuid(), ctx.uuid(), source.random(), source.random(), await ctx.now(), *both])
         await ctx.await_event("go")
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(5)
-    await stage.kill()
-    await stage.clock.advance(60)
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(5)
+    await cluster.kill()
+    await cluster.clock.advance(60)
     await run.emit_event("go")
-    await stage.hand()
-    await stage.result(run)
+    await cluster.start_worker()
+    await cluster.result(run)
     first, second = seen
     assert first == second
     assert len({str(value) for value in first[:4]}) == 4
@@ -36,7 +36,7 @@ async def test_they_are_the_same_in_every_replay(stage: Stage) -> None:
     assert first[0].version == 4
 
 
-async def test_they_are_others_in_another_run(memory: Stage) -> None:
+async def test_they_are_others_in_another_run(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         return [str(ctx.uuid()), ctx.random().random()]
 
@@ -45,7 +45,7 @@ async def test_they_are_others_in_another_run(memory: Stage) -> None:
     assert set(one).isdisjoint(other)
 
 
-async def test_now_is_aware_and_is_the_instant_of_the_clock(memory: Stage) -> None:
+async def test_now_is_aware_and_is_the_instant_of_the_clock(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> bool:
         now = await ctx.now()
         return now == memory.clock.now() and now.utcoffset() is not None
@@ -53,7 +53,7 @@ async def test_now_is_aware_and_is_the_instant_of_the_clock(memory: Stage) -> No
     assert await memory.run(flow) is True
 
 
-async def test_a_restart_keeps_them(memory: Stage) -> None:
+async def test_a_restart_keeps_them(memory: Cluster) -> None:
     seen: list[str] = []
 
     async def flow(ctx: perdure.Context) -> None:
@@ -65,7 +65,7 @@ async def test_a_restart_keeps_them(memory: Stage) -> None:
         await ctx.step("fails once", fails_once)
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     await memory.clock.until(run.wait())
     await memory.clock.advance(10)
     await run.restart()

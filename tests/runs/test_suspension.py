@@ -12,131 +12,131 @@ import pytest
 import perdure
 from perdure.stores.port import Emit, Store, SuspendRun
 from perdure.testing.wrapped import WrappedStore
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 LONG = timedelta(hours=3)
 
 
-async def test_a_waiting_run_holds_no_lease_no_task_and_no_place(stage: Stage) -> None:
+async def test_a_waiting_run_holds_no_lease_no_task_and_no_place(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         await ctx.await_event("go")
         return "gone"
 
-    run = await stage.start(flow)
-    hand = await stage.hand()
-    await stage.clock.settle()
-    idle = len(hand.process.tasks)
-    record = await stage.record()
+    run = await cluster.start(flow)
+    simulated = await cluster.start_worker()
+    await cluster.clock.settle()
+    idle = len(simulated.process.tasks)
+    record = await cluster.record()
     assert (record.status, record.worker_id, record.due_at) == ("suspended", None, None)
     assert record.waiting_for == ("event:go",)
-    assert hand.worker.holder.executions == {}
+    assert simulated.worker.holder.attempts == {}
     for number in range(20):
-        await stage.start(flow, run_id=f"more {number}")
-    await stage.clock.settle()
-    assert len(hand.process.tasks) == idle
+        await cluster.start(flow, run_id=f"more {number}")
+    await cluster.clock.settle()
+    assert len(simulated.process.tasks) == idle
     await run.emit_event("go")
-    assert await stage.result(run) == "gone"
+    assert await cluster.result(run) == "gone"
 
 
-async def test_a_wait_of_under_a_second_holds_the_run_and_a_longer_one_suspends_it(stage: Stage) -> None:
+async def test_a_wait_of_under_a_second_holds_the_run_and_a_longer_one_suspends_it(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> float:
         await ctx.sleep(0.9)
         await ctx.sleep(timedelta(seconds=1.1))
-        return stage.clock.elapsed()
+        return cluster.clock.elapsed()
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(0.5)
-    assert (await stage.status(), (await stage.step("0")).due_at is not None) == ("running", True)
-    await stage.clock.advance(0.5)
-    record = await stage.record()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(0.5)
+    assert (await cluster.status(), (await cluster.step("0")).due_at is not None) == ("running", True)
+    await cluster.clock.advance(0.5)
+    record = await cluster.record()
     assert (record.status, record.waiting_for) == ("suspended", ("timer:1",))
-    assert record.due_at == (await stage.step("1")).due_at
-    assert await stage.result(run) == 2.0
+    assert record.due_at == (await cluster.step("1")).due_at
+    assert await cluster.result(run) == 2.0
 
 
-async def test_an_event_that_came_before_the_wait_is_there_at_once_even_with_timeout_0(stage: Stage) -> None:
+async def test_an_event_that_came_before_the_wait_is_there_at_once_even_with_timeout_0(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         await ctx.sleep(0.5)
         return [await ctx.await_event("early", timeout=0), await ctx.await_event("early too")]
 
-    run = await stage.start(flow)
+    run = await cluster.start(flow)
     assert await run.emit_event("early too", 2)
-    await stage.hand()
-    await stage.clock.advance(0.2)
+    await cluster.start_worker()
+    await cluster.clock.advance(0.2)
     assert await run.emit_event("early", 1)
-    assert await stage.result(run) == [1, 2]
-    assert (await stage.record()).token == 1
+    assert await cluster.result(run) == [1, 2]
+    assert (await cluster.record()).token == 1
 
 
-async def test_a_timeout_of_0_asks_once(stage: Stage) -> None:
+async def test_a_timeout_of_0_asks_once(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
             return await ctx.await_event("never", timeout=0)
         except perdure.EventTimeout:
-            return f"asked at {stage.clock.elapsed()}"
+            return f"asked at {cluster.clock.elapsed()}"
 
-    assert await stage.run(flow) == "asked at 0.0"
+    assert await cluster.run(flow) == "asked at 0.0"
 
 
-async def test_a_deadline_is_fixed_at_the_first_call_and_survives_restarts(stage: Stage) -> None:
+async def test_a_deadline_is_fixed_at_the_first_call_and_survives_restarts(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
             return await ctx.await_event("never", timeout=timedelta(minutes=10))
         except perdure.EventTimeout:
-            return f"timed out at {(stage.clock.now() - started).total_seconds():g}"
+            return f"timed out at {(cluster.clock.now() - started).total_seconds():g}"
 
-    started = stage.clock.now()
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    due_at = (await stage.record()).due_at
-    await stage.kill()
-    await stage.clock.advance(6 * 60)
-    await stage.hand()
-    await stage.clock.advance(1)
-    record = await stage.record()
+    started = cluster.clock.now()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    due_at = (await cluster.record()).due_at
+    await cluster.kill()
+    await cluster.clock.advance(6 * 60)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    record = await cluster.record()
     assert (record.status, record.due_at) == ("suspended", due_at)
-    await stage.kill()
-    await stage.clock.advance(3 * 60)
-    await stage.hand()
-    assert await stage.result(run, within=120) == "timed out at 600"
+    await cluster.kill()
+    await cluster.clock.advance(3 * 60)
+    await cluster.start_worker()
+    assert await cluster.result(run, within=120) == "timed out at 600"
 
 
-async def test_a_sleep_ends_when_it_was_to_end_whoever_waits_for_it(stage: Stage) -> None:
+async def test_a_sleep_ends_when_it_was_to_end_whoever_waits_for_it(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> float:
         await ctx.sleep(timedelta(days=1))
         return (await ctx.now()).timestamp() - started
 
-    started = stage.clock.now().timestamp()
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.kill()
-    await stage.clock.advance(24 * 3600 - 5)
-    await stage.hand()
-    await stage.clock.advance(4.5)
-    assert await stage.status() == "suspended"
-    assert await stage.result(run, within=10) == 24 * 3600
+    started = cluster.clock.now().timestamp()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.kill()
+    await cluster.clock.advance(24 * 3600 - 5)
+    await cluster.start_worker()
+    await cluster.clock.advance(4.5)
+    assert await cluster.status() == "suspended"
+    assert await cluster.result(run, within=10) == 24 * 3600
 
 
-async def test_a_sleep_that_was_over_long_ago_is_over_at_once(stage: Stage) -> None:
+async def test_a_sleep_that_was_over_long_ago_is_over_at_once(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         await ctx.sleep(5)
         return "done"
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.kill()
-    await stage.clock.advance(3600)
-    await stage.hand()
-    await stage.clock.settle()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.kill()
+    await cluster.clock.advance(3600)
+    await cluster.start_worker()
+    await cluster.clock.settle()
     assert (await run.record()).status == "completed"
 
 
 @pytest.mark.parametrize("duration", [0, -5, timedelta(0)])
-async def test_a_sleep_of_nothing_is_over_at_once(memory: Stage, duration: float | timedelta) -> None:
+async def test_a_sleep_of_nothing_is_over_at_once(memory: Cluster, duration: float | timedelta) -> None:
     async def flow(ctx: perdure.Context) -> float:
         await ctx.sleep(duration)
         return memory.clock.elapsed()
@@ -144,18 +144,18 @@ async def test_a_sleep_of_nothing_is_over_at_once(memory: Stage, duration: float
     assert await memory.run(flow) == 0.0
 
 
-async def test_an_event_wins_over_a_deadline_that_passed_while_nobody_looked(stage: Stage) -> None:
+async def test_an_event_wins_over_a_deadline_that_passed_while_nobody_looked(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         return await ctx.await_event("go", timeout=60)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.kill()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.kill()
     await run.emit_event("go", "in time")
-    await stage.clock.advance(3600)
-    await stage.hand()
-    assert await stage.result(run) == "in time"
+    await cluster.clock.advance(3600)
+    await cluster.start_worker()
+    assert await cluster.result(run) == "in time"
 
 
 class Between(WrappedStore):
@@ -177,7 +177,7 @@ class Between(WrappedStore):
         return await commit()
 
 
-async def test_no_wake_up_is_lost_that_comes_between_looking_and_suspending(stage: Stage) -> None:
+async def test_no_wake_up_is_lost_that_comes_between_looking_and_suspending(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         return [await ctx.await_event(key) for key in ("a", "b", "c")]
 
@@ -185,17 +185,19 @@ async def test_no_wake_up_is_lost_that_comes_between_looking_and_suspending(stag
 
     async def happen() -> None:
         key = next(keys)
-        await stage.store.commit(Emit(run_id="run", key=key, payload=b'"%s"' % key.encode(), at=stage.clock.now()))
+        await cluster.store.commit(Emit(run_id="run", key=key, payload=b'"%s"' % key.encode(), at=cluster.clock.now()))
 
-    run = await stage.start(flow)
-    between = Between(stage.store, happen)
-    await stage.hand(store=between)
-    assert await stage.result(run, within=5) == ["a", "b", "c"]
+    run = await cluster.start(flow)
+    between = Between(cluster.store, happen)
+    await cluster.start_worker(store=between)
+    assert await cluster.result(run, within=5) == ["a", "b", "c"]
     assert between.suspensions == 3
-    assert (await stage.record()).token == 1  # it never let go of its lease
+    assert (await cluster.record()).token == 1  # it never let go of its lease
 
 
-async def test_no_wake_up_is_lost_that_comes_from_another_process_between_looking_and_suspending(sqlite: Stage) -> None:
+async def test_no_wake_up_is_lost_that_comes_from_another_process_between_looking_and_suspending(
+    sqlite: Cluster,
+) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         return [await ctx.await_event(key) for key in ("a", "b", "c")]
 
@@ -207,7 +209,7 @@ async def test_no_wake_up_is_lost_that_comes_from_another_process_between_lookin
         await other.commit(Emit(run_id="run", key=key, payload=b"1", at=sqlite.clock.now()))
 
     run = await sqlite.start(flow)
-    await sqlite.hand(store=Between(sqlite.store, happen))
+    await sqlite.start_worker(store=Between(sqlite.store, happen))
     assert await sqlite.result(run, within=5) == [1, 1, 1]
 
 
@@ -231,89 +233,89 @@ class SlowToLook(WrappedStore):
 
 
 @pytest.mark.parametrize("how", ["event", "cancel"])
-async def test_what_is_looked_at_while_an_attempt_unwinds_is_not_lost(stage: Stage, how: str) -> None:
+async def test_what_is_looked_at_while_an_attempt_unwinds_is_not_lost(cluster: Cluster, how: str) -> None:
     async def flow(ctx: perdure.Context) -> str:
         await ctx.sleep(0.5)
         try:
             return await ctx.await_event("go")
         finally:
             if ctx.unwinding:
-                await stage.sleep(1.0)
+                await cluster.sleep(1.0)
 
-    run = await stage.start(flow)
-    slow = SlowToLook(stage.store)
+    run = await cluster.start(flow)
+    slow = SlowToLook(cluster.store)
     slow.let_go.set()
-    await stage.hand(store=slow)
-    await stage.clock.advance(0.3)
+    await cluster.start_worker(store=slow)
+    await cluster.clock.advance(0.3)
     slow.let_go.clear()
     looks = slow.looks
     told = asyncio.ensure_future(run.emit_event("go", "gone") if how == "event" else run.cancel())
-    await stage.clock.advance(0.5)
+    await cluster.clock.advance(0.5)
     assert slow.looks > looks
     slow.let_go.set()
     if how == "event":
         assert await told is True
-        assert await stage.result(run, within=2) == "gone"
+        assert await cluster.result(run, within=2) == "gone"
     else:
-        await stage.clock.until(told, within=2)
-        assert await stage.status() == "cancelled"
-        assert stage.clock.elapsed() < 3
+        await cluster.clock.until(told, within=2)
+        assert await cluster.status() == "cancelled"
+        assert cluster.clock.elapsed() < 3
 
 
-async def test_many_events_at_once_wake_each_run_once_and_the_right_one(stage: Stage) -> None:
+async def test_many_events_at_once_wake_each_run_once_and_the_right_one(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context, name: str) -> str:
         return f"{name} {await ctx.await_event('go')}"
 
-    runs = [await stage.start(flow, f"{number}", run_id=f"run {number}") for number in range(30)]
-    await stage.hand()
-    await stage.clock.settle()
+    runs = [await cluster.start(flow, f"{number}", run_id=f"run {number}") for number in range(30)]
+    await cluster.start_worker()
+    await cluster.clock.settle()
     await asyncio.gather(*[run.emit_event("go", f"{number}") for number, run in enumerate(runs) if number % 3])
-    await stage.clock.settle()
+    await cluster.clock.settle()
     statuses = [(await run.record()).status for run in runs]
     assert statuses == ["completed" if number % 3 else "suspended" for number in range(30)]
     for run in runs[::3]:
         await run.emit_event("go", run.id)
-    results = [await stage.result(run) for run in runs]
+    results = [await cluster.result(run) for run in runs]
     assert results == [f"{number} {number if number % 3 else f'run {number}'}" for number in range(30)]
 
 
-async def test_a_run_is_woken_by_whatever_worker_is_there(stage: Stage) -> None:
+async def test_a_run_is_woken_by_whatever_worker_is_there(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> int:
         before = ctx.token
         await ctx.await_event("go")
         return ctx.token - before
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.kill()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.kill()
     await run.emit_event("go")
-    await stage.hand()
-    assert await stage.result(run) == 0
-    assert (await stage.record()).takeovers == 0
+    await cluster.start_worker()
+    assert await cluster.result(run) == 0
+    assert (await cluster.record()).takeovers == 0
 
 
-async def test_a_jump_of_the_wall_clock_wakes_what_is_due_by_it(stage: Stage) -> None:
+async def test_a_jump_of_the_wall_clock_wakes_what_is_due_by_it(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         await ctx.sleep(LONG)
         return "slept"
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(10)
-    stage.clock.jump(LONG.total_seconds())
-    assert await stage.result(run, within=120) == "slept"
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(10)
+    cluster.clock.jump(LONG.total_seconds())
+    assert await cluster.result(run, within=120) == "slept"
 
 
-async def test_a_branch_goes_on_when_what_it_joined_has_ended_while_another_one_waits(stage: Stage) -> None:
+async def test_a_branch_goes_on_when_what_it_joined_has_ended_while_another_one_waits(cluster: Cluster) -> None:
     """In between, between the end of the joined and the next turn of its parent, no task is awake: none is parked."""
 
     async def inner() -> str:
-        await stage.sleep(0.1)
+        await cluster.sleep(0.1)
         return "inner"
 
     async def after() -> str:
-        stage.done.append("after")
+        cluster.done.append("after")
         return "after"
 
     async def flow(ctx: perdure.Context) -> list[Any]:
@@ -325,10 +327,10 @@ async def test_a_branch_goes_on_when_what_it_joined_has_ended_while_another_one_
 
         return await ctx.gather(waits, joins)
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(1)
-    assert stage.done == ["after"]
-    assert (await stage.status(), (await stage.record()).waiting_for) == ("suspended", ("event:go",))
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    assert cluster.done == ["after"]
+    assert (await cluster.status(), (await cluster.record()).waiting_for) == ("suspended", ("event:go",))
     await run.emit_event("go", "came")
-    assert await stage.result(run) == ["came", ["inner", "after"]]
+    assert await cluster.result(run) == ["came", ["inner", "after"]]

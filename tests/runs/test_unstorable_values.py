@@ -12,8 +12,8 @@ import pytest
 import perdure
 from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import NotStorable, RunFailed, StepFailed, TooLarge
+from tests.runs.cluster import Cluster
 from tests.runs.shapes import AT, Bill, Line, Point
-from tests.runs.stage import Stage
 
 
 class Custom:
@@ -50,11 +50,11 @@ UNSTORABLE: list[tuple[str, Callable[[], Any], str]] = [
 
 @pytest.mark.parametrize(("make", "path"), [row[1:] for row in UNSTORABLE], ids=[row[0] for row in UNSTORABLE])
 async def test_a_result_that_can_not_be_stored_fails_the_step_for_good_and_names_the_place(
-    stage: Stage, make: Callable[[], Any], path: str
+    cluster: Cluster, make: Callable[[], Any], path: str
 ) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         async def pay() -> Any:
-            stage.done.append("paid")
+            cluster.done.append("paid")
             return make()
 
         try:
@@ -63,16 +63,16 @@ async def test_a_result_that_can_not_be_stored_fails_the_step_for_good_and_names
             return [error.cause_type, error.message]
         return []
 
-    cause, message = await stage.run(flow)
+    cause, message = await cluster.run(flow)
     assert cause == "NotStorable"
     assert message.startswith(f"result of step 'pay'{path}")
-    assert stage.done == ["paid"]
+    assert cluster.done == ["paid"]
 
 
-async def test_a_result_over_the_limit_fails_the_step_for_good_and_says_how_large_it_is(stage: Stage) -> None:
+async def test_a_result_over_the_limit_fails_the_step_for_good_and_says_how_large_it_is(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         async def big() -> str:
-            stage.done.append("made")
+            cluster.done.append("made")
             return "x" * MAX_VALUE_BYTES
 
         try:
@@ -81,24 +81,24 @@ async def test_a_result_over_the_limit_fails_the_step_for_good_and_says_how_larg
             return [error.cause_type, f"{MAX_VALUE_BYTES + 2:,}" in error.message]
         return []
 
-    assert await stage.run(flow) == ["TooLarge", True]
-    assert stage.done == ["made"]
+    assert await cluster.run(flow) == ["TooLarge", True]
+    assert cluster.done == ["made"]
 
 
-async def test_a_result_at_the_limit_is_stored(stage: Stage) -> None:
+async def test_a_result_at_the_limit_is_stored(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> int:
         async def big() -> str:
             return "x" * (MAX_VALUE_BYTES - 2)
 
         return len(await ctx.step("big", big))
 
-    assert await stage.run(flow) == MAX_VALUE_BYTES - 2
+    assert await cluster.run(flow) == MAX_VALUE_BYTES - 2
 
 
-async def test_a_type_without_a_stored_form_is_refused_before_the_effect(stage: Stage) -> None:
+async def test_a_type_without_a_stored_form_is_refused_before_the_effect(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def pay() -> list[Custom]:
-            stage.done.append("paid")
+            cluster.done.append("paid")
             return []
 
         try:
@@ -107,29 +107,29 @@ async def test_a_type_without_a_stored_form_is_refused_before_the_effect(stage: 
             return str(error)
         return "nothing was noticed"
 
-    assert "Custom" in await stage.run(flow)
-    assert stage.done == []
+    assert "Custom" in await cluster.run(flow)
+    assert cluster.done == []
 
 
 @pytest.mark.parametrize(("make", "path"), [row[1:] for row in UNSTORABLE], ids=[row[0] for row in UNSTORABLE])
 async def test_a_result_of_the_run_that_can_not_be_stored_fails_it_and_names_the_place(
-    stage: Stage, make: Callable[[], Any], path: str
+    cluster: Cluster, make: Callable[[], Any], path: str
 ) -> None:
     async def flow(ctx: perdure.Context) -> Any:
         return make()
 
     with pytest.raises(RunFailed) as failed:
-        await stage.run(flow)
+        await cluster.run(flow)
     assert (failed.value.reason, failed.value.cause_type) == ("not_storable", "NotStorable")
     assert failed.value.message.startswith(f"result{path}")
 
 
-async def test_an_event_or_an_argument_over_the_limit_is_refused_and_changes_nothing(stage: Stage) -> None:
+async def test_an_event_or_an_argument_over_the_limit_is_refused_and_changes_nothing(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context, given: str = "") -> None:
         await ctx.await_event("go")
 
-    run = await stage.start(flow)
-    before = await stage.record()
+    run = await cluster.start(flow)
+    before = await cluster.record()
     with pytest.raises(TooLarge) as refused:
         await run.emit_event("go", "x" * MAX_VALUE_BYTES)
     assert (refused.value.field, refused.value.size, refused.value.limit) == (
@@ -137,14 +137,14 @@ async def test_an_event_or_an_argument_over_the_limit_is_refused_and_changes_not
         MAX_VALUE_BYTES + 2,
         MAX_VALUE_BYTES,
     )
-    assert await stage.record() == before
+    assert await cluster.record() == before
     with pytest.raises(TooLarge):
-        await stage.start(flow, "x" * MAX_VALUE_BYTES, run_id="other")
-    assert len(await stage.client.runs()) == 1
+        await cluster.start(flow, "x" * MAX_VALUE_BYTES, run_id="other")
+    assert len(await cluster.client.runs()) == 1
 
 
 async def test_a_value_that_no_longer_fits_comes_back_plain_and_its_effect_is_not_repeated(
-    memory: Stage, caplog: pytest.LogCaptureFixture
+    memory: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen: list[Any] = []
 
@@ -162,19 +162,19 @@ async def test_a_value_that_no_longer_fits_comes_back_plain_and_its_effect_is_no
         return flow
 
     run = await memory.start(version(Point))
-    await memory.hand()
+    await memory.start_worker()
     await memory.clock.settle()
     await memory.kill()
     memory.workflow(version(tuple[int, int]))
     await run.emit_event("go")
-    await memory.hand()
+    await memory.start_worker()
     await memory.result(run)
     assert seen == [Point(1, 2.0), {"x": 1, "y": 2.0}]
     assert memory.done == ["ran"]
     assert "does not fit" in caplog.text
 
 
-async def test_an_annotation_that_can_not_be_resolved_is_a_typed_error_before_the_effect(memory: Stage) -> None:
+async def test_an_annotation_that_can_not_be_resolved_is_a_typed_error_before_the_effect(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def step() -> Missing:  # type: ignore[name-defined] # noqa: F821 - that is the test
             memory.done.append("ran")
@@ -190,7 +190,7 @@ async def test_an_annotation_that_can_not_be_resolved_is_a_typed_error_before_th
     assert memory.done == []
 
 
-async def test_a_failures_data_is_kept_where_it_can_be_and_is_no_reason_to_fail_again(stage: Stage) -> None:
+async def test_a_failures_data_is_kept_where_it_can_be_and_is_no_reason_to_fail_again(cluster: Cluster) -> None:
     class Odd(Exception):
         def __init__(self, message: str, data: Any) -> None:
             super().__init__(message)
@@ -208,10 +208,10 @@ async def test_a_failures_data_is_kept_where_it_can_be_and_is_no_reason_to_fail_
                 found.append([error.data, len(error.message)])
         return found
 
-    assert await stage.run(flow) == [[{"a": 1}, 5], [None, 8192], [None, 4]]
+    assert await cluster.run(flow) == [[{"a": 1}, 5], [None, 8192], [None, 4]]
 
 
-async def test_many_large_values_at_once_are_no_trouble(stage: Stage) -> None:
+async def test_many_large_values_at_once_are_no_trouble(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> int:
         async def big(number: int) -> str:
             await asyncio.sleep(0)
@@ -220,4 +220,4 @@ async def test_many_large_values_at_once_are_no_trouble(stage: Stage) -> None:
         made: list[str] = await ctx.gather(*[ctx.step("big", big, number) for number in range(10)])
         return sum(len(text) for text in made)
 
-    assert await stage.run(flow) == 2_000_000
+    assert await cluster.run(flow) == 2_000_000

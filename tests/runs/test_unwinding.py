@@ -10,51 +10,51 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 LONG = timedelta(hours=3)
 
 
-async def test_no_running_sibling_is_cut_off_by_a_wait(stage: Stage) -> None:
+async def test_no_running_sibling_is_cut_off_by_a_wait(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         async def work() -> str:
-            stage.done.append("began")
-            await stage.sleep(5)
+            cluster.done.append("began")
+            await cluster.sleep(5)
             return "worked"
 
         return await ctx.gather(ctx.await_event("go"), ctx.sleep(LONG), ctx.step("work", work))
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(4)
-    assert await stage.status() == "running"
-    await stage.clock.advance(2)
-    record = await stage.record()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(4)
+    assert await cluster.status() == "running"
+    await cluster.clock.advance(2)
+    record = await cluster.record()
     assert (record.status, record.waiting_for) == ("suspended", ("event:go", "timer:1"))
     await run.emit_event("go", 1)
-    await stage.clock.advance(1)
-    assert (await stage.record()).waiting_for == ("timer:1",)
-    await stage.kill()
-    stage.clock.jump(LONG.total_seconds())
-    await stage.hand()
-    assert await stage.result(run) == [1, None, "worked"]
-    assert stage.done == ["began"]
+    await cluster.clock.advance(1)
+    assert (await cluster.record()).waiting_for == ("timer:1",)
+    await cluster.kill()
+    cluster.clock.jump(LONG.total_seconds())
+    await cluster.start_worker()
+    assert await cluster.result(run) == [1, None, "worked"]
+    assert cluster.done == ["began"]
 
 
-async def test_finally_runs_at_each_suspension_and_can_ask_why(stage: Stage) -> None:
+async def test_finally_runs_at_each_suspension_and_can_ask_why(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
             await ctx.await_event("go")
         finally:
-            stage.done.append(f"finally, unwinding: {ctx.unwinding}")
+            cluster.done.append(f"finally, unwinding: {ctx.unwinding}")
         return "done"
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
     await run.emit_event("go")
-    await stage.result(run)
-    assert stage.done == ["finally, unwinding: True", "finally, unwinding: False"]
+    await cluster.result(run)
+    assert cluster.done == ["finally, unwinding: True", "finally, unwinding: False"]
 
 
 async def _except_exception(ctx: perdure.Context) -> str:
@@ -137,34 +137,34 @@ async def _in_a_gather(ctx: perdure.Context) -> str:
     ],
 )
 async def test_user_code_can_not_swallow_a_suspension(
-    stage: Stage, flow: Callable[[perdure.Context], Awaitable[str]]
+    cluster: Cluster, flow: Callable[[perdure.Context], Awaitable[str]]
 ) -> None:
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    assert await stage.status() == "suspended"
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    assert await cluster.status() == "suspended"
     await run.emit_event("go")
-    assert await stage.result(run) == "came"
+    assert await cluster.result(run) == "came"
 
 
-async def test_user_code_that_will_not_end_is_given_up_and_its_run_is_suspended_all_the_same(stage: Stage) -> None:
+async def test_user_code_that_will_not_end_is_given_up_and_its_run_is_suspended_all_the_same(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
             await ctx.await_event("go")
         except BaseException:
-            stage.done.append("hangs")
+            cluster.done.append("hangs")
             await asyncio.Event().wait()
         return "came"
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(10)
-    assert (await stage.status(), stage.done) == ("suspended", ["hangs"])
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(10)
+    assert (await cluster.status(), cluster.done) == ("suspended", ["hangs"])
     await run.emit_event("go")
-    assert await stage.result(run) == "came"
+    assert await cluster.result(run) == "came"
 
 
-async def test_user_code_that_swallows_each_unwinding_and_calls_again_stops_nobody_else(stage: Stage) -> None:
+async def test_user_code_that_swallows_each_unwinding_and_calls_again_stops_nobody_else(cluster: Cluster) -> None:
     over = asyncio.Event()
 
     async def flow(ctx: perdure.Context) -> str:
@@ -172,21 +172,21 @@ async def test_user_code_that_swallows_each_unwinding_and_calls_again_stops_nobo
             try:
                 return await ctx.await_event("go")
             except BaseException:
-                if len(stage.done) > 1_000 or over.is_set():
+                if len(cluster.done) > 1_000 or over.is_set():
                     raise
-                stage.done.append("swallowed")
+                cluster.done.append("swallowed")
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(10)
-    assert await stage.status() == "suspended"
-    assert len(stage.done) < 1_000
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(10)
+    assert await cluster.status() == "suspended"
+    assert len(cluster.done) < 1_000
     await run.emit_event("go", "came")
-    assert await stage.result(run) == "came"
+    assert await cluster.result(run) == "came"
     over.set()
 
 
-async def test_many_branches_that_unwind_are_not_taken_for_code_that_swallows(stage: Stage) -> None:
+async def test_many_branches_that_unwind_are_not_taken_for_code_that_swallows(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[Any]:
         async def one(number: int) -> Any:
             try:
@@ -197,10 +197,10 @@ async def test_many_branches_that_unwind_are_not_taken_for_code_that_swallows(st
 
         return await ctx.map(one, range(300))
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.advance(0.5)
-    assert await stage.status() == "suspended"  # at once, and not when the attempt is given up
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(0.5)
+    assert await cluster.status() == "suspended"  # at once, and not when the attempt is given up
     for number in range(300):
         await run.emit_event(f"event {number}", number)
-    assert await stage.result(run) == list(range(300))
+    assert await cluster.result(run) == list(range(300))

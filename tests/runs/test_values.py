@@ -13,8 +13,8 @@ import pytest
 
 import perdure
 from perdure.errors import InputError
+from tests.runs.cluster import Cluster
 from tests.runs.shapes import AT, Bill, Colour, Known, Level, Line, Pair, Point, Word
-from tests.runs.stage import Stage
 
 BILL = Bill([Line(Decimal("10.10"), AT)], {"x": Colour.BLUE}, None)
 
@@ -65,7 +65,7 @@ VALUES: list[tuple[Any, Any]] = [
 NAMES = [f"{number} {getattr(kind, '__name__', kind)}" for number, (kind, _) in enumerate(VALUES)]
 
 
-async def both_times(stage: Stage, step: Callable[..., Awaitable[Any]], **options: Any) -> tuple[Any, Any]:
+async def both_times(cluster: Cluster, step: Callable[..., Awaitable[Any]], **options: Any) -> tuple[Any, Any]:
     """What a step gives the attempt that executes it, and the one that replays it."""
     seen: list[Any] = []
 
@@ -73,37 +73,37 @@ async def both_times(stage: Stage, step: Callable[..., Awaitable[Any]], **option
         seen.append(await ctx.step("value", step, **options))
         await ctx.await_event("go")
 
-    run = await stage.start(flow)
-    await stage.hand()
-    await stage.clock.settle()
-    await stage.kill()
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.kill()
     await run.emit_event("go")
-    await stage.hand()
-    await stage.result(run)
+    await cluster.start_worker()
+    await cluster.result(run)
     first, second = seen
     return first, second
 
 
 @pytest.mark.parametrize(("kind", "value"), VALUES, ids=NAMES)
 async def test_an_annotated_result_comes_back_with_its_type_the_first_time_and_on_replay(
-    stage: Stage, kind: Any, value: Any
+    cluster: Cluster, kind: Any, value: Any
 ) -> None:
     async def step() -> Any:
         return value
 
     step.__annotations__["return"] = kind
-    first, second = await both_times(stage, step)
+    first, second = await both_times(cluster, step)
     assert first == second == value
     assert type(first) is type(second) is type(value)
     assert repr(first) == repr(second)
 
 
 @pytest.mark.parametrize(("kind", "value"), [(Bill, BILL), (Decimal, Decimal("1.10")), (tuple[int, int], (1, 2))])
-async def test_as_says_the_type_where_the_function_does_not(stage: Stage, kind: Any, value: Any) -> None:
+async def test_as_says_the_type_where_the_function_does_not(cluster: Cluster, kind: Any, value: Any) -> None:
     async def step() -> Any:
         return value
 
-    first, second = await both_times(stage, step, as_=kind)
+    first, second = await both_times(cluster, step, as_=kind)
     assert first == second == value
 
 
@@ -120,18 +120,18 @@ async def test_as_says_the_type_where_the_function_does_not(stage: Stage, kind: 
     ],
 )
 async def test_without_an_annotation_a_value_is_plain_json_the_first_time_too(
-    stage: Stage, value: Any, plain: Any
+    cluster: Cluster, value: Any, plain: Any
 ) -> None:
     async def step():  # noqa: ANN202 - that is the test
         return value
 
-    first, second = await both_times(stage, step)
+    first, second = await both_times(cluster, step)
     assert first == second == plain
     assert type(first) is type(second) is type(plain)
 
 
 @pytest.mark.parametrize(("kind", "value"), VALUES[5:], ids=NAMES[5:])
-async def test_a_workflows_argument_and_result_come_with_their_types(memory: Stage, kind: Any, value: Any) -> None:
+async def test_a_workflows_argument_and_result_come_with_their_types(memory: Cluster, kind: Any, value: Any) -> None:
     seen: list[Any] = []
 
     async def flow(ctx: perdure.Context, given: Any, *more: Any, named: Any = None, **others: Any) -> Any:
@@ -144,7 +144,7 @@ async def test_a_workflows_argument_and_result_come_with_their_types(memory: Sta
     assert {type(one) for one in [result, *seen]} == {type(value)}
 
 
-async def test_an_argument_with_a_default_may_be_left_out_and_is_the_codes_own(memory: Stage) -> None:
+async def test_an_argument_with_a_default_may_be_left_out_and_is_the_codes_own(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context, a: int, b: int = 7, *, c: Bill | None = None) -> list[Any]:
         return [a, b, c]
 
@@ -152,7 +152,7 @@ async def test_an_argument_with_a_default_may_be_left_out_and_is_the_codes_own(m
     assert await memory.run(flow, 1, c=BILL, run_id="other") == [1, 7, msgspec.to_builtins(BILL)]
 
 
-async def test_arguments_that_do_not_fit_are_refused_before_anything_changed(memory: Stage) -> None:
+async def test_arguments_that_do_not_fit_are_refused_before_anything_changed(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context, a: int, *, b: Decimal = Decimal(1)) -> None:
         raise AssertionError("it ran")
 

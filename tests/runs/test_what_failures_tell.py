@@ -9,40 +9,40 @@ import pytest
 import perdure
 from perdure.core.records import Lease
 from perdure.errors import ChildFailed, ModelAuthFailed, RunFailed, RunNotFound, StepFailed, WorkerExpired
-from perdure.stores.port import Landed, Operation, TakeRun
+from perdure.stores.port import CommitResult, Operation, TakeRun
 from perdure.testing.wrapped import WrappedStore
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 def refused() -> None:
     raise ModelAuthFailed("the key is wrong")
 
 
-async def test_a_failed_run_tells_the_code_of_what_its_step_raised(stage: Stage) -> None:
+async def test_a_failed_run_tells_the_code_of_what_its_step_raised(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("ask", refused)
 
     with pytest.raises(RunFailed) as failed:
-        await stage.run(flow)
+        await cluster.run(flow)
     assert (failed.value.cause_type, failed.value.cause_code) == ("ModelAuthFailed", "model_auth_failed")
-    for failure in ((await stage.record()).failure, (await stage.step("0")).failure):
+    for failure in ((await cluster.record()).failure, (await cluster.step("0")).failure):
         assert failure is not None
         assert (failure.cause_type, failure.code) == ("ModelAuthFailed", "model_auth_failed")
 
 
-async def test_a_failed_step_tells_the_same_code_on_every_replay(stage: Stage) -> None:
+async def test_a_failed_step_tells_the_same_code_on_every_replay(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> list[str]:
         try:
             await ctx.step("ask", refused)
         except StepFailed as failed:
-            stage.done.append(failed.cause_code)
+            cluster.done.append(failed.cause_code)
         await ctx.sleep(5)  # suspends: what follows is a replay
-        return stage.done
+        return cluster.done
 
-    assert await stage.run(flow) == ["model_auth_failed", "model_auth_failed"]
+    assert await cluster.run(flow) == ["model_auth_failed", "model_auth_failed"]
 
 
-async def test_a_failed_child_tells_the_code_of_what_it_raised(stage: Stage) -> None:
+async def test_a_failed_child_tells_the_code_of_what_it_raised(cluster: Cluster) -> None:
     async def child(ctx: perdure.Context) -> None:
         await ctx.step("ask", refused)
 
@@ -54,11 +54,11 @@ async def test_a_failed_child_tells_the_code_of_what_it_raised(stage: Stage) -> 
             return failed.cause_code
         return "nothing was raised"
 
-    declared = stage.workflow(child)
-    assert await stage.run(parent) == "model_auth_failed"
+    declared = cluster.workflow(child)
+    assert await cluster.run(parent) == "model_auth_failed"
 
 
-async def test_what_is_no_error_of_ours_has_no_code_of_its_own(memory: Stage) -> None:
+async def test_what_is_no_error_of_ours_has_no_code_of_its_own(memory: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         await ctx.step("divide", lambda: 1 / 0)
 
@@ -67,14 +67,14 @@ async def test_what_is_no_error_of_ours_has_no_code_of_its_own(memory: Stage) ->
     assert (failed.value.cause_type, failed.value.cause_code) == ("ZeroDivisionError", "")
 
 
-async def test_the_steps_of_a_run_that_is_not_there_are_an_error_and_not_an_empty_list(stage: Stage) -> None:
+async def test_the_steps_of_a_run_that_is_not_there_are_an_error_and_not_an_empty_list(cluster: Cluster) -> None:
     with pytest.raises(RunNotFound):
-        await stage.client.run("missing").steps()
+        await cluster.client.run("missing").steps()
 
     async def flow(ctx: perdure.Context) -> str:
         return ctx.run_id
 
-    run = await stage.start(flow)
+    run = await cluster.start(flow)
     assert await run.steps() == []
 
 
@@ -84,15 +84,15 @@ class Expiring(WrappedStore):
     expired = False
 
     def around_commit(
-        self, operations: tuple[Operation, ...], lease: Lease | None, commit: Callable[[], Awaitable[Landed]]
-    ) -> Awaitable[Landed]:
+        self, operations: tuple[Operation, ...], lease: Lease | None, commit: Callable[[], Awaitable[CommitResult]]
+    ) -> Awaitable[CommitResult]:
         if isinstance(operations[0], TakeRun) and not self.expired:
             self.expired = True
             raise WorkerExpired(operations[0].worker_id)
         return commit()
 
 
-async def test_a_worker_that_expires_before_it_takes_its_run_tries_again(memory: Stage) -> None:
+async def test_a_worker_that_expires_before_it_takes_its_run_tries_again(memory: Cluster) -> None:
     async def task(ctx: perdure.Context) -> str:
         return ctx.run_id
 

@@ -18,7 +18,7 @@ from perdure.errors import StoreInvalid
 from perdure.stores.port import FinishRun
 from perdure.testing.dying import die_here
 from perdure.testing.wrapped import WrappedStore
-from tests.runs.stage import Stage
+from tests.runs.cluster import Cluster
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
@@ -35,7 +35,7 @@ async def value() -> int:
 
 
 async def test_a_log_names_run_and_position_and_says_each_thing_once(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow(ctx: perdure.Context) -> None:
         ctx.log.info("first")
@@ -56,13 +56,13 @@ async def test_a_log_names_run_and_position_and_says_each_thing_once(
         ctx.log.info("last")
 
     with caplog.at_level(logging.INFO, "perdure.workflow"):
-        run = await stage.start(flow)
-        await stage.hand()
-        await stage.clock.settle()
-        await stage.kill()
+        run = await cluster.start(flow)
+        await cluster.start_worker()
+        await cluster.clock.settle()
+        await cluster.kill()
         await run.emit_event("go")
-        await stage.hand()
-        await stage.result(run)
+        await cluster.start_worker()
+        await cluster.result(run)
     lines = said(caplog)
     assert len({message for message, _, _ in lines}) == len(lines)
     assert {run_id for _, run_id, _ in lines} == {"run"}
@@ -73,7 +73,7 @@ async def test_a_log_names_run_and_position_and_says_each_thing_once(
     assert positions["last"] == "4"
 
 
-async def test_a_log_inside_a_step_has_the_steps_position(memory: Stage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_log_inside_a_step_has_the_steps_position(memory: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def work() -> None:
             ctx.log.info("inside")
@@ -88,7 +88,7 @@ async def test_a_log_inside_a_step_has_the_steps_position(memory: Stage, caplog:
 
 
 async def test_a_replay_is_silent_even_where_logging_was_configured_anew(
-    memory: Stage, caplog: pytest.LogCaptureFixture
+    memory: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow(ctx: perdure.Context) -> None:
         ctx.log.info("once")
@@ -96,19 +96,19 @@ async def test_a_replay_is_silent_even_where_logging_was_configured_anew(
         await ctx.await_event("go")
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     await memory.clock.settle()
     await memory.kill()
     # what web servers do when they start
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
     with caplog.at_level(logging.INFO):
         await run.emit_event("go")
-        await memory.hand()
+        await memory.start_worker()
         await memory.result(run)
     assert [record.getMessage() for record in caplog.records if record.getMessage() == "once"] == []
 
 
-async def test_what_a_user_adds_to_a_log_is_kept(memory: Stage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_a_user_adds_to_a_log_is_kept(memory: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     async def flow(ctx: perdure.Context) -> None:
         ctx.log.info("tagged", extra={"order": 7})
 
@@ -118,12 +118,12 @@ async def test_what_a_user_adds_to_a_log_is_kept(memory: Stage, caplog: pytest.L
     assert (getattr(record, "run_id", None), getattr(record, "order", None)) == ("run", 7)
 
 
-async def test_a_workflow_that_fails_is_visible_by_default(memory: Stage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_workflow_that_fails_is_visible_by_default(memory: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     async def flow(ctx: perdure.Context) -> None:
         raise ValueError("the reason")
 
     run = await memory.start(flow)
-    await memory.hand()
+    await memory.start_worker()
     await memory.clock.until(run.wait())
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.name.startswith("perdure.")
@@ -168,7 +168,7 @@ class Raising(Watching):
         raise ZeroDivisionError("an observer's own bug")
 
 
-async def test_an_observer_is_told_of_runs_and_steps_and_never_of_a_replay(stage: Stage) -> None:
+async def test_an_observer_is_told_of_runs_and_steps_and_never_of_a_replay(cluster: Cluster) -> None:
     async def fails() -> None:
         raise ValueError
 
@@ -180,13 +180,13 @@ async def test_an_observer_is_told_of_runs_and_steps_and_never_of_a_replay(stage
             await ctx.await_event("go")
 
     first, second = Watching(), Watching()
-    run = await stage.start(flow)
-    await stage.hand(observer=first)
-    await stage.clock.settle()
-    await stage.kill()
+    run = await cluster.start(flow)
+    await cluster.start_worker(observer=first)
+    await cluster.clock.settle()
+    await cluster.kill()
     await run.emit_event("go")
-    await stage.hand(observer=second)
-    await stage.result(run)
+    await cluster.start_worker(observer=second)
+    await cluster.result(run)
     assert first.told == [
         ("started", "run", "flow", 1),
         ("step", "run", "0", "a", "llm", 1, None),
@@ -197,32 +197,32 @@ async def test_an_observer_is_told_of_runs_and_steps_and_never_of_a_replay(stage
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled", "queued"])
-async def test_an_observer_is_told_how_a_run_left_its_worker(stage: Stage, end: str) -> None:
+async def test_an_observer_is_told_how_a_run_left_its_worker(cluster: Cluster, end: str) -> None:
     async def flow(ctx: perdure.Context) -> None:
         if end == "failed":
             raise ValueError
         await ctx.step("hangs", asyncio.Event().wait)
 
     watching = Watching()
-    run = await stage.start(flow)
-    hand = await stage.hand(observer=watching)
-    await stage.clock.advance(1)
+    run = await cluster.start(flow)
+    simulated = await cluster.start_worker(observer=watching)
+    await cluster.clock.advance(1)
     if end == "cancelled":
-        await stage.clock.until(run.cancel())
+        await cluster.clock.until(run.cancel())
     elif end == "queued":
-        await stage.clock.until(hand.worker.stop(at_once=True))
+        await cluster.clock.until(simulated.worker.stop(at_once=True))
     assert watching.told[-1] == ("ended", "run", "flow", end)
 
 
 async def test_an_observer_that_raises_is_visible_and_changes_nothing(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow(ctx: perdure.Context) -> int:
         return await ctx.step("a", value)
 
-    run = await stage.start(flow)
-    await stage.hand(observer=Raising())
-    assert await stage.result(run) == 1
+    run = await cluster.start(flow)
+    await cluster.start_worker(observer=Raising())
+    assert await cluster.result(run) == 1
     failures = [record for record in caplog.records if record.getMessage() == "an observer failed"]
     assert [record.exc_info[0] for record in failures if record.exc_info] == [ValueError, KeyError, ZeroDivisionError]
 
@@ -241,51 +241,53 @@ class RefusesEnds(WrappedStore):
         return refused
 
 
-async def test_an_end_that_can_not_be_written_is_raised_and_not_tried_for_ever(stage: Stage) -> None:
+async def test_an_end_that_can_not_be_written_is_raised_and_not_tried_for_ever(cluster: Cluster) -> None:
     async def task(ctx: perdure.Context) -> None:
-        stage.done.append("called")
+        cluster.done.append("called")
 
     given = Manifest(task=TaskSpec(id="task"))
     with pytest.raises(StoreInvalid):
         async with asyncio.timeout(10):
-            await stage.clock.until(
-                run_durable(run_id="run", store=RefusesEnds(stage.store), task=task, manifest=given, clock=stage.clock)
+            await cluster.clock.until(
+                run_durable(
+                    run_id="run", store=RefusesEnds(cluster.store), task=task, manifest=given, clock=cluster.clock
+                )
             )
-    assert stage.done == ["called"]
-    assert await stage.store.workers.list() == []
+    assert cluster.done == ["called"]
+    assert await cluster.store.workers.list() == []
 
 
 async def test_an_end_that_can_not_be_written_is_visible_in_a_worker(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow(ctx: perdure.Context) -> None:
         return None
 
-    await stage.start(flow)
-    await stage.hand(store=RefusesEnds(stage.store))
-    await stage.clock.advance(1)
+    await cluster.start(flow)
+    await cluster.start_worker(store=RefusesEnds(cluster.store))
+    await cluster.clock.advance(1)
     assert "is damaged" in caplog.text
-    await stage.kill()
-    await stage.hand()
-    await stage.clock.advance(40)
-    assert await stage.status() == "completed"
+    await cluster.kill()
+    await cluster.start_worker()
+    await cluster.clock.advance(40)
+    assert await cluster.status() == "completed"
 
 
-async def test_a_death_in_a_step_is_no_news_for_an_observer_of_another_process(stage: Stage) -> None:
+async def test_a_death_in_a_step_is_no_news_for_an_observer_of_another_process(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def dies() -> str:
-            stage.done.append("began")
-            if len(stage.done) == 1:
+            cluster.done.append("began")
+            if len(cluster.done) == 1:
                 await die_here()
             return "done"
 
         return await ctx.step("dies", dies)
 
     first, second = Watching(), Watching()
-    run = await stage.start(flow)
-    await stage.hand(observer=first)
-    await stage.clock.settle()
-    await stage.restart(observer=second)
-    await stage.result(run)
+    run = await cluster.start(flow)
+    await cluster.start_worker(observer=first)
+    await cluster.clock.settle()
+    await cluster.restart(observer=second)
+    await cluster.result(run)
     assert "step" not in [line[0] for line in first.told]
     assert [line[0] for line in second.told] == ["started", "step", "ended"]

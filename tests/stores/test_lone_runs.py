@@ -15,7 +15,7 @@ from perdure.stores.port import Emit, PutStep
 from perdure.stores.sqlite import group, schema, steps, writer
 from perdure.stores.sqlite.driver import open_connection
 from perdure.stores.sqlite.transaction import Transaction
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
 
 
 @pytest.fixture
@@ -25,21 +25,23 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-async def world(url: str) -> AsyncIterator[World]:
-    world = World(await open_store(url), url, "", open_store)
-    yield world
-    await world.store.close()
+async def harness(url: str) -> AsyncIterator[StoreHarness]:
+    harness = StoreHarness(await open_store(url), url, "", open_store)
+    yield harness
+    await harness.store.close()
 
 
-async def alone(world: World, count: int = 2) -> Lease:
+async def alone(harness: StoreHarness, count: int = 2) -> Lease:
     """A run whose last commits went the short way."""
-    lease = await world.running()
+    lease = await harness.running()
     for number in range(count):
-        await world.do(world.step(position=str(number)), lease=lease)
+        await harness.do(harness.step(position=str(number)), lease=lease)
     return lease
 
 
-async def test_the_second_commit_in_a_row_goes_the_short_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_second_commit_in_a_row_goes_the_short_way(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     short = list[bool]()
 
     def put_alone(tx: Transaction, operation: PutStep, lease: Lease) -> bool:
@@ -47,57 +49,57 @@ async def test_the_second_commit_in_a_row_goes_the_short_way(world: World, monke
         return short[-1]
 
     monkeypatch.setattr(group, "put_alone", put_alone)
-    await alone(world, 4)
+    await alone(harness, 4)
     assert short == [True, True, True]
 
 
-async def positions(world: World) -> list[str]:
-    return [step.position for step in await world.store.steps.list("run")]
+async def positions(harness: StoreHarness) -> list[str]:
+    return [step.position for step in await harness.store.steps.list("run")]
 
 
-async def test_it_is_fenced(world: World) -> None:
-    lease = await alone(world)
-    rev = (await world.get()).rev
+async def test_it_is_fenced(harness: StoreHarness) -> None:
+    lease = await alone(harness)
+    rev = (await harness.get()).rev
     for stale in (
         Lease(lease.run_id, lease.worker_id, lease.token - 1),
         Lease(lease.run_id, "somebody", lease.token),
     ):
-        await world.refused(LeaseLost, world.step(position="2"), lease=stale)
-    assert (await world.get()).rev == rev
-    assert await positions(world) == ["0", "1"]
+        await harness.refused(LeaseLost, harness.step(position="2"), lease=stale)
+    assert (await harness.get()).rev == rev
+    assert await positions(harness) == ["0", "1"]
 
 
-async def test_an_outcome_is_final(world: World) -> None:
-    lease = await alone(world)
-    before = (await world.get()).rev, await world.store.steps.list("run")
-    await world.refused(StepFinal, world.step(position="1", status="failed"), lease=lease)
-    assert before == ((await world.get()).rev, await world.store.steps.list("run"))
+async def test_an_outcome_is_final(harness: StoreHarness) -> None:
+    lease = await alone(harness)
+    before = (await harness.get()).rev, await harness.store.steps.list("run")
+    await harness.refused(StepFinal, harness.step(position="1", status="failed"), lease=lease)
+    assert before == ((await harness.get()).rev, await harness.store.steps.list("run"))
 
 
-async def test_a_step_after_a_takeover_is_progress(world: World) -> None:
-    lease = await world.retaken(await alone(world))
-    assert (await world.get()).takeovers == 1
-    await world.do(world.step(position="2", status="running"), lease=lease)
-    assert (await world.get()).takeovers == 1
+async def test_a_step_after_a_takeover_is_progress(harness: StoreHarness) -> None:
+    lease = await harness.retaken(await alone(harness))
+    assert (await harness.get()).takeovers == 1
+    await harness.do(harness.step(position="2", status="running"), lease=lease)
+    assert (await harness.get()).takeovers == 1
     for number in range(2, 5):
-        await world.do(world.step(position=str(number)), lease=lease)
-        assert (await world.get()).takeovers == 0
+        await harness.do(harness.step(position=str(number)), lease=lease)
+        assert (await harness.get()).takeovers == 0
 
 
-async def test_every_commit_counts_once_whichever_way_it_went(world: World) -> None:
-    lease = await world.running()
-    rev = (await world.get()).rev
-    puts = [world.step(position="0", status="running"), world.step(position="0"), world.step(position="1")]
+async def test_every_commit_counts_once_whichever_way_it_went(harness: StoreHarness) -> None:
+    lease = await harness.running()
+    rev = (await harness.get()).rev
+    puts = [harness.step(position="0", status="running"), harness.step(position="0"), harness.step(position="1")]
     for number, put in enumerate(puts, 1):
-        await world.do(put, lease=lease)
-        assert (await world.get()).rev == rev + number
-    await world.do(world.step(position="2"), world.step(position="3"), lease=lease)
-    assert (await world.get()).rev == rev + len(puts) + 1
+        await harness.do(put, lease=lease)
+        assert (await harness.get()).rev == rev + number
+    await harness.do(harness.step(position="2"), harness.step(position="3"), lease=lease)
+    assert (await harness.get()).rev == rev + len(puts) + 1
 
 
-async def test_the_loop_gets_its_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_loop_gets_its_turns(harness: StoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "SLICE", 0.0)
-    lease, turns = await alone(world), 0
+    lease, turns = await alone(harness), 0
 
     async def others() -> None:
         nonlocal turns
@@ -107,21 +109,21 @@ async def test_the_loop_gets_its_turns(world: World, monkeypatch: pytest.MonkeyP
 
     task = asyncio.create_task(others())
     for number in range(2, 300):
-        await world.do(world.step(position=str(number)), lease=lease)
+        await harness.do(harness.step(position=str(number)), lease=lease)
     task.cancel()
     assert turns >= 298
-    assert len(await positions(world)) == 300
+    assert len(await positions(harness)) == 300
 
 
-async def test_it_hears_of_what_others_commit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_hears_of_what_others_commit(harness: StoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "SLICE", 0.0)
-    heard, other = asyncio.Event(), await open_store(world.url)
-    stop = world.store.listen("run:run", heard.set)
-    lease = await alone(world, 20)
+    heard, other = asyncio.Event(), await open_store(harness.url)
+    stop = harness.store.listen("run:run", heard.set)
+    lease = await alone(harness, 20)
     heard.clear()
-    await other.commit(Emit(run_id="run", key="go", payload=b"1", at=world.at))
-    await world.do(world.step(position="20"), lease=lease)  # it gives the loop a turn, and sees that it is behind
-    await world.do(world.step(position="21"), lease=lease)
+    await other.commit(Emit(run_id="run", key="go", payload=b"1", at=harness.at))
+    await harness.do(harness.step(position="20"), lease=lease)  # it gives the loop a turn, and sees that it is behind
+    await harness.do(harness.step(position="21"), lease=lease)
     assert heard.is_set()
     stop()
     await other.close()
@@ -129,24 +131,24 @@ async def test_it_hears_of_what_others_commit(world: World, monkeypatch: pytest.
 
 @pytest.mark.parametrize("slow_after", [-1.0, 0.0])
 async def test_on_a_slow_disk_its_commits_go_to_the_thread(
-    world: World, monkeypatch: pytest.MonkeyPatch, slow_after: float
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch, slow_after: float
 ) -> None:
     monkeypatch.setattr(writer, "SLOW_AFTER", slow_after)
     monkeypatch.setattr(group, "SLOW_AFTER", slow_after)
-    await alone(world, 100)
-    assert len(await positions(world)) == 100
+    await alone(harness, 100)
+    assert len(await positions(harness)) == 100
 
 
 async def test_once_the_schema_has_moved_on_it_writes_nothing_more(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease = await alone(world, 5)
+    lease = await alone(harness, 5)
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, "ALTER TABLE steps ADD COLUMN later"))
-    path = world.url.removeprefix("sqlite:///")
+    path = harness.url.removeprefix("sqlite:///")
     other = open_connection(path)
     schema.migrate(other, path, schema.VERSION + 1)
     other.close()
-    await world.refused(StoreTooNew, world.step(position="5"), lease=lease)
+    await harness.refused(StoreTooNew, harness.step(position="5"), lease=lease)
     connection = open_connection(path)
     assert connection.execute("SELECT count(*) FROM steps").fetchall() == [(5,)]
     connection.close()

@@ -8,7 +8,7 @@ from perdure.stores import open_store
 from perdure.stores.memory.operations import APPLIERS
 from perdure.stores.memory.tables import Table, Undo
 from perdure.stores.port import CreateThread, Operation
-from perdure.testing.store_suite import StoreSuite, World
+from perdure.testing.store_suite import StoreHarness, StoreSuite
 
 CHANGES = st.lists(st.tuples(st.integers(0, 5), st.none() | st.integers()))
 
@@ -17,16 +17,16 @@ class TestMemory(StoreSuite):
     def url(self, folder: Path) -> str:
         return "memory:"
 
-    async def test_each_store_is_one_of_its_own(self, world: World) -> None:
-        await world.run()
+    async def test_each_store_is_one_of_its_own(self, harness: StoreHarness) -> None:
+        await harness.run()
         another = await open_store("memory:")
         assert await another.runs.list() == []
         await another.close()
 
-    async def test_what_a_commit_gave_back_may_change_afterwards(self, world: World) -> None:
-        created = await world.do(CreateThread(thread=world.converse().thread))
+    async def test_what_a_commit_gave_back_may_change_afterwards(self, harness: StoreHarness) -> None:
+        created = await harness.do(CreateThread(thread=harness.converse().thread))
         created.metadata["a"] = 1
-        assert (await world.do(world.converse())).metadata == {}
+        assert (await harness.do(harness.converse())).metadata == {}
 
 
 def test_every_operation_of_the_port_is_applied() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import partial
 
 from perdure.agents.agent import Agent
-from perdure.agents.asking import ask
-from perdure.agents.calling import call
+from perdure.agents.model_step import ask
 from perdure.agents.state import TurnInput, TurnState, load
+from perdure.agents.tool_step import call
 from perdure.core.chunks import Chunk, chunk_entry
 from perdure.core.failures import Failure
 from perdure.core.messages import MessageStatus, ToolCallPart
@@ -38,8 +38,8 @@ def turn_workflow(agent: Agent, default_model: str) -> Workflow[..., None]:
 
 async def run_turn(context: Context, agent: Agent, given: TurnInput, default_model: str) -> None:
     """One turn. Raises: StepFailed when the model can't be asked; TurnTooLong."""
-    state = await load(context.execution.host.store, given)
-    context.execution.at_end = partial(_finish, context, state)
+    state = await load(context.attempt.host.store, given)
+    context.attempt.at_end = partial(_finish, context, state)
     model = agent.resolve_model(given.model, default_model)
     while True:
         if state.step >= agent.max_steps:

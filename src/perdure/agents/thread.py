@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from perdure.agents.settling import settle_message
+from perdure.agents.finalize_message import settle_message
 from perdure.agents.state import TurnInput
 from perdure.agents.turn import Turn, reply_id
 from perdure.core.canonical import canonical_hash

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from perdure.agents.cursors import parse_cursor
-from perdure.agents.settling import settle_message
+from perdure.agents.finalize_message import settle_message
 from perdure.core.chunks import Chunk
 from perdure.core.clock import Clock
 from perdure.core.messages import Message

@@ -9,7 +9,7 @@ from perdure.core.ids import check_id
 from perdure.core.records import Question
 from perdure.core.values import Value, encode
 from perdure.errors import InputError, QuestionNotFound
-from perdure.runs.doubt import KIND as IN_DOUBT
+from perdure.runs.in_doubt import KIND as IN_DOUBT
 from perdure.stores.port import Answer, Store
 
 

@@ -12,7 +12,7 @@ from perdure.core.positions import child
 from perdure.errors import ForeignTask, StepNested
 
 if TYPE_CHECKING:
-    from perdure.runs.parts import InStep
+    from perdure.runs.protocols import StepInfo
 
 NO_THREAD = 0
 DEAF_AFTER = 100
@@ -25,7 +25,7 @@ class Branch:
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self.step: InStep | None = None
+        self.step: StepInfo | None = None
         self.unwound = 0
         self._lead = child(prefix, "")
         self._next = 0

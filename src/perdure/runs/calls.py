@@ -10,7 +10,7 @@ from perdure.errors import StepAwaitedTwice
 from perdure.runs.branch import Branch, enter
 
 if TYPE_CHECKING:
-    from perdure.runs.execution import Execution
+    from perdure.runs.attempt import Attempt
 
 R = TypeVar("R")
 DEAF_FOR = 60.0
@@ -19,33 +19,33 @@ DEAF_FOR = 60.0
 class Call(Generic[R]):
     """One call, at its position; it runs when it is awaited, once."""
 
-    __slots__ = ("execution", "kind", "name", "position")
+    __slots__ = ("kind", "name", "position", "run_attempt")
 
-    def __init__(self, execution: Execution, position: str, name: str, kind: str) -> None:
-        self.execution = execution
+    def __init__(self, attempt: Attempt, position: str, name: str, kind: str) -> None:
+        self.run_attempt = attempt
         self.position = position
         self.name = name
         self.kind = kind
-        execution.calls[position] = self
+        attempt.calls[position] = self
 
     def __await__(self) -> Generator[Value, None, R]:
         return self.run_in(enter(self)).__await__()
 
     def run_in(self, branch: Branch) -> Coroutine[Value, Value, R]:
         """Run in the task of a branch."""
-        execution = self.execution
-        if execution.calls.pop(self.position, None) is not self:
+        attempt = self.run_attempt
+        if attempt.calls.pop(self.position, None) is not self:
             raise StepAwaitedTwice(self.name, self.position)
-        if execution.halt is not None:
+        if attempt.halt is not None:
             if branch.is_deaf:
                 return self._too_late()
-            execution.check()
+            attempt.check()
         return self.run(branch)
 
     async def _too_late(self) -> R:
         """Let the loop run: this attempt is given up while its code pauses."""
-        await self.execution.host.pause(DEAF_FOR)
-        self.execution.check()
+        await self.run_attempt.host.pause(DEAF_FOR)
+        self.run_attempt.check()
         raise AssertionError
 
     def __str__(self) -> str:

@@ -17,8 +17,8 @@ from perdure.runs.starting import creation
 from perdure.runs.waits import park_for
 
 if TYPE_CHECKING:
+    from perdure.runs.attempt import Attempt
     from perdure.runs.branch import Branch
-    from perdure.runs.execution import Execution
     from perdure.runs.workflow import Workflow
     from perdure.stores.port import CreateRun
 
@@ -37,19 +37,19 @@ class ChildCall(Recorded[str]):
 
     def __init__(
         self,
-        execution: Execution,
+        attempt: Attempt,
         position: str,
         workflow: Workflow[..., Value],
         args: tuple[Value, ...],
         kwargs: dict[str, Value],
     ) -> None:
-        super().__init__(execution, position, workflow.name, "child")
+        super().__init__(attempt, position, workflow.name, "child")
         self._workflow = workflow
         self._args = args
         self._kwargs = kwargs
 
     async def run(self, branch: Branch) -> str:  # noqa: ARG002 - runs no user code
-        record = self.execution.visit(self)
+        record = self.run_attempt.visit(self)
         if record is not None:
             return decode(record.result or b"null", str)
         create = self._create()
@@ -57,13 +57,13 @@ class ChildCall(Recorded[str]):
         return create.run_id
 
     def _create(self) -> CreateRun:
-        parent = self.execution.run
+        parent = self.run_attempt.run
         manifest = self._workflow.manifest(self._args, self._kwargs, project_id=parent.project_id, tenant=parent.tenant)
         return creation(
             self._workflow,
             manifest,
             run_id=child_id(parent, self.position),
-            at=self.execution.now(),
+            at=self.run_attempt.now(),
             parent=(parent.run_id, f"child:{self.position}"),
         )
 
@@ -73,19 +73,19 @@ class ChildResult(Recorded[Value]):
 
     __slots__ = ("_as", "_started_at")
 
-    def __init__(self, execution: Execution, position: str, name: str, started_at: str, as_: Value) -> None:
-        super().__init__(execution, position, name, "child_result")
+    def __init__(self, attempt: Attempt, position: str, name: str, started_at: str, as_: Value) -> None:
+        super().__init__(attempt, position, name, "child_result")
         self._started_at = started_at
         self._as = as_
 
     async def run(self, branch: Branch) -> Value:  # noqa: ARG002 - a wait runs no user code
-        record = self.execution.visit(self)
+        record = self.run_attempt.visit(self)
         if record is not None and record.status == "completed":
             return decode(record.result or b"null", self._as)
         if record is not None and record.status == "failed":
             raise _failed(record.failure, self.position)
         key = await self._key(reopened=record is not None)
-        event = self.execution.events.get(key) or await park_for(self.execution, self.position, key, key)
+        event = self.run_attempt.events.get(key) or await park_for(self.run_attempt, self.position, key, key)
         outcome = child_outcome(event.payload)
         if outcome.status == "completed":
             await self.put("completed", result=bytes(outcome.result), before=record)
@@ -100,7 +100,7 @@ class ChildResult(Recorded[Value]):
         key = f"child:{self._started_at}"
         if not reopened:
             return key
-        child = await self.execution.host.store.runs.get(child_id(self.execution.run, self._started_at))
+        child = await self.run_attempt.host.store.runs.get(child_id(self.run_attempt.run, self._started_at))
         return (child.parent_key if child else None) or key
 
 

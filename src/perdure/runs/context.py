@@ -20,16 +20,16 @@ from perdure.runs.branch import current_branch, enter
 from perdure.runs.calls import Call
 from perdure.runs.children import ChildCall, ChildResult
 from perdure.runs.events import EmitCall, EventCall
-from perdure.runs.joining import GatherCall, Item
+from perdure.runs.gather import GatherCall, Item
 from perdure.runs.options import DEFAULT, InDoubt, StepOptions, checked_text, checked_time
-from perdure.runs.parts import InStep
-from perdure.runs.steps import Landing, StepCall
+from perdure.runs.protocols import StepInfo
+from perdure.runs.steps import ExtraOperations, StepCall
 from perdure.runs.timers import NowCall, SleepCall
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from perdure.runs.execution import Execution
+    from perdure.runs.attempt import Attempt
     from perdure.runs.workflow import Workflow
 
 P = ParamSpec("P")
@@ -56,53 +56,53 @@ class StepKeywords(TypedDict, total=False):
 class Context:
     """What a workflow holds; every call takes a position at the call."""
 
-    def __init__(self, execution: Execution) -> None:
-        self._execution = execution
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
 
     @property
-    def execution(self) -> Execution:
+    def attempt(self) -> Attempt:
         """For rooms above: the attempt, to commit under its lease."""
-        return self._execution
+        return self._attempt
 
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self._execution.run.run_id
+        return self._attempt.run.run_id
 
     @property
     def project_id(self) -> str:
         """The project that the run belongs to."""
-        return self._execution.run.project_id
+        return self._attempt.run.project_id
 
     @property
     def scenario_id(self) -> str | None:
         """The scenario, where one was given."""
-        return self._execution.run.scenario_id
+        return self._attempt.run.scenario_id
 
     @property
     def tags(self) -> dict[str, str]:
         """The run's tags."""
-        return dict(self._execution.run.tags)
+        return dict(self._attempt.run.tags)
 
     @property
     def token(self) -> int:
         """The lease's token: it grows with every takeover, so an outside service can fence by it."""
-        return self._execution.lease.token
+        return self._attempt.lease.token
 
     @property
     def unwinding(self) -> bool:
         """Whether this attempt is being suspended or stopped: `finally` blocks run then, and may want to know."""
-        return self._execution.halt is not None
+        return self._attempt.halt is not None
 
     @property
     def outcome(self) -> Outcome | None:
         """How good the result is, kept with the run."""
-        return self._execution.outcome
+        return self._attempt.outcome
 
     @outcome.setter
     def outcome(self, outcome: Outcome) -> None:
         encode(outcome, "outcome")  # what can't be stored is refused here, not at the end of the run
-        self._execution.outcome = outcome
+        self._attempt.outcome = outcome
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -114,7 +114,7 @@ class Context:
             position, replaying = branch.step.position, False
         else:
             position = child(branch.prefix, branch.next_number)
-            replaying = self._execution.journal.went_past(branch.prefix, branch.next_number)
+            replaying = self._attempt.journal.went_past(branch.prefix, branch.next_number)
         return RunLog(_silent if replaying else log, {"run_id": self.run_id, "position": position})
 
     @overload
@@ -145,11 +145,11 @@ class Context:
         function: Callable[..., Value],
         args: tuple[Value, ...],
         options: StepOptions,
-        landing: Landing | None = None,
+        landing: ExtraOperations | None = None,
     ) -> StepCall[Value]:
         """For rooms above: a step that lands more than its result (`landing`, see `perdure.runs.steps`)."""
         checked_text("name", name)
-        return StepCall(self._execution, self._take("ctx.step"), name, function, args, options, landing)
+        return StepCall(self._attempt, self._take("ctx.step"), name, function, args, options, landing)
 
     def gather(self, *items: Item) -> Call[list[Value]]:
         """Run async functions without parameters, or calls of this context, side by side; results in order.
@@ -159,7 +159,7 @@ class Context:
         for item in items:
             if not (isinstance(item, Call) or callable(item)):
                 raise SettingInvalid("gather", f"an async function or a call of the context, not {item!r}")
-        return GatherCall(self._execution, self._take("ctx.gather"), "gather", items)
+        return GatherCall(self._attempt, self._take("ctx.gather"), "gather", items)
 
     def map(
         self, function: Callable[[T], Awaitable[R]], items: Iterable[T], *, limit: int | None = None
@@ -168,7 +168,7 @@ class Context:
         if limit is not None and limit < 1:
             raise SettingInvalid("limit", f"at least 1, not {limit}")
         position = self._take("ctx.map")
-        return GatherCall(self._execution, position, "map", [partial(function, item) for item in items], limit)
+        return GatherCall(self._attempt, position, "map", [partial(function, item) for item in items], limit)
 
     @overload
     def await_event(self, key: str, *, timeout: timedelta | float | None = None, as_: type[T]) -> Call[T]: ...
@@ -185,7 +185,7 @@ class Context:
         """
         limit = None if timeout is None else checked_time("timeout", timeout)
         position = self._take("ctx.await_event")
-        return EventCall(self._execution, position, check_id("key", key), limit, as_)
+        return EventCall(self._attempt, position, check_id("key", key), limit, as_)
 
     def emit_event(self, key: str, payload: Value = None, *, run_id: str | None = None) -> Call[bool]:
         """Emit an event to a run (this one, where none is named); true when it was the first with its key.
@@ -193,28 +193,28 @@ class Context:
         Raises: RunNotFound when awaited.
         """
         position = self._take("ctx.emit_event")
-        return EmitCall(self._execution, position, check_id("key", key), payload, run_id or self.run_id)
+        return EmitCall(self._attempt, position, check_id("key", key), payload, run_id or self.run_id)
 
     def sleep(self, duration: timedelta | float) -> Call[None]:
         """Wait for a time, at no cost; the end is fixed at the first call and survives restarts."""
         limit = checked_time("duration", duration)
-        return SleepCall(self._execution, self._take("ctx.sleep"), limit)
+        return SleepCall(self._attempt, self._take("ctx.sleep"), limit)
 
     def now(self) -> Call[datetime]:
         """The instant of the first execution, the same on every replay."""
-        return NowCall(self._execution, self._take("ctx.now"))
+        return NowCall(self._attempt, self._take("ctx.now"))
 
     def uuid(self) -> uuid.UUID:
         """A random UUID, the same on every replay."""
-        return uuid.UUID(bytes=_seed(self._execution, self._take("ctx.uuid"), "uuid")[:16], version=4)
+        return uuid.UUID(bytes=_seed(self._attempt, self._take("ctx.uuid"), "uuid")[:16], version=4)
 
     def random(self) -> Random:
         """A source of random numbers, the same on every replay."""
-        return derived_random(_seed(self._execution, self._take("ctx.random"), "random"))
+        return derived_random(_seed(self._attempt, self._take("ctx.random"), "random"))
 
     async def start(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> Child[R]:
         """Start a child run, once; it is cancelled with this run."""
-        call = ChildCall(self._execution, self._take("ctx.start"), workflow, args, kwargs)
+        call = ChildCall(self._attempt, self._take("ctx.start"), workflow, args, kwargs)
         return Child(self, workflow, await call, call.position)
 
     def on_cancel(self, function: Callable[[], Awaitable[object]]) -> None:
@@ -222,17 +222,17 @@ class Context:
 
         What it does not end within the time that a cancel gives (5 s) is cut off.
         """
-        self._execution.cleanups.append(function)
+        self._attempt.cleanups.append(function)
 
     def child_result(self, name: str, position: str, returns: Value) -> Call[Value]:
         """Wait for the child that was started at a position; see `Child.result`."""
-        return ChildResult(self._execution, self._take("child.result"), name, position, returns)
+        return ChildResult(self._attempt, self._take("child.result"), name, position, returns)
 
     def _take(self, what: str) -> str:
         branch = enter(what)
-        if self._execution.halt is not None and not branch.is_deaf:  # else its await pauses, and raises then
+        if self._attempt.halt is not None and not branch.is_deaf:  # else its await pauses, and raises then
             branch.unwound += 1
-            self._execution.check()
+            self._attempt.check()
         return branch.take()
 
 
@@ -271,12 +271,12 @@ class _Derived(NamedTuple):
     kind: str = "derived"
 
 
-def _seed(execution: Execution, position: str, name: str) -> bytes:
-    execution.visit(_Derived(position, name))
-    return bytes.fromhex(canonical_hash([execution.run.seed, position]))
+def _seed(attempt: Attempt, position: str, name: str) -> bytes:
+    attempt.visit(_Derived(position, name))
+    return bytes.fromhex(canonical_hash([attempt.run.seed, position]))
 
 
-def current_step() -> InStep | None:
+def current_step() -> StepInfo | None:
     """The step whose function is running, or None outside one.
 
     Shape: its run id, position, attempt, token and idempotency key.

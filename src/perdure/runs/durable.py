@@ -18,12 +18,12 @@ from perdure.core.records import RunRecord, StepRecord
 from perdure.core.states import ENDED
 from perdure.core.values import Value, convert, encode
 from perdure.errors import LeaseLost, RunStateWrong, WorkerExpired
-from perdure.runs.execution import Execution
+from perdure.runs.attempt import Attempt
+from perdure.runs.attempt_end import Settled
 from perdure.runs.halting import Halt
 from perdure.runs.handles import Run, outcome_of
-from perdure.runs.holder import Holder, checked_lease
+from perdure.runs.lease_holder import LeaseHolder, checked_lease
 from perdure.runs.replaying import replay
-from perdure.runs.settling import Settled
 from perdure.runs.starting import creation
 from perdure.runs.stopping import stop_run
 from perdure.runs.worker import LOOK_AGAIN_AFTER, REGISTERING_FOR
@@ -115,8 +115,8 @@ class _Driver:
         self._store = store
         self._clock = clock
         self._workflow = workflow
-        self._settled: asyncio.Future[tuple[Execution, Settled]] | None = None
-        self._holder = Holder(
+        self._settled: asyncio.Future[tuple[Attempt, Settled]] | None = None
+        self._holder = LeaseHolder(
             store,
             clock,
             worker_id=worker_id,
@@ -133,14 +133,14 @@ class _Driver:
         watcher = asyncio.ensure_future(self._heed(run_id, signal)) if signal is not None else None
         try:
             while True:
-                execution = await self._attempt(run_id)
+                attempt = await self._attempt(run_id)
                 run = await self._record(run_id)
                 if run.status in ENDED:
-                    return run, execution.error if execution is not None and run.status == "failed" else None
-                if execution is not None and execution.halt is not None and execution.halt.kind == "lost":
-                    raise LeaseLost(run_id, execution.lease.token)
-                if execution is not None and execution.halt is None and execution.error is not None:
-                    raise execution.error  # its end could not be written
+                    return run, attempt.error if attempt is not None and run.status == "failed" else None
+                if attempt is not None and attempt.halt is not None and attempt.halt.kind == "lost":
+                    raise LeaseLost(run_id, attempt.lease.token)
+                if attempt is not None and attempt.halt is None and attempt.error is not None:
+                    raise attempt.error  # its end could not be written
                 await self._due(run, watch)
         finally:
             if watcher is not None:
@@ -148,7 +148,7 @@ class _Driver:
             watch.close()
             await self._stop()
 
-    async def _attempt(self, run_id: str) -> Execution | None:
+    async def _attempt(self, run_id: str) -> Attempt | None:
         """One attempt, from its lease to its end; None where there was none: look at the run."""
         take = TakeRun(
             run_id=run_id,
@@ -166,12 +166,12 @@ class _Driver:
             return None
         self._settled = asyncio.get_running_loop().create_future()
         self._holder.begin(loaded, self._workflow)
-        execution, _ = await asyncio.shield(self._settled)  # to be cancelled here may not settle it
-        return execution
+        attempt, _ = await asyncio.shield(self._settled)  # to be cancelled here may not settle it
+        return attempt
 
-    def _ended(self, execution: Execution, settled: Settled) -> None:
+    def _ended(self, attempt: Attempt, settled: Settled) -> None:
         if self._settled is not None and not self._settled.done():
-            self._settled.set_result((execution, settled))
+            self._settled.set_result((attempt, settled))
 
     async def _due(self, run: RunRecord, watch: Watch) -> None:
         """Wait, without a lease, until the suspended run is woken or due."""
@@ -196,8 +196,8 @@ class _Driver:
 
     async def _stop(self) -> None:
         """Whoever drives goes away: what runs is cut off and released, for the next one to go on."""
-        for execution in tuple(self._holder.executions.values()):
-            execution.stop(Halt("release", "its driver was cancelled"))
+        for attempt in tuple(self._holder.attempts.values()):
+            attempt.stop(Halt("release", "its driver was cancelled"))
             if self._settled is not None:
                 await asyncio.shield(self._settled)
         await self._holder.close()

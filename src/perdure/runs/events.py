@@ -14,8 +14,8 @@ from perdure.runs.waits import park
 from perdure.stores.port import Emit, Emitted
 
 if TYPE_CHECKING:
+    from perdure.runs.attempt import Attempt
     from perdure.runs.branch import Branch
-    from perdure.runs.execution import Execution
 
 
 class EventCall(Recorded[Value]):
@@ -23,18 +23,18 @@ class EventCall(Recorded[Value]):
 
     __slots__ = ("_as", "_timeout")
 
-    def __init__(self, execution: Execution, position: str, key: str, timeout: float | None, as_: Value) -> None:
-        super().__init__(execution, position, key, "event")
+    def __init__(self, attempt: Attempt, position: str, key: str, timeout: float | None, as_: Value) -> None:
+        super().__init__(attempt, position, key, "event")
         self._timeout = timeout
         self._as = as_
 
     async def run(self, branch: Branch) -> Value:  # noqa: ARG002 - a wait runs no user code
-        record = self.execution.visit(self)
+        record = self.run_attempt.visit(self)
         if record is not None and record.status == "completed":
             return decode(record.result or b"null", self._as)
         if record is not None and record.status == "failed":
             raise EventTimeout(self.name, self.position)
-        event = self.execution.events.get(self.name) or await self._wait(record)
+        event = self.run_attempt.events.get(self.name) or await self._wait(record)
         if event is None:
             error = EventTimeout(self.name, self.position)
             await self.put("failed", failure=failure_of(error, "timeout"), before=record)
@@ -47,16 +47,16 @@ class EventCall(Recorded[Value]):
         if record is not None and record.retry_at is not None and self._timeout is not None:
             due_at = record.retry_at + timedelta(seconds=self._timeout)  # reopened by a restart
         elif record is None and self._timeout is not None:
-            due_at = self.execution.now() + timedelta(seconds=self._timeout)
+            due_at = self.run_attempt.now() + timedelta(seconds=self._timeout)
             await self.put("running", due_at=due_at)
         event = None
-        if due_at is None or due_at > self.execution.now():
-            event = await park(self.execution, self.position, f"event:{self.name}", key=self.name, due_at=due_at)
+        if due_at is None or due_at > self.run_attempt.now():
+            event = await park(self.run_attempt, self.position, f"event:{self.name}", key=self.name, due_at=due_at)
         if event is None:
             # an event that is already in the store always wins over the deadline
-            await self.execution.look()
-            self.execution.check()  # an attempt that unwinds has not looked
-            event = self.execution.events.get(self.name)
+            await self.run_attempt.look()
+            self.run_attempt.check()  # an attempt that unwinds has not looked
+            event = self.run_attempt.events.get(self.name)
         return event
 
 
@@ -65,16 +65,16 @@ class EmitCall(Recorded[bool]):
 
     __slots__ = ("_payload", "_to")
 
-    def __init__(self, execution: Execution, position: str, key: str, payload: Value, to: str) -> None:
-        super().__init__(execution, position, key, "emit")
+    def __init__(self, attempt: Attempt, position: str, key: str, payload: Value, to: str) -> None:
+        super().__init__(attempt, position, key, "emit")
         self._payload = encode(payload, "payload")
         self._to = to
 
     async def run(self, branch: Branch) -> bool:  # noqa: ARG002 - an emit runs no user code
-        record = self.execution.visit(self)
-        by = f"{self.execution.run.run_id}/{self.position}"
+        record = self.run_attempt.visit(self)
+        by = f"{self.run_attempt.run.run_id}/{self.position}"
         if record is None:
-            emit = Emit(run_id=self._to, key=self.name, payload=self._payload, by=by, at=self.execution.now())
+            emit = Emit(run_id=self._to, key=self.name, payload=self._payload, by=by, at=self.run_attempt.now())
             try:
                 emitted: Emitted = (await self.put("completed", emit, result=b"null"))[0]
             except RunNotFound as error:
@@ -84,7 +84,7 @@ class EmitCall(Recorded[bool]):
             return emitted.accepted
         if record.status == "failed":
             raise self._not_found()
-        event = await self.execution.host.store.events.get(self._to, self.name)
+        event = await self.run_attempt.host.store.events.get(self._to, self.name)
         return event is not None and event.by == by
 
     def _not_found(self) -> RunNotFound:

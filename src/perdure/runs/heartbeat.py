@@ -22,8 +22,8 @@ STALL_LIMIT = 120.0
 _log = logging.getLogger("perdure.worker")
 
 
-class Kept(Protocol):
-    """Whose lease is kept alive; units as in `Holder`."""
+class RenewedLease(Protocol):
+    """Whose lease is kept alive; units as in `LeaseHolder`."""
 
     store: Store
     clock: Clock
@@ -52,7 +52,7 @@ class Kept(Protocol):
 class Heartbeat:
     """Keeps one holder's lease alive; start once, stop twice if you like."""
 
-    def __init__(self, holder: Kept, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, holder: RenewedLease, loop: asyncio.AbstractEventLoop) -> None:
         self._holder = holder
         self._loop = loop
         self._stop = threading.Event()

@@ -10,7 +10,7 @@ from perdure.errors import PerdureError, StoreClosed
 from perdure.stores.port import SealRun, TakeOver
 
 if TYPE_CHECKING:
-    from perdure.runs.holder import Holder
+    from perdure.runs.lease_holder import LeaseHolder
 
 EVERY = 0.5
 MAX_TAKEOVERS = 5
@@ -21,7 +21,7 @@ _log = logging.getLogger("perdure.worker")
 class Reaper:
     """Looks for the dead when its worker starts, and then twice a second. One query, however many runs wait."""
 
-    def __init__(self, holder: Holder) -> None:
+    def __init__(self, holder: LeaseHolder) -> None:
         self._holder = holder
         self._task: asyncio.Task[None] | None = None
 

@@ -13,7 +13,7 @@ from perdure.runs.calls import Call
 from perdure.stores.port import Operation, PutStep
 
 if TYPE_CHECKING:
-    from perdure.runs.execution import Execution
+    from perdure.runs.attempt import Attempt
 
 R = TypeVar("R")
 
@@ -23,8 +23,8 @@ class Recorded(Call[R]):
 
     __slots__ = ("_written",)
 
-    def __init__(self, execution: Execution, position: str, name: str, kind: str) -> None:
-        super().__init__(execution, position, name, kind)
+    def __init__(self, attempt: Attempt, position: str, name: str, kind: str) -> None:
+        super().__init__(attempt, position, name, kind)
         self._written: StepRecord | None = None
 
     async def put(
@@ -36,7 +36,7 @@ class Recorded(Call[R]):
         due_at: datetime | None = None,
         before: StepRecord | None = None,
     ) -> tuple[Value, ...]:
-        now, before = self.execution.host.clock.timestamp(), before or self._written
+        now, before = self.run_attempt.host.clock.timestamp(), before or self._written
         self._written = record = StepRecord(
             position=self.position,
             name=self.name,
@@ -48,5 +48,5 @@ class Recorded(Call[R]):
             completed=None if status == "running" else now,
             due=epoch(due_at) if due_at else before and before.due,
         )
-        landed = await self.execution.commit(PutStep(self.execution.run.run_id, record), *also)
+        landed = await self.run_attempt.commit(PutStep(self.run_attempt.run.run_id, record), *also)
         return landed[1:]

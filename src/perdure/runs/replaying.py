@@ -9,22 +9,22 @@ from perdure.core.failures import Failure
 from perdure.core.records import RunRecord, RunStatus
 from perdure.core.values import Value
 from perdure.errors import Divergence, ReplayError
+from perdure.runs.attempt import Attempt
+from perdure.runs.attempt_end import Settled
 from perdure.runs.context import Context
-from perdure.runs.execution import Execution
 from perdure.runs.halting import Halt
-from perdure.runs.holder import Holder
 from perdure.runs.journal import Journal
-from perdure.runs.settling import Settled
+from perdure.runs.lease_holder import LeaseHolder
 from perdure.runs.workflow import Workflow
-from perdure.stores.port import Landed, Operation, Store
+from perdure.stores.port import CommitResult, Operation, Store
 
 
-class _Replay(Execution):
+class _Replay(Attempt):
     """An attempt that may only repeat."""
 
     disagreement: ReplayError | None = None
 
-    async def commit(self, *operations: Operation) -> Landed:
+    async def commit(self, *operations: Operation) -> CommitResult:
         raise AssertionError(f"a replay wrote {operations!r}")
 
     def diverge(self, error: ReplayError) -> None:
@@ -47,14 +47,14 @@ async def replay(store: Store, clock: Clock, run: RunRecord, workflow: Workflow[
         return
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def on_ended(execution: Execution, settled: Settled) -> None:  # noqa: ARG001 - the signature is the holder's
+    def on_ended(attempt: Attempt, settled: Settled) -> None:  # noqa: ARG001 - the signature is the holder's
         ended.set_result(None)
 
     # a holder that is never opened: it has no row, no lease and no heartbeat
-    holder = Holder(store, clock, on_ended=on_ended)
-    execution = _Replay(holder, loaded, workflow, Context, holder.ended)
-    execution.journal = Journal(loaded.steps, complete=True)
-    execution.start()
+    holder = LeaseHolder(store, clock, on_ended=on_ended)
+    attempt = _Replay(holder, loaded, workflow, Context, holder.ended)
+    attempt.journal = Journal(loaded.steps, complete=True)
+    attempt.start()
     await ended
-    if execution.disagreement is not None:
-        raise execution.disagreement
+    if attempt.disagreement is not None:
+        raise attempt.disagreement

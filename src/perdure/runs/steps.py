@@ -17,17 +17,17 @@ from perdure.core.records import StepRecord, StepStatus
 from perdure.core.values import Value, decode_by, encode
 from perdure.errors import InputError, NotStorable, StepAborted
 from perdure.runs.calls import Call
-from perdure.runs.doubt import ask, decision_of
+from perdure.runs.in_doubt import ask, decision_of
 from perdure.runs.options import MAX_SECONDS, StepOptions
 from perdure.runs.waits import park
 from perdure.stores.port import Operation, PutStep
 
 if TYPE_CHECKING:
+    from perdure.runs.attempt import Attempt
     from perdure.runs.branch import Branch
-    from perdure.runs.execution import Execution
 
 R = TypeVar("R")
-Landing: TypeAlias = Callable[[StepRecord], tuple[Operation, ...]]
+ExtraOperations: TypeAlias = Callable[[StepRecord], tuple[Operation, ...]]
 """What else is committed with a step's end, asked for when its record is known."""
 
 
@@ -38,15 +38,15 @@ class StepCall(Call[R]):
 
     def __init__(
         self,
-        execution: Execution,
+        attempt: Attempt,
         position: str,
         name: str,
         function: Callable[..., Value],
         args: tuple[Value, ...],
         options: StepOptions,
-        landing: Landing | None = None,
+        landing: ExtraOperations | None = None,
     ) -> None:
-        super().__init__(execution, position, name, options.kind)
+        super().__init__(attempt, position, name, options.kind)
         self.function = function
         self.args = args
         self.options = options
@@ -60,22 +60,22 @@ class StepCall(Call[R]):
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self.execution.run.run_id
+        return self.run_attempt.run.run_id
 
     @property
     def token(self) -> int:
         """The lease's token, so that an outside service can fence too."""
-        return self.execution.lease.token
+        return self.run_attempt.lease.token
 
     @property
     def idempotency_key(self) -> str:
         """The same for each attempt, retry and takeover, so that another service can refuse a second call."""
-        run = self.execution.run
+        run = self.run_attempt.run
         return idempotency_key(run.tenant, run.run_id, self.position)
 
     async def run(self, branch: Branch) -> R:
         facts = facts_of(self.function, self.options.as_)
-        record = self.execution.visit(self, self.options.fingerprint)
+        record = self.run_attempt.visit(self, self.options.fingerprint)
         data = await self._recall(record) if record is not None else None
         if data is None and facts.unstorable:
             raise NotStorable(f"step {self.name!r}", facts.unstorable)
@@ -94,21 +94,21 @@ class StepCall(Call[R]):
     async def _attempt(self, branch: Branch, *, is_async: bool) -> bytes | None:
         """One attempt; its encoded value, or None where another one follows.
 
-        One coroutine for the way that nearly all take: after a sleep in fsync the processor has forgotten the code,
+        One coroutine for the way that nearly all take: caches are cold after fsync,
         and every call of ours costs several times what it costs in a loop.
         """
-        execution, options = self.execution, self.options
-        host = execution.host
-        execution.may_start()
+        attempt, options = self.run_attempt, self.options
+        host = attempt.host
+        attempt.may_start()
         self.attempt += 1
         self.recorded = False
         self.began = host.clock.timestamp()
         self.began_after = host.clock.elapsed()
         if options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
             self.recorded = True
-            await execution.commit(PutStep(self.run_id, self.record("running")))
+            await attempt.commit(PutStep(self.run_id, self.record("running")))
         timeout = asyncio.timeout(None) if options.timeout is not None else None
-        branch.step = execution.running[self.position] = self
+        branch.step = attempt.running[self.position] = self
         try:
             try:
                 if timeout is not None:
@@ -117,7 +117,7 @@ class StepCall(Call[R]):
                     value = await (self.function(*self.args) if is_async else self._call_in_thread())
             finally:  # only meanwhile is it running: a pause before the next attempt is none of it
                 branch.step = None
-                del execution.running[self.position]
+                del attempt.running[self.position]
         except (asyncio.CancelledError, Exception) as error:
             raised = error
         else:
@@ -135,13 +135,13 @@ class StepCall(Call[R]):
         await self._fail(msgspec.structs.replace(failure, message=f"result of step {self.name!r}{failure.message}"))
 
     async def _call_in_thread(self) -> Value:
-        value = await self.execution.host.pool.call(self.function, *self.args)
+        value = await self.run_attempt.host.pool.call(self.function, *self.args)
         return await value if inspect.isawaitable(value) else value
 
     async def _call_within(self, timeout: asyncio.Timeout, *, is_async: bool) -> Value:
         """Call it, and let the clock that was passed in, not the loop's, say when it has run too long."""
         async with timeout:
-            clock = self.execution.host.clock
+            clock = self.run_attempt.host.clock
             timer = clock.call_after(self.options.timeout or 0.0, lambda: timeout.reschedule(0.0))
             try:
                 return await (self.function(*self.args) if is_async else self._call_in_thread())
@@ -176,18 +176,18 @@ class StepCall(Call[R]):
         return None
 
     async def _wait(self, failure: Failure, pause: float) -> None:
-        retry_at = self.execution.now() + timedelta(seconds=min(pause, MAX_SECONDS))
+        retry_at = self.run_attempt.now() + timedelta(seconds=min(pause, MAX_SECONDS))
         record = self.record("running", failure=failure, retry=retry_at.timestamp())
-        await self.execution.commit(PutStep(self.run_id, record))
+        await self.run_attempt.commit(PutStep(self.run_id, record))
         if pause > 0:
-            await park(self.execution, self.position, f"retry:{self.position}", due_at=retry_at)
+            await park(self.run_attempt, self.position, f"retry:{self.position}", due_at=retry_at)
 
     async def _cut_off(self) -> bytes | None:
         """The effect was cancelled, by the end of this attempt or by the workflow itself: it is in doubt."""
-        halt = self.execution.halt
+        halt = self.run_attempt.halt
         if halt is None or halt.kind != "lost":
             await self._end(self.record("in_doubt"))
-        self.execution.check()
+        self.run_attempt.check()
         raise StepAborted(self.name, self.position)
 
     async def _resume(self, record: StepRecord) -> bytes | None:
@@ -198,8 +198,8 @@ class StepCall(Call[R]):
         if retry_at is not None:
             # more of them than the policy has were reopened by a restart, which gives the policy's number again
             self.forgiven = record.attempts // self.options.retry.attempts * self.options.retry.attempts
-            if retry_at > self.execution.now():
-                await park(self.execution, self.position, f"retry:{self.position}", due_at=retry_at)
+            if retry_at > self.run_attempt.now():
+                await park(self.run_attempt, self.position, f"retry:{self.position}", due_at=retry_at)
             return None
         if self.options.in_doubt == "fail":
             message = "it began, and nobody saw its end"
@@ -208,7 +208,7 @@ class StepCall(Call[R]):
 
     async def _ask(self, why: str) -> bytes | None:
         """A person decides; the value given, or None for another attempt."""
-        decision = decision_of(await ask(self.execution, self, why))
+        decision = decision_of(await ask(self.run_attempt, self, why))
         if decision.choice == "value":
             data = bytes(decision.value)
             await self._end(self.record("completed", result=data))
@@ -227,17 +227,17 @@ class StepCall(Call[R]):
 
     async def _end(self, record: StepRecord) -> None:
         """Commit the end with whatever lands with it. To be cancelled here takes nothing back."""
-        execution = self.execution
-        put = PutStep(execution.run.run_id, record)
+        attempt = self.run_attempt
+        put = PutStep(attempt.run.run_id, record)
         try:
             if self.landing is None:
-                await execution.commit(put)
+                await attempt.commit(put)
             else:
-                await execution.commit(put, *self.landing(record))
+                await attempt.commit(put, *self.landing(record))
         except asyncio.CancelledError:
-            execution.check()
+            attempt.check()
             raise StepAborted(self.name, self.position) from None
-        execution.host.step_ended(execution.run.run_id, record)
+        attempt.host.step_ended(attempt.run.run_id, record)
 
     def record(
         self,
@@ -248,7 +248,7 @@ class StepCall(Call[R]):
         retry: float | None = None,
     ) -> StepRecord:
         """The step's record as it is now."""
-        now = self.execution.host.clock.timestamp()
+        now = self.run_attempt.host.clock.timestamp()
         return StepRecord(
             position=self.position,
             name=self.name,

@@ -12,46 +12,46 @@ from perdure.runs.halting import Halt, Unwind
 
 if TYPE_CHECKING:
     from perdure.core.clock import Timer
-    from perdure.runs.execution import Execution
+    from perdure.runs.attempt import Attempt
 
 
 class Wait:
     """What one parked task waits for: an event by its key, a time, or whichever comes first."""
 
-    __slots__ = ("_execution", "_future", "_timer", "due_at", "key", "name")
+    __slots__ = ("_attempt", "_future", "_timer", "due_at", "key", "name")
 
-    def __init__(self, execution: Execution, name: str, key: str | None, due_at: datetime | None) -> None:
-        self._execution = execution
+    def __init__(self, attempt: Attempt, name: str, key: str | None, due_at: datetime | None) -> None:
+        self._attempt = attempt
         self._future: asyncio.Future[EventRecord | None] = asyncio.get_running_loop().create_future()
         self._timer: Timer | None = None
         self.name = name
         self.key = key
         self.due_at = due_at
         if due_at is not None:
-            after = (due_at - execution.now()).total_seconds()
-            self._timer = execution.host.clock.call_after(after, self._due)
+            after = (due_at - attempt.now()).total_seconds()
+            self._timer = attempt.host.clock.call_after(after, self._due)
 
     def settle(self, event: EventRecord | None) -> None:
         """What it waited for is there: the event, or None for the time."""
         if not self._future.done():
-            self._execution.wake()  # now, not when the task wakes: in between it would look parked
+            self._attempt.wake()  # now, not when the task wakes: in between it would look parked
             self._future.set_result(event)
 
     def unwind(self, halt: Halt) -> None:
         """The attempt is over."""
         if not self._future.done():
-            self._execution.wake()
+            self._attempt.wake()
             self._future.set_exception(Unwind(halt))
 
     async def settled(self, position: str) -> EventRecord | None:
         """Park until it is settled. Raises: Unwind, StepAborted."""
-        self._execution.rest()
+        self._attempt.rest()
         try:
             return await self._future
         except asyncio.CancelledError:
             if self._future.cancelled():
-                self._execution.wake()
-            self._execution.check()
+                self._attempt.wake()
+            self._attempt.check()
             raise StepAborted(self.name, position) from None
         finally:
             if self._timer is not None:
@@ -59,27 +59,27 @@ class Wait:
 
     def _due(self) -> None:
         # a timer may be early by its granularity; the instant decides
-        if self.due_at is not None and self._execution.now() < self.due_at:
-            after = (self.due_at - self._execution.now()).total_seconds()
-            self._timer = self._execution.host.clock.call_after(after, self._due)
+        if self.due_at is not None and self._attempt.now() < self.due_at:
+            after = (self.due_at - self._attempt.now()).total_seconds()
+            self._timer = self._attempt.host.clock.call_after(after, self._due)
         else:
             self.settle(None)
 
 
 async def park(
-    execution: Execution, position: str, name: str, *, key: str | None = None, due_at: datetime | None = None
+    attempt: Attempt, position: str, name: str, *, key: str | None = None, due_at: datetime | None = None
 ) -> EventRecord | None:
     """Park the running task until the event is there, or the time: then None."""
-    execution.check()
-    wait = execution.waits[position] = Wait(execution, name, key, due_at)
+    attempt.check()
+    wait = attempt.waits[position] = Wait(attempt, name, key, due_at)
     try:
         return await wait.settled(position)
     finally:
-        execution.waits.pop(position, None)
+        attempt.waits.pop(position, None)
 
 
-async def park_for(execution: Execution, position: str, name: str, key: str) -> EventRecord:
+async def park_for(attempt: Attempt, position: str, name: str, key: str) -> EventRecord:
     """Park the running task until the event is there, however long it takes."""
-    while (event := await park(execution, position, name, key=key)) is None:
+    while (event := await park(attempt, position, name, key=key)) is None:
         continue  # a wait without a deadline is settled by its event only
     return event

@@ -12,11 +12,11 @@ from perdure.core.observe import Observer
 from perdure.core.records import Lease, Loaded
 from perdure.core.values import Value
 from perdure.errors import NameUnknown, PerdureError, SettingInvalid, StoreClosed, StoreError, WorkerExpired
-from perdure.runs.execution import Execution
+from perdure.runs.attempt import Attempt
+from perdure.runs.attempt_end import Settled
 from perdure.runs.halting import Halt
-from perdure.runs.holder import Holder
+from perdure.runs.lease_holder import LeaseHolder
 from perdure.runs.reaper import Reaper
-from perdure.runs.settling import Settled
 from perdure.runs.workflow import Workflows
 from perdure.stores.port import Claim, ReleaseRun, Store
 
@@ -68,7 +68,7 @@ class Worker:
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         self._stops: list[Value] = []
-        self.holder = Holder(
+        self.holder = LeaseHolder(
             store,
             self._clock,
             worker_id=worker_id,
@@ -140,7 +140,7 @@ class Worker:
     async def _claim(self) -> int:
         """Claim and begin what is due; how many. When none, a timer is set for the next."""
         self._news.clear()
-        places = min(CLAIM, self._slots - len(self.holder.executions))
+        places = min(CLAIM, self._slots - len(self.holder.attempts))
         if places <= 0:
             return 0
         now, names = self._clock.now(), self.workflows.names()
@@ -187,17 +187,17 @@ class Worker:
             after = (due_at - self._clock.now()).total_seconds()
             self._timer = self._clock.call_after(max(0.0, min(after, LOOK_AGAIN_AFTER)), self._news.set)
 
-    def _ended(self, execution: Execution, settled: Settled) -> None:  # noqa: ARG002 - the signature is the holder's
-        if len(self.holder.executions) == self._slots - 1:
+    def _ended(self, attempt: Attempt, settled: Settled) -> None:  # noqa: ARG002 - the signature is the holder's
+        if len(self.holder.attempts) == self._slots - 1:
             self._news.set()  # a place is free again
         if self._stopping:
             self._end_when_idle()
 
     def _end_when_idle(self) -> None:
-        if not self.holder.executions:
+        if not self.holder.attempts:
             self._idle.set()
 
     def _release(self) -> None:
-        for execution in tuple(self.holder.executions.values()):
-            execution.stop(Halt("release", "the worker stops"))
+        for attempt in tuple(self.holder.attempts.values()):
+            attempt.stop(Halt("release", "the worker stops"))
         self._end_when_idle()

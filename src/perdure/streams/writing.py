@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from perdure.core.chunks import Chunk, Entry, chunk_entry
-from perdure.stores.port import AppendEntries, Landed, Operation
+from perdure.stores.port import AppendEntries, CommitResult, Operation
 
-Commit = Callable[..., Awaitable[Landed]]
+Commit = Callable[..., Awaitable[CommitResult]]
 
 
 class StreamWriter:

@@ -86,8 +86,8 @@ class CrashingStore(WrappedStore):
         self,
         operations: tuple[port.Operation, ...],
         lease: Lease | None,  # noqa: ARG002 - a label names operations
-        commit: Callable[[], Awaitable[port.Landed]],
-    ) -> Awaitable[port.Landed]:
+        commit: Callable[[], Awaitable[port.CommitResult]],
+    ) -> Awaitable[port.CommitResult]:
         return asyncio.ensure_future(self.points.around(label_of(operations), commit))
 
     async def around_read(self, name: str, read: Callable[[], Awaitable[Value]]) -> Value:

@@ -100,8 +100,8 @@ class MortalStore(WrappedStore):
         self,
         operations: tuple[port.Operation, ...],  # noqa: ARG002 - the death knows numbers only
         lease: Lease | None,  # noqa: ARG002 - see operations
-        commit: Callable[[], Awaitable[port.Landed]],
-    ) -> Awaitable[port.Landed]:
+        commit: Callable[[], Awaitable[port.CommitResult]],
+    ) -> Awaitable[port.CommitResult]:
         number, death = self.commits, self._death
         self.commits += 1
         due = death is not None and death.at_commit == number
@@ -115,7 +115,11 @@ class MortalStore(WrappedStore):
         return acknowledged
 
     def _acknowledge(
-        self, landing: asyncio.Future[port.Landed], acknowledged: asyncio.Future[port.Landed], *, deadly: bool
+        self,
+        landing: asyncio.Future[port.CommitResult],
+        acknowledged: asyncio.Future[port.CommitResult],
+        *,
+        deadly: bool,
     ) -> None:
         error = landing.exception()
         if deadly:
@@ -143,7 +147,7 @@ class MortalStore(WrappedStore):
         return self.inner.listen(topic, lambda: None if self._process.is_dead else callback())
 
 
-class Acknowledgement(asyncio.Future[port.Landed]):
+class Acknowledgement(asyncio.Future[port.CommitResult]):
     """What a process waits for after a commit; only its death takes it away."""
 
     def __init__(self, process: Process) -> None:

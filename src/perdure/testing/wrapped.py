@@ -37,7 +37,7 @@ class WrappedStore:
     def abilities(self) -> port.Abilities:
         return self.inner.abilities
 
-    def commit(self, *operations: port.Operation, lease: Lease | None = None) -> Awaitable[port.Landed]:
+    def commit(self, *operations: port.Operation, lease: Lease | None = None) -> Awaitable[port.CommitResult]:
         return self.around_commit(operations, lease, lambda: self.inner.commit(*operations, lease=lease))
 
     def renew(self, operation: port.RenewWorker) -> list[str]:
@@ -56,8 +56,8 @@ class WrappedStore:
         self,
         operations: tuple[port.Operation, ...],  # noqa: ARG002 - for whoever inherits
         lease: Lease | None,  # noqa: ARG002 - for whoever inherits
-        commit: Callable[[], Awaitable[port.Landed]],
-    ) -> Awaitable[port.Landed]:
+        commit: Callable[[], Awaitable[port.CommitResult]],
+    ) -> Awaitable[port.CommitResult]:
         """Stand around a commit."""
         return commit()
 

@@ -21,8 +21,8 @@ from perdure.core.compaction import compact
 from perdure.core.messages import Part
 from perdure.core.records import StepRecord
 from perdure.core.values import Value
+from perdure.runs.attempt import Attempt
 from perdure.runs.context import Context
-from perdure.runs.execution import Execution
 from perdure.runs.options import StepOptions
 from perdure.runs.steps import StepCall
 from perdure.stores.port import CompactEntries, Operation, PutStep
@@ -63,14 +63,14 @@ class StreamingStep:
     """One streaming step of a run, over all of its attempts in this process; await `call`."""
 
     def __init__(self, context: Context, name: str, producer: Producer, options: StepOptions) -> None:
-        self._execution = context.execution
+        self._attempt = context.attempt
         self._producer = producer
         self._salvage: tuple[Chunk, ...] = ()
         self._from_seq: int | None = None
-        self._writer = StreamWriter(context.run_id, self._execution.commit)
-        self.call: StepCall[Value] = context.step_with(name, self._attempt, (), options, self._land)
+        self._writer = StreamWriter(context.run_id, self._attempt.commit)
+        self.call: StepCall[Value] = context.step_with(name, self._run_once, (), options, self._land)
 
-    async def _attempt(self) -> Value:
+    async def _run_once(self) -> Value:
         await self._begin()
         try:
             async with aclosing(self._producer.stream()) as stream:
@@ -84,7 +84,7 @@ class StreamingStep:
         """Make the attempt durable, and take back what an earlier one had said."""
         step = self.call
         if self._from_seq is None and step.attempt > 1:
-            earlier = await find_earlier(self._execution.host.store, step.run_id, step.position)
+            earlier = await find_earlier(self._attempt.host.store, step.run_id, step.position)
             self._from_seq, self._salvage = earlier.from_seq, earlier.said
         self._salvage = self._said() or self._salvage
         start = Chunk(kind="start", attempt=step.attempt, data=step.position)
@@ -98,7 +98,7 @@ class StreamingStep:
             self._from_seq = self._writer.head
 
     def _land(self, record: StepRecord) -> tuple[Operation, ...]:
-        if not is_final(record, self._execution):
+        if not is_final(record, self._attempt):
             return ()
         said = self._said()
         shown = [chunk for _, chunk in self._writer.written]
@@ -120,7 +120,7 @@ class StreamingStep:
         return tuple(chunk for _, chunk in self._writer.written if chunk.kind in DELTA_KINDS)
 
 
-def is_final(record: StepRecord, execution: Execution) -> bool:
+def is_final(record: StepRecord, attempt: Attempt) -> bool:
     """Whether a record is the step's last word: a step in doubt may be decided or run again, unless its run ends."""
-    stopped = execution.halt is not None and execution.halt.kind == "cancel"
+    stopped = attempt.halt is not None and attempt.halt.kind == "cancel"
     return record.status in {"completed", "failed"} or (record.status == "in_doubt" and stopped)

@@ -12,7 +12,7 @@ from perdure.stores.memory import (
 )
 from perdure.stores.memory.state import State
 from perdure.stores.port import (
-    Landed,
+    CommitResult,
     Operation,
 )
 from perdure.testing.store_suite.facets.callers import CallerPromises
@@ -29,7 +29,7 @@ from tests.broken.registry import BreakableStore, caught_by
 class NotAtomic(BreakableStore):
     """What came before a refusal stays."""
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         try:
             return super()._apply(state, operations, lease)
         finally:
@@ -45,13 +45,13 @@ class SharedFate(BreakableStore):
 
     def __init__(self, url: str = "memory:") -> None:
         super().__init__(url)
-        self._group: list[tuple[tuple[Operation, ...], Lease | None, asyncio.Future[Landed]]] = []
+        self._group: list[tuple[tuple[Operation, ...], Lease | None, asyncio.Future[CommitResult]]] = []
 
     def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
         loop = asyncio.get_running_loop()
         if not self._group:
             loop.call_soon(self._flush)
-        future: asyncio.Future[Landed] = loop.create_future()
+        future: asyncio.Future[CommitResult] = loop.create_future()
         self._group.append((operations, lease, future))
         return asyncio.shield(future)
 
@@ -73,7 +73,7 @@ class SharedFate(BreakableStore):
 class Late(BreakableStore):
     """Commits a little later, as a store with a thread or a network does: no promise is broken."""
 
-    async def _later(self, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    async def _later(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         for _ in range(3):
             await asyncio.sleep(0)
         return self._land(operations, lease)
@@ -105,7 +105,7 @@ class CommitsWhenAwaited(BreakableStore):
     def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
         land = super().commit
 
-        class Lazy(Awaitable[Landed]):
+        class Lazy(Awaitable[CommitResult]):
             def __await__(self) -> Any:
                 return land(*operations, lease=lease).__await__()
 
@@ -117,7 +117,7 @@ class NeverYields(BreakableStore):
     """Whoever commits again and again keeps the loop for itself."""
 
     def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
-        settled: asyncio.Future[Landed] = asyncio.get_running_loop().create_future()
+        settled: asyncio.Future[CommitResult] = asyncio.get_running_loop().create_future()
         try:
             settled.set_result(self._land(operations, lease))
         except Exception as error:
@@ -129,7 +129,7 @@ class NeverYields(BreakableStore):
 class TooLargeAfterwards(BreakableStore):
     """Takes a value of any size."""
 
-    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         limit, self.abilities = self.abilities, msgspec.structs.replace(self.abilities, max_value=2**62)
         try:
             return super()._land(operations, lease)
@@ -144,7 +144,7 @@ class TooLargeAfterwards(BreakableStore):
 class SharedValues(BreakableStore):
     """Keeps the very dict that it was given."""
 
-    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         landed = self._apply(self._state, operations, lease)
         self._state.settle()
         return landed

@@ -11,8 +11,8 @@ from perdure.stores.memory import copies
 from perdure.stores.memory.leases import guard
 from perdure.stores.memory.state import State
 from perdure.stores.port import (
+    CommitResult,
     FinishRun,
-    Landed,
     Operation,
     SuspendRun,
 )
@@ -46,7 +46,7 @@ class FencedByTime(BreakableStore):
         if run is None or run.worker_id != lease.worker_id:
             raise LeaseLost(lease.run_id, lease.token)
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         worker = state.workers.get(lease.worker_id) if lease else None
         times = [operation.at for operation in operations if isinstance(operation, FinishRun | SuspendRun)]
         if lease and worker and any(at >= worker.renewed_at + timedelta(seconds=30) for at in times):
@@ -117,7 +117,7 @@ class Uncounted(BreakableStore):
 class FencedLast(BreakableStore):
     """Writes first, and looks at the fence then: the holder is told that it lost, and has written all the same."""
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         refusal = None
         try:
             if lease is not None:
@@ -135,7 +135,7 @@ class FencedLast(BreakableStore):
 class WritesWithoutALease(BreakableStore):
     """Takes a holder's write from anybody who shows no token at all."""
 
-    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         try:
             return super()._land(operations, lease)
         except LeaseLost:

@@ -5,7 +5,7 @@ from perdure.core.states import ENDED
 from perdure.stores import topics
 from perdure.stores.memory.state import State
 from perdure.stores.notices import TopicWatch
-from perdure.stores.port import Landed, Operation
+from perdure.stores.port import CommitResult, Operation
 from perdure.testing.store_suite.facets.news import NewsPromises
 from perdure.testing.store_suite.facets.watching import WatchPromises
 from tests.broken.registry import BreakableStore, caught_by
@@ -34,7 +34,7 @@ class NewsMissed(BreakableStore):
 class QuietStreams(BreakableStore):
     """The end of a run is no news of its stream: whoever follows it waits for ever."""
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         landed = super()._apply(state, operations, lease)
         state.news -= {topics.stream(run.run_id) for run in state.runs.values() if run.status in ENDED}
         return landed
@@ -44,7 +44,7 @@ class QuietStreams(BreakableStore):
 class QuietPlaces(BreakableStore):
     """A place that is free again is no news of its queue: the next run waits for ever."""
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         landed = super()._apply(state, operations, lease)
         state.news -= {topics.queue(run.queue) for run in state.runs.values() if run.due_at is None}
         return landed
@@ -54,7 +54,7 @@ class QuietPlaces(BreakableStore):
 class NewsOfNothing(BreakableStore):
     """What was refused is announced."""
 
-    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         try:
             return super()._land(operations, lease)
         except Exception:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perdure.cli.demo.killing import Killer, Landing, Sight, Where
+from perdure.cli.demo.killing import ExtraOperations, Killer, Sight, Where
 from perdure.cli.demo.ledger import Execution
 from perdure.cli.demo.tools import REPORT
 from perdure.core.ids import derived_random
@@ -40,7 +40,7 @@ def kill(by: Killer, sight: Sight, where: Where) -> None:
     """A kill that is due at a sight, and lands where it does."""
     place = by.due(sight)
     assert place is not None
-    by.landed(Landing(number=1, pid=1, where=where, what="", seq=1), sight, place)
+    by.landed(ExtraOperations(number=1, pid=1, where=where, what="", seq=1), sight, place)
 
 
 def test_without_kills_nothing_is_due() -> None:

@@ -7,7 +7,7 @@ from typing import Any, assert_type
 
 import perdure
 from perdure.runs.calls import Call
-from perdure.runs.parts import InStep
+from perdure.runs.protocols import StepInfo
 
 
 async def double(number: int) -> str:
@@ -36,7 +36,7 @@ async def waiting(ctx: perdure.Context) -> None:
     assert_type(await ctx.emit_event("seen", {"at": "noon"}), bool)
     assert_type(ctx.uuid(), uuid.UUID)
     assert_type(ctx.random(), random.Random)
-    assert_type(perdure.current_step(), InStep | None)
+    assert_type(perdure.current_step(), StepInfo | None)
     ctx.sleep("a day")  # error: reportArgumentType
     ctx.await_event(7)  # error: reportArgumentType
     ctx.await_event("seen", timeout="noon")  # error: reportArgumentType

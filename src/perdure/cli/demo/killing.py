@@ -45,7 +45,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     working_for: float | None = None
 
 
-class Landing(msgspec.Struct, frozen=True, kw_only=True):
+class ExtraOperations(msgspec.Struct, frozen=True, kw_only=True):
     """Where a kill landed; `seq` is the last of the stream that was durable then."""
 
     number: int
@@ -71,7 +71,7 @@ class Killer:
         self._tool = random.randint(1, _TOOLS)
         self._streak = 0
         self._ended = 0
-        self.landings: list[Landing] = []
+        self.landings: list[ExtraOperations] = []
         self._draw()
 
     def due(self, sight: Sight) -> Where | None:
@@ -82,7 +82,7 @@ class Killer:
         is_missed = place not in self._landed and len(self.landings) < self._asked + _MAX_MISSES
         return place if left > 0 or is_missed else None
 
-    def landed(self, landing: Landing, sight: Sight, meant_for: Where) -> None:
+    def landed(self, landing: ExtraOperations, sight: Sight, meant_for: Where) -> None:
         """Take in where a kill landed."""
         self.landings.append(landing)
         if landing.where == meant_for:

@@ -9,7 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from perdure.cli.demo.killing import Landing
+from perdure.cli.demo.killing import ExtraOperations
 from perdure.cli.demo.ledger import Execution, counted_names
 from perdure.cli.demo.recounting import Counted
 from perdure.cli.demo.settings import Settings
@@ -49,7 +49,7 @@ class Show:
         if not lines:
             self._tell_again()
 
-    def killed(self, landing: Landing) -> None:
+    def killed(self, landing: ExtraOperations) -> None:
         """A kill landed."""
         self._tell_again()
         self._say(

@@ -28,7 +28,7 @@ def move(state: State, run: RunRecord, cause: RunCause, at: datetime, **changes:
     """Take an edge, with changes to other fields. Raises: RunStateWrong where the table has no such edge."""
     status = run_after(run.status, cause)
     if status is None:
-        raise RunStateWrong(run.run_id, run.status, f"the edge {cause} does not begin there")
+        raise RunStateWrong(run.run_id, run.status, f"cannot {cause} a run that is {run.status}")
     if status in ENDED:
         changes |= {"worker_id": None, "due_at": None, "waiting_for": (), "completed_at": at}
     after = msgspec.structs.replace(run, status=status, updated_at=at, **changes)

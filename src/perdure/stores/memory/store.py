@@ -10,7 +10,6 @@ from typing import cast
 from perdure.core.records import Lease
 from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import StoreClosed
-from perdure.stores.door import check
 from perdure.stores.memory.copies import detached
 from perdure.stores.memory.events import Events
 from perdure.stores.memory.leases import guard
@@ -25,8 +24,9 @@ from perdure.stores.memory.streams import Streams
 from perdure.stores.memory.threads import Threads
 from perdure.stores.memory.workers import Workers
 from perdure.stores.notices import Notices, TopicWatch
-from perdure.stores.port import Abilities, Landed, Operation, RenewWorker
+from perdure.stores.port import Abilities, CommitResult, Operation, RenewWorker
 from perdure.stores.shielded import Shielded
+from perdure.stores.validation import check
 
 
 class MemoryStore:
@@ -53,9 +53,9 @@ class MemoryStore:
         self.workers = Workers(self._look)
         self.queues = Queues(self._look)
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Shielded[Landed]:
+    def commit(self, *operations: Operation, lease: Lease | None = None) -> Shielded[CommitResult]:
         loop = asyncio.get_running_loop()
-        awaited: Shielded[Landed] = Shielded(loop=loop)
+        awaited: Shielded[CommitResult] = Shielded(loop=loop)
         # Settled in the next turn of the loop, so that whoever commits again and again lets others in between.
         try:
             landed = self._land(operations, lease)
@@ -85,7 +85,7 @@ class MemoryStore:
             raise StoreClosed(f"{self.url} was closed")
         return self._state
 
-    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         state = self._look()
         check(operations, lease, self.abilities.max_value)
         with self._landing:
@@ -98,7 +98,7 @@ class MemoryStore:
         self._notices.publish(news)
         return detached(landed)
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> Landed:
+    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
         """The fence first, then the operations in order. Raises: what any of them refuses."""
         if lease is not None:
             guard(state, lease)

@@ -25,7 +25,7 @@ from perdure.stores.port.runs import (
     SuspendRun,
 )
 from perdure.stores.port.steps import PutStep, StepReads
-from perdure.stores.port.store import Abilities, Landed, Operation, Store, Watch
+from perdure.stores.port.store import Abilities, CommitResult, Operation, Store, Watch
 from perdure.stores.port.streams import AppendEntries, CompactEntries, StreamPage, StreamReads
 from perdure.stores.port.threads import AddThreadEvent, CreateThread, DeleteThread, StartTurn, ThreadReads, UpdateThread
 from perdure.stores.port.workers import RegisterWorker, RenewWorker, RetireWorker, WorkerReads
@@ -39,6 +39,7 @@ __all__ = [
     "Ask",
     "CancelRun",
     "Claim",
+    "CommitResult",
     "CompactEntries",
     "CreateRun",
     "CreateThread",
@@ -49,7 +50,6 @@ __all__ = [
     "Emitted",
     "EventReads",
     "FinishRun",
-    "Landed",
     "MessageReads",
     "Operation",
     "PutParts",

@@ -62,7 +62,7 @@ Operation: TypeAlias = (
 )
 
 
-Landed: TypeAlias = tuple[Value, ...]
+CommitResult: TypeAlias = tuple[Value, ...]
 """One result per operation, as its docstring says; None where it says nothing."""
 
 
@@ -159,7 +159,7 @@ class Store(Protocol):
         """Reading queues."""
         ...
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[Landed]:
+    def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[CommitResult]:
         """Land the operations, whole and durable, or not at all.
 
         The commit is on its way when this returns; to cancel whoever awaits it takes nothing back, and the

@@ -63,7 +63,7 @@ def move(tx: Transaction, run: RunRecord, cause: RunCause, at: datetime, **chang
     """Take an edge, with changes to other columns. Raises: RunStateWrong where the table has no such edge."""
     status = run_after(run.status, cause)
     if status is None:
-        raise RunStateWrong(run.run_id, run.status, f"{cause} needs another status")
+        raise RunStateWrong(run.run_id, run.status, f"cannot {cause} a run that is {run.status}")
     if status in ENDED:
         changes |= {"worker_id": None, "due_at": None, "waiting_for": (), "completed_at": at}
     changes |= {"status": status, "updated_at": at}

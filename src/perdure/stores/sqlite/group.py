@@ -14,7 +14,7 @@ from perdure.core.ids import random_bits
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreInvalid, StoreTooNew, StoreUnavailable
-from perdure.stores.port import Landed, PutStep
+from perdure.stores.port import CommitResult, PutStep
 from perdure.stores.sqlite.connection import BUSY_SECONDS, translate
 from perdure.stores.sqlite.driver import Connection
 from perdure.stores.sqlite.operations import PUT, Apply, Request, apply, apply_all
@@ -38,7 +38,7 @@ _RANGE = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM notices"
 
 _NOTHING: frozenset[str] = frozenset()
 
-Outcome: TypeAlias = Landed | Exception
+Outcome: TypeAlias = CommitResult | Exception
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -106,7 +106,7 @@ class Group:
         topics = frozenset[str]().union(*(one.topics for one in settled))
         return Settled([one.outcomes[0] for one in settled], topics, any(one.missed for one in settled))
 
-    def commit_alone(self, operations: tuple[Value, ...], lease: Lease) -> Landed | None:
+    def commit_alone(self, operations: tuple[Value, ...], lease: Lease) -> CommitResult | None:
         """Commit for a run that has the store for itself; None, and nothing changed, where `commit` must decide.
 
         That is so when others have written, when something is refused, and when the disk fails. What there is news of

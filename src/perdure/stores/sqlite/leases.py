@@ -19,11 +19,11 @@ from perdure.stores.sqlite.workers import check_live, find_worker, is_over
 
 if TYPE_CHECKING:
     from perdure.stores.port import TakeOver, TakeRun
-    from perdure.stores.sqlite.life import Life
+    from perdure.stores.sqlite.liveness_locks import LivenessLocks
     from perdure.stores.sqlite.transaction import Transaction
 
 
-def take_run(tx: Transaction, operation: TakeRun, life: Life) -> Loaded:
+def take_run(tx: Transaction, operation: TakeRun, locks: LivenessLocks) -> Loaded:
     """Apply TakeRun."""
     check_live(tx, operation.worker_id, operation.lease_now)
     run = get(tx, operation.run_id)
@@ -32,7 +32,7 @@ def take_run(tx: Transaction, operation: TakeRun, life: Life) -> Loaded:
     if run.worker_id is not None and run.worker_id != operation.worker_id:
         holder = find_worker(tx, run.worker_id)
         alive = holder and not is_over(holder, operation.lease_now, operation.boot_id)
-        if holder and alive and not life.is_dead(holder.worker_id):
+        if holder and alive and not locks.is_dead(holder.worker_id):
             left = holder.lease_until - operation.lease_now
             raise LeaseHeld(run.run_id, holder.worker_id, instant(operation.at.timestamp() + left))
         run = move(tx, run, "takeover", operation.at, takeovers=run.takeovers + 1, worker_id=None)
@@ -43,7 +43,7 @@ def take_run(tx: Transaction, operation: TakeRun, life: Life) -> Loaded:
     return loaded(tx, run)
 
 
-def take_over(tx: Transaction, operation: TakeOver, life: Life) -> list[str]:
+def take_over(tx: Transaction, operation: TakeOver, locks: LivenessLocks) -> list[str]:
     """Apply TakeOver."""
     worker = find_worker(tx, operation.worker_id)
     if worker and operation.registered not in {None, worker.started_at}:
@@ -56,7 +56,7 @@ def take_over(tx: Transaction, operation: TakeOver, life: Life) -> list[str]:
         _take_from(tx, run, operation)
     tx.run("DELETE FROM workers WHERE worker_id = ?", (operation.worker_id,))
     tx.topics.add(topics.WORKERS)
-    life.forget(operation.worker_id)
+    locks.forget(operation.worker_id)
     return [run.run_id for run in runs]
 
 

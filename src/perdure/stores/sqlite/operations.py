@@ -24,17 +24,17 @@ from perdure.stores.sqlite import (
     workers,
 )
 from perdure.stores.sqlite.guard import guard
-from perdure.stores.sqlite.life import Life
+from perdure.stores.sqlite.liveness_locks import LivenessLocks
 from perdure.stores.sqlite.transaction import Transaction
 
 Request: TypeAlias = tuple[tuple[Value, ...], Lease | None]
-PUT: port.Landed = (None,)
+PUT: port.CommitResult = (None,)
 """What a commit gives that is a PutStep and nothing else."""
 
 Apply: TypeAlias = Callable[[Transaction, Value], Value]
 
 
-def appliers(life: Life) -> dict[type, Apply]:
+def appliers(locks: LivenessLocks) -> dict[type, Apply]:
     """Every operation of the port, and what applies it."""
     return {
         port.PutStep: steps.put_step,
@@ -48,11 +48,11 @@ def appliers(life: Life) -> dict[type, Apply]:
         port.SealRun: runs.seal_run,
         port.RestartRun: runs.restart_run,
         port.DeleteRun: runs.delete_run,
-        port.TakeRun: partial(leases.take_run, life=life),
-        port.TakeOver: partial(leases.take_over, life=life),
-        port.RegisterWorker: partial(workers.register_worker, life=life),
+        port.TakeRun: partial(leases.take_run, locks=locks),
+        port.TakeOver: partial(leases.take_over, locks=locks),
+        port.RegisterWorker: partial(workers.register_worker, locks=locks),
         port.RenewWorker: workers.renew_worker,
-        port.RetireWorker: partial(workers.retire_worker, life=life),
+        port.RetireWorker: partial(workers.retire_worker, locks=locks),
         port.Emit: events.emit,
         port.Ask: questions.ask,
         port.Answer: questions.answer,
@@ -74,9 +74,9 @@ def is_put(request: Request) -> bool:
     return len(operations) == 1 and type(operations[0]) is port.PutStep and lease is not None
 
 
-def apply_all(tx: Transaction, table: dict[type, Apply], requests: Sequence[Request]) -> list[port.Landed] | None:
+def apply_all(tx: Transaction, table: dict[type, Apply], requests: Sequence[Request]) -> list[port.CommitResult] | None:
     """Apply commits in order, or None, half done, where a step is refused. Raises: what anything else refuses."""
-    landed: list[port.Landed] = []
+    landed: list[port.CommitResult] = []
     for are_puts, some in groupby(requests, is_put):
         if are_puts:
             puts = [(operations[0], lease) for operations, lease in some if lease is not None]
@@ -88,7 +88,9 @@ def apply_all(tx: Transaction, table: dict[type, Apply], requests: Sequence[Requ
     return landed
 
 
-def apply(tx: Transaction, table: dict[type, Apply], operations: tuple[Value, ...], lease: Lease | None) -> port.Landed:
+def apply(
+    tx: Transaction, table: dict[type, Apply], operations: tuple[Value, ...], lease: Lease | None
+) -> port.CommitResult:
     """Apply a commit: the fence first, then its operations in order. Raises: what any of them refuses."""
     if lease is not None:
         if len(operations) == 1 and type(operations[0]) is port.PutStep and steps.put_alone(tx, operations[0], lease):

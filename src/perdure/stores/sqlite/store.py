@@ -13,14 +13,13 @@ import apsw
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import StoreClosed, StoreError, StoreForked
-from perdure.stores.door import check
 from perdure.stores.notices import Notices, TopicWatch
-from perdure.stores.port import Abilities, Landed, RenewWorker
+from perdure.stores.port import Abilities, CommitResult, RenewWorker
 from perdure.stores.sqlite.connection import connect, prepare, translate
 from perdure.stores.sqlite.driver import Connection
 from perdure.stores.sqlite.events import Events
 from perdure.stores.sqlite.group import Group, Settled
-from perdure.stores.sqlite.life import Life
+from perdure.stores.sqlite.liveness_locks import LivenessLocks
 from perdure.stores.sqlite.messages import Messages
 from perdure.stores.sqlite.operations import appliers
 from perdure.stores.sqlite.questions import Questions
@@ -34,6 +33,7 @@ from perdure.stores.sqlite.threads import Threads
 from perdure.stores.sqlite.turnstile import Turnstile
 from perdure.stores.sqlite.workers import Workers
 from perdure.stores.sqlite.writer import Writer
+from perdure.stores.validation import check
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,10 +61,10 @@ class SqliteStore:
         self._unusable: Callable[[], StoreError] | None = None
         self._connection = connection
         self._turnstile = Turnstile(path)
-        self._life = Life(path)
+        self._locks = LivenessLocks(path)
         self._notices = Notices()
         self._reader = Reader(path, self._check)
-        group = Group(connection, path, self._turnstile, appliers(self._life), clock)
+        group = Group(connection, path, self._turnstile, appliers(self._locks), clock)
         self._writer = Writer(group, clock, self._publish)
         self.runs = Runs(self._reader)
         self.steps = Steps(self._reader)
@@ -73,11 +73,11 @@ class SqliteStore:
         self.streams = Streams(self._reader)
         self.threads = Threads(self._reader)
         self.messages = Messages(self._reader)
-        self.workers = Workers(self._reader, self._life)
+        self.workers = Workers(self._reader, self._locks)
         self.queues = Queues(self._reader)
         _opened.add(self)
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[Landed]:
+    def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[CommitResult]:
         if self._unusable is not None:
             raise self._unusable()
         check(operations, lease, MAX_VALUE_BYTES)
@@ -106,7 +106,7 @@ class SqliteStore:
         self._notices.publish_all()
         self._reader.close()
         self._connection.close()
-        self._life.close()
+        self._locks.close()
         self._turnstile.close()
 
     def forked(self) -> None:
@@ -114,7 +114,7 @@ class SqliteStore:
         if self._unusable is not None:
             return  # it was forked before
         self._unusable = partial(StoreForked, f"{self.url} was opened before a fork; open it again in the child")
-        self._life.abandon()
+        self._locks.abandon()
         self._turnstile.close()
 
     def _check(self) -> None:

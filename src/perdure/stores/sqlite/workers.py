@@ -1,4 +1,4 @@
-"""Workers in SQLite; the proof of a life is a lock file (see `life`)."""
+"""Workers in SQLite; the proof of a locks is a lock file (see `locks`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from perdure.stores.sqlite.transaction import Transaction
 
 if TYPE_CHECKING:
     from perdure.stores.port import RegisterWorker, RenewWorker, RetireWorker
-    from perdure.stores.sqlite.life import Life
+    from perdure.stores.sqlite.liveness_locks import LivenessLocks
     from perdure.stores.sqlite.reader import Reader
 
 _INSERT = (
@@ -30,10 +30,10 @@ _RUN_IDS = "SELECT run_id FROM runs WHERE worker_id = ?"
 _RUNS = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE worker_id = ?"
 
 
-def register_worker(tx: Transaction, operation: RegisterWorker, life: Life) -> None:
+def register_worker(tx: Transaction, operation: RegisterWorker, locks: LivenessLocks) -> None:
     """Apply RegisterWorker. The lock comes first: a row without one could not be proven dead."""
     worker = operation.worker
-    life.hold(worker.worker_id)
+    locks.hold(worker.worker_id)
     tx.run(
         _INSERT,
         (
@@ -62,14 +62,14 @@ def renew_worker(tx: Transaction, operation: RenewWorker) -> list[str]:
     return [run_id for run_id in named if run_id not in operation.executing]
 
 
-def retire_worker(tx: Transaction, operation: RetireWorker, life: Life) -> None:
+def retire_worker(tx: Transaction, operation: RetireWorker, locks: LivenessLocks) -> None:
     """Apply RetireWorker."""
     for row in tx.rows(_RUNS, (operation.worker_id,)):
         run = rows.run_record(row)
         move(tx, run, "release", operation.at, token=run.token + 1, worker_id=None, due_at=operation.at)
     tx.run("DELETE FROM workers WHERE worker_id = ?", (operation.worker_id,))
     tx.topics.add(topics.WORKERS)
-    life.drop(operation.worker_id)
+    locks.drop(operation.worker_id)
 
 
 def find_worker(tx: Transaction, worker_id: str) -> WorkerRecord | None:
@@ -93,13 +93,13 @@ def is_over(worker: WorkerRecord, lease_now: float, boot_id: str) -> bool:
 class Workers:
     """Reading workers."""
 
-    def __init__(self, reader: Reader, life: Life) -> None:
+    def __init__(self, reader: Reader, locks: LivenessLocks) -> None:
         self._reader = reader
-        self._life = life
+        self._locks = locks
 
     async def list(self) -> list[WorkerRecord]:
         return [rows.worker_record(row) for row in self._reader.tx.rows(_LIST)]
 
     async def dead(self, lease_now: float, boot_id: str) -> list[tuple[WorkerRecord, bool]]:
-        checked = ((worker, self._life.is_dead(worker.worker_id)) for worker in await self.list())
+        checked = ((worker, self._locks.is_dead(worker.worker_id)) for worker in await self.list())
         return [(worker, proven) for worker, proven in checked if proven or is_over(worker, lease_now, boot_id)]

@@ -29,7 +29,7 @@ from perdure.core.clock import Clock
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import StoreUnavailable
-from perdure.stores.port import Landed
+from perdure.stores.port import CommitResult
 from perdure.stores.shielded import AfterATurn, Present, Shielded
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
 from perdure.stores.sqlite.operations import Request
@@ -44,7 +44,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
     operations: tuple[Value, ...]
     lease: Lease | None
-    future: Shielded[Landed]
+    future: Shielded[CommitResult]
 
 
 Work: TypeAlias = list[Item] | None
@@ -72,20 +72,20 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name="perdure-writer", daemon=True)
         self._thread.start()
 
-    def commit(self, operations: tuple[Value, ...], lease: Lease | None) -> Awaitable[Landed]:
+    def commit(self, operations: tuple[Value, ...], lease: Lease | None) -> Awaitable[CommitResult]:
         """Put a commit on its way; that of a lone run lands before this returns."""
         if lease is self._lone and lease is not None:
             present = self._at_once(operations, lease)
             if present is not None:
                 return present
-        future: Shielded[Landed] = Shielded(loop=self._loop)
+        future: Shielded[CommitResult] = Shielded(loop=self._loop)
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(Item(operations, lease, future))
         self._lone = None
         return future
 
-    def call(self, operations: tuple[Value, ...]) -> Landed:
+    def call(self, operations: tuple[Value, ...]) -> CommitResult:
         """Commit on this thread, which is not the loop's, and wait."""
         with self._busy:
             settled = self._settle([(operations, None)])
@@ -140,7 +140,7 @@ class Writer:
             self._checkpointing = True
             self._hand_over([])
 
-    def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Present[Landed] | None:
+    def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Present[CommitResult] | None:
         """Commit for the run that had the last group for itself.
 
         Nobody is there to share the fsync with, so to wait for the loop would only cost two of its turns. Others get

@@ -20,10 +20,10 @@ classes of their own: `FacetSuite` is all that happens in one process, `ProcessS
 import pytest
 
 # Before the tests are imported: so that an assert that fails in an installed package says what it compared.
-pytest.register_assert_rewrite("perdure.testing.store_suite.facets", "perdure.testing.store_suite.world")
+pytest.register_assert_rewrite("perdure.testing.store_suite.facets", "perdure.testing.store_suite.harness")
 
 from perdure.testing.store_suite.base import Promises  # noqa: E402 - see above
+from perdure.testing.store_suite.harness import StoreHarness  # noqa: E402 - see above
 from perdure.testing.store_suite.suite import FacetSuite, ProcessSuite, StoreSuite  # noqa: E402 - see above
-from perdure.testing.store_suite.world import World  # noqa: E402 - see above
 
-__all__ = ["FacetSuite", "ProcessSuite", "Promises", "StoreSuite", "World"]
+__all__ = ["FacetSuite", "ProcessSuite", "Promises", "StoreHarness", "StoreSuite"]

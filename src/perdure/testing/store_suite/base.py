@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
 
 if TYPE_CHECKING:
     from perdure.stores.port import Store
 
 
 class Promises:
-    """Tests of a store's promises; each takes a world with the store, opened for it alone."""
+    """Tests of a store's promises; each takes a harness with the store, opened for it alone."""
 
     opener = "perdure.stores:open_store"
     """Where child processes find the function that opens a URL: `module:name`, async, (url) -> Store."""
@@ -30,9 +30,9 @@ class Promises:
         return await resolve_name(self.opener)(url)
 
     @pytest_asyncio.fixture
-    async def world(self, tmp_path: Path) -> AsyncIterator[World]:
+    async def harness(self, tmp_path: Path) -> AsyncIterator[StoreHarness]:
         """The store under test, and a time that stands still."""
         url = self.url(tmp_path)
-        world = World(await self.open(url), url, self.opener, self.open)
-        yield world
-        await world.close()
+        harness = StoreHarness(await self.open(url), url, self.opener, self.open)
+        yield harness
+        await harness.close()

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
 
 SCRIPT = Path(__file__).with_name("child.py")
 PATIENCE = 60.0
@@ -48,10 +48,10 @@ class Child:
 
 @asynccontextmanager
 async def children(
-    world: World, action: str, *args: tuple[str, str] | tuple[str, str, str]
+    harness: StoreHarness, action: str, *args: tuple[str, str] | tuple[str, str, str]
 ) -> AsyncGenerator[list[Child]]:
     """A child for each (run, worker[, lease time]), with the store open, waiting for `go`; killed at the end."""
-    started = await asyncio.gather(*(_start(world, action, each) for each in args))
+    started = await asyncio.gather(*(_start(harness, action, each) for each in args))
     try:
         for child in started:
             assert await child.line() == "ready"
@@ -62,7 +62,7 @@ async def children(
             await child.rest()
 
 
-async def _start(world: World, action: str, args: tuple[str, ...]) -> Child:
+async def _start(harness: StoreHarness, action: str, args: tuple[str, ...]) -> Child:
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-P", str(SCRIPT), world.opener, world.url, action, *args)
+    command = (sys.executable, "-P", str(SCRIPT), harness.opener, harness.url, action, *args)
     return Child(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe))

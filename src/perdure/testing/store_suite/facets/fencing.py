@@ -7,127 +7,127 @@ from perdure.core.records import Lease
 from perdure.errors import LeaseLost, StepFinal
 from perdure.stores.port import CompactEntries, Operation
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.world import LEASE_FOR, World
+from perdure.testing.store_suite.harness import LEASE_FOR, StoreHarness
 
 
-def writes(world: World) -> tuple[Operation, ...]:
+def writes(harness: StoreHarness) -> tuple[Operation, ...]:
     """Every operation that needs the lease."""
     return (
-        world.step(),
-        world.step(status="failed"),
-        world.ask(),
-        world.append("run", 1),
+        harness.step(),
+        harness.step(status="failed"),
+        harness.ask(),
+        harness.append("run", 1),
         CompactEntries("run", Entry(1, 1, b"[]")),
-        world.suspend(inbox=0),
-        world.release(),
-        world.finish(),
-        world.finish(status="failed"),
-        world.finish(status="cancelled"),
+        harness.suspend(inbox=0),
+        harness.release(),
+        harness.finish(),
+        harness.finish(status="failed"),
+        harness.finish(status="cancelled"),
     )
 
 
-async def changes_nothing(world: World, lease: Lease) -> None:
+async def changes_nothing(harness: StoreHarness, lease: Lease) -> None:
     """See every write under a lease refused, and everything stay as it was, `rev` included."""
-    before = await world.everything(lease.run_id)
-    for write in writes(world):
-        await world.refused(LeaseLost, write, lease=lease)
+    before = await harness.everything(lease.run_id)
+    for write in writes(harness):
+        await harness.refused(LeaseLost, write, lease=lease)
         # what anybody may write is refused with it, where it comes under a stale lease
-        await world.refused(LeaseLost, world.emit(key="with it"), write, lease=lease)
-    assert await world.everything(lease.run_id) == before
+        await harness.refused(LeaseLost, harness.emit(key="with it"), write, lease=lease)
+    assert await harness.everything(lease.run_id) == before
 
 
 class FencingPromises(Promises):
     """The lease of a commit."""
 
-    async def test_a_write_with_a_stale_token_is_refused(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.retaken(lease, "bob")
-        await changes_nothing(world, lease)
+    async def test_a_write_with_a_stale_token_is_refused(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.retaken(lease, "bob")
+        await changes_nothing(harness, lease)
 
-    async def test_a_write_under_an_earlier_token_of_the_same_worker_is_refused(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.lease("run", "ana")
-        await changes_nothing(world, lease)
+    async def test_a_write_under_an_earlier_token_of_the_same_worker_is_refused(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.lease("run", "ana")
+        await changes_nothing(harness, lease)
 
-    async def test_a_write_of_another_worker_is_refused(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.worker("bob")
-        await changes_nothing(world, Lease("run", "bob", lease.token))
+    async def test_a_write_of_another_worker_is_refused(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.worker("bob")
+        await changes_nothing(harness, Lease("run", "bob", lease.token))
 
-    async def test_a_write_with_a_token_that_was_not_given_out_is_refused(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await changes_nothing(world, Lease("run", "ana", lease.token + 1))
+    async def test_a_write_with_a_token_that_was_not_given_out_is_refused(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await changes_nothing(harness, Lease("run", "ana", lease.token + 1))
 
-    async def test_a_write_after_the_lease_was_given_back_is_refused(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.do(world.release(), lease=lease)
-        await changes_nothing(world, lease)
+    async def test_a_write_after_the_lease_was_given_back_is_refused(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.do(harness.release(), lease=lease)
+        await changes_nothing(harness, lease)
 
-    async def test_a_write_to_a_suspended_run_is_refused(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.do(world.suspend(), lease=lease)
-        await changes_nothing(world, lease)
+    async def test_a_write_to_a_suspended_run_is_refused(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.do(harness.suspend(), lease=lease)
+        await changes_nothing(harness, lease)
 
-    async def test_a_write_to_an_ended_run_is_refused(self, world: World) -> None:
+    async def test_a_write_to_an_ended_run_is_refused(self, harness: StoreHarness) -> None:
         for status in ("completed", "failed", "cancelled"):
-            lease = await world.running(status, "ana")
-            await world.do(world.finish(status, status), lease=lease)
-            before = await world.everything(status)
-            await world.refused(LeaseLost, world.step(status), lease=lease)
-            await world.refused(LeaseLost, world.finish(status), lease=lease)
-            assert await world.everything(status) == before
+            lease = await harness.running(status, "ana")
+            await harness.do(harness.finish(status, status), lease=lease)
+            before = await harness.everything(status)
+            await harness.refused(LeaseLost, harness.step(status), lease=lease)
+            await harness.refused(LeaseLost, harness.finish(status), lease=lease)
+            assert await harness.everything(status) == before
 
-    async def test_a_write_to_a_run_that_was_sealed_is_refused(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.do(world.cancel(within=5))
-        world.advance(5)
-        await world.do(world.seal())
-        await changes_nothing(world, lease)
+    async def test_a_write_to_a_run_that_was_sealed_is_refused(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.do(harness.cancel(within=5))
+        harness.advance(5)
+        await harness.do(harness.seal())
+        await changes_nothing(harness, lease)
 
-    async def test_a_write_to_a_run_that_is_not_there_is_refused(self, world: World) -> None:
-        await world.worker("ana")
-        await changes_nothing(world, Lease("run", "ana", 1))
+    async def test_a_write_to_a_run_that_is_not_there_is_refused(self, harness: StoreHarness) -> None:
+        await harness.worker("ana")
+        await changes_nothing(harness, Lease("run", "ana", 1))
 
-    async def test_a_run_that_is_being_cancelled_is_still_its_owners(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.do(world.cancel())
-        await world.do(world.step(), world.append("run", 1), lease=lease)
-        await world.do(world.finish(status="cancelled"), lease=lease)
-        assert await world.status() == "cancelled"
+    async def test_a_run_that_is_being_cancelled_is_still_its_owners(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.do(harness.cancel())
+        await harness.do(harness.step(), harness.append("run", 1), lease=lease)
+        await harness.do(harness.finish(status="cancelled"), lease=lease)
+        assert await harness.status() == "cancelled"
 
-    async def test_no_clock_fences(self, world: World) -> None:
+    async def test_no_clock_fences(self, harness: StoreHarness) -> None:
         """A lease that has ended is still the run's, as long as nobody has taken it: the row decides, not the time."""
-        lease = await world.running("run", "ana")
-        world.advance(10 * LEASE_FOR)
-        await world.do(world.step(), lease=lease)
-        await world.do(world.finish(), lease=lease)
-        assert await world.status() == "completed"
+        lease = await harness.running("run", "ana")
+        harness.advance(10 * LEASE_FOR)
+        await harness.do(harness.step(), lease=lease)
+        await harness.do(harness.finish(), lease=lease)
+        assert await harness.status() == "completed"
 
-    async def test_what_needs_the_lease_is_refused_without_it(self, world: World) -> None:
-        await world.running("run", "ana")
-        other = await world.running("other", "ana")
-        before = await world.everything()
-        for write in writes(world):
-            await world.refused(LeaseLost, write)
-            await world.refused(LeaseLost, write, lease=other)
-        assert await world.everything() == before
+    async def test_what_needs_the_lease_is_refused_without_it(self, harness: StoreHarness) -> None:
+        await harness.running("run", "ana")
+        other = await harness.running("other", "ana")
+        before = await harness.everything()
+        for write in writes(harness):
+            await harness.refused(LeaseLost, write)
+            await harness.refused(LeaseLost, write, lease=other)
+        assert await harness.everything() == before
 
-    async def test_each_commit_of_the_holder_raises_rev(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        first = (await world.get()).rev
-        await world.do(world.step(position="0"), world.step(position="1"), lease=lease)
-        assert (await world.get()).rev == first + 1
-        await world.do(world.append("run", 1), lease=lease)
-        assert (await world.get()).rev == first + 2
-        await world.do(world.finish(), lease=lease)
-        assert (await world.get()).rev == first + 3
+    async def test_each_commit_of_the_holder_raises_rev(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        first = (await harness.get()).rev
+        await harness.do(harness.step(position="0"), harness.step(position="1"), lease=lease)
+        assert (await harness.get()).rev == first + 1
+        await harness.do(harness.append("run", 1), lease=lease)
+        assert (await harness.get()).rev == first + 2
+        await harness.do(harness.finish(), lease=lease)
+        assert (await harness.get()).rev == first + 3
 
-    async def test_only_commits_of_the_holder_that_land_raise_rev(self, world: World) -> None:
-        lease = await world.running("run", "ana")
-        await world.do(world.step(), lease=lease)
-        before = (await world.get()).rev
-        await world.do(world.emit())
-        await world.do(world.cancel())
-        await world.do(world.take_over("nobody"))
-        await world.refused(StepFinal, world.step(), lease=lease)
-        assert (await world.get()).rev == before
+    async def test_only_commits_of_the_holder_that_land_raise_rev(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.do(harness.step(), lease=lease)
+        before = (await harness.get()).rev
+        await harness.do(harness.emit())
+        await harness.do(harness.cancel())
+        await harness.do(harness.take_over("nobody"))
+        await harness.refused(StepFinal, harness.step(), lease=lease)
+        assert (await harness.get()).rev == before

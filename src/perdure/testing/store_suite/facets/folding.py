@@ -21,7 +21,7 @@ from perdure.core.messages import Part, ReasoningPart, TextPart
 from perdure.core.records import Lease
 from perdure.stores.port import AppendEntries, CompactEntries, Operation
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
 
 READERS = 3
 
@@ -56,8 +56,8 @@ LOGS = st.lists(st.one_of(STEPS, GLANCES), max_size=12)
 class Log:
     """A run's stream while it is written and read."""
 
-    def __init__(self, world: World, lease: Lease, glances: list[Glance]) -> None:
-        self.world, self.lease = world, lease
+    def __init__(self, harness: StoreHarness, lease: Lease, glances: list[Glance]) -> None:
+        self.harness, self.lease = harness, lease
         self.glances = glances
         self.head = 0
         self.parts: dict[str, list[Part]] = {}
@@ -69,7 +69,7 @@ class Log:
         first = self.head + 1
         for attempt in step.attempts[:-1]:
             await self.flush([Chunk(kind=kind, text=text) for kind, text in attempt])
-            self.lease = await self.world.lease(self.lease.run_id)  # whoever goes on, does so under a new token
+            self.lease = await self.harness.lease(self.lease.run_id)  # whoever goes on, does so under a new token
             await self.commit(AppendEntries(self.lease.run_id, (reset_entry(first),)))
             self.head += 1
         name = f"message-{number}"
@@ -93,14 +93,14 @@ class Log:
 
     async def commit(self, operation: Operation) -> None:
         """Commit, and let a reader look."""
-        await self.world.do(operation, lease=self.lease)
+        await self.harness.do(operation, lease=self.lease)
         if self.glances:
             glance = self.glances.pop()
             await self.read(self.readers[glance.reader], glance.limit)
 
     async def read(self, reader: Fold, limit: int) -> bool:
         """Read a page after the reader's cursor; whether there was one."""
-        page = await self.world.store.streams.read(self.lease.run_id, after=reader.last, limit=limit)
+        page = await self.harness.store.streams.read(self.lease.run_id, after=reader.last, limit=limit)
         for entry in page.entries:
             reader.add_all(expand(entry, self._parts_of(entry)))
         return bool(page.entries)
@@ -140,14 +140,14 @@ class FoldingPromises(Promises):
     logs = 80
     """How many random logs are tried."""
 
-    async def test_every_reader_ends_with_what_a_reader_of_the_whole_stream_gets(self, world: World) -> None:
-        await world.worker("ana")
+    async def test_every_reader_ends_with_what_a_reader_of_the_whole_stream_gets(self, harness: StoreHarness) -> None:
+        await harness.worker("ana")
         numbers = count()
         loop = asyncio.get_running_loop()
 
         async def check(plan: list[Step | Glance]) -> None:
-            lease = await world.running(f"run-{next(numbers)}")
-            log = Log(world, lease, [one for one in plan if isinstance(one, Glance)])
+            lease = await harness.running(f"run-{next(numbers)}")
+            log = Log(harness, lease, [one for one in plan if isinstance(one, Glance)])
             for number, step in enumerate(one for one in plan if isinstance(one, Step)):
                 await log.write(number, step)
             whole = Fold()

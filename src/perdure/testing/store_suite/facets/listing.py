@@ -8,7 +8,7 @@ import msgspec
 
 from perdure.core.records import RunRecord
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
 
 
 def ids(runs: Sequence[RunRecord]) -> list[str]:
@@ -19,35 +19,35 @@ def ids(runs: Sequence[RunRecord]) -> list[str]:
 class ListPromises(Promises):
     """RunReads.list."""
 
-    async def test_runs_are_listed_the_newest_first_and_by_id_where_equally_old(self, world: World) -> None:
+    async def test_runs_are_listed_the_newest_first_and_by_id_where_equally_old(self, harness: StoreHarness) -> None:
         for moment in (("b", "a", "c"), ("e", "d")):
             for run_id in moment:
-                await world.run(run_id)
-            world.advance(0.000001)
-        assert ids(await world.store.runs.list()) == ["e", "d", "c", "b", "a"]
+                await harness.run(run_id)
+            harness.advance(0.000001)
+        assert ids(await harness.store.runs.list()) == ["e", "d", "c", "b", "a"]
 
-    async def test_pages_miss_nothing_and_repeat_nothing(self, world: World) -> None:
+    async def test_pages_miss_nothing_and_repeat_nothing(self, harness: StoreHarness) -> None:
         expected: list[str] = []
         for number in range(23):
             if number % 3 == 0:
-                world.advance(0.5)
-            expected.append(await world.run(f"run-{number:02}"))
+                harness.advance(0.5)
+            expected.append(await harness.run(f"run-{number:02}"))
         found: list[RunRecord] = []
-        while page := await world.store.runs.list(
+        while page := await harness.store.runs.list(
             before=(found[-1].created_at, found[-1].run_id) if found else None, limit=5
         ):
             assert len(page) <= 5
             found += page
         assert ids(found) == sorted(expected, reverse=True)
 
-    async def test_runs_are_listed_by_what_they_are(self, world: World) -> None:
-        await world.thread()
-        await world.do(world.create("a", workflow="one"))
-        await world.do(world.create("b", queue="two", parent_id="a"))
-        await world.do(world.turn("c"))
-        await world.do(world.cancel("a"))
-        await world.running("d", like=world.create("d", workflow="one"))
-        listed = world.store.runs.list
+    async def test_runs_are_listed_by_what_they_are(self, harness: StoreHarness) -> None:
+        await harness.thread()
+        await harness.do(harness.create("a", workflow="one"))
+        await harness.do(harness.create("b", queue="two", parent_id="a"))
+        await harness.do(harness.turn("c"))
+        await harness.do(harness.cancel("a"))
+        await harness.running("d", like=harness.create("d", workflow="one"))
+        listed = harness.store.runs.list
         assert ids(await listed(workflow="one")) == ["d", "a"]
         assert ids(await listed(queue="two")) == ["b"]
         assert ids(await listed(parent_id="a")) == ["b"]
@@ -57,8 +57,8 @@ class ListPromises(Promises):
         assert ids(await listed(status=("cancelled",), workflow="one")) == ["a"]
         assert await listed(workflow="three") == []
 
-    async def test_a_list_leaves_out_results_and_nothing_else(self, world: World) -> None:
-        await world.ended("one", "failed")
-        await world.ended("two")
-        for run in await world.store.runs.list():
-            assert run == msgspec.structs.replace(await world.get(run.run_id), result=None)
+    async def test_a_list_leaves_out_results_and_nothing_else(self, harness: StoreHarness) -> None:
+        await harness.ended("one", "failed")
+        await harness.ended("two")
+        for run in await harness.store.runs.list():
+            assert run == msgspec.structs.replace(await harness.get(run.run_id), result=None)

@@ -7,7 +7,7 @@ import signal
 
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.children import Child, children
-from perdure.testing.store_suite.world import LEASE_FOR, SOON, World
+from perdure.testing.store_suite.harness import LEASE_FOR, SOON, StoreHarness
 
 NEWS_WITHIN = 1.0
 """Units: real seconds. The port says 50 ms; a machine that runs tests may be busy."""
@@ -20,119 +20,119 @@ async def _thirty(child: Child) -> list[str]:
 class ProcessPromises(Promises):
     """What holds across processes, and through SIGKILL."""
 
-    async def test_every_acknowledged_commit_survives_a_kill(self, world: World) -> None:
-        world.needs("survives_kill")
+    async def test_every_acknowledged_commit_survives_a_kill(self, harness: StoreHarness) -> None:
+        harness.needs("survives_kill")
         head = 0
         for number in range(3):
-            await world.store.close()  # not every store can be open twice
-            later = str(world.lease_now + number * LEASE_FOR)
-            async with children(world, "append", ("run", f"worker-{number}", later)) as [child]:
+            await harness.store.close()  # not every store can be open twice
+            later = str(harness.lease_now + number * LEASE_FOR)
+            async with children(harness, "append", ("run", f"worker-{number}", later)) as [child]:
                 child.go()
                 acknowledged = [await child.line() for _ in range(30)]
                 await child.kill()
                 acknowledged += await child.rest()
-            await world.reopen()
-            page = await world.store.streams.read("run", limit=10_000)
+            await harness.reopen()
+            page = await harness.store.streams.read("run", limit=10_000)
             assert int(acknowledged[0]) == head + 1
             assert page.head in {int(acknowledged[-1]), int(acknowledged[-1]) + 1}  # one may have been on its way
             assert [entry.seq for entry in page.entries] == list(range(1, page.head + 1))
             head = page.head
 
-    async def test_of_many_processes_that_emit_one_key_one_is_accepted(self, world: World) -> None:
-        world.needs("many_processes")
-        await world.run()
-        async with children(world, "emit", *(("run", f"worker-{number}") for number in range(8))) as emitters:
+    async def test_of_many_processes_that_emit_one_key_one_is_accepted(self, harness: StoreHarness) -> None:
+        harness.needs("many_processes")
+        await harness.run()
+        async with children(harness, "emit", *(("run", f"worker-{number}") for number in range(8))) as emitters:
             for child in emitters:
                 child.go()
             said = [await child.line() for child in emitters]
         [accepted] = [line.split()[1] for line in said if line.startswith("True")]
         assert {line.split()[1] for line in said} == {accepted}
-        event = await world.store.events.get("run", "go")
+        event = await harness.store.events.get("run", "go")
         assert event is not None
         assert event.payload.decode() == accepted
 
-    async def test_of_many_processes_that_start_a_run_one_holds_it(self, world: World) -> None:
-        world.needs("many_processes")
+    async def test_of_many_processes_that_start_a_run_one_holds_it(self, harness: StoreHarness) -> None:
+        harness.needs("many_processes")
         contenders = [("run", f"worker-{number}") for number in range(20)]
-        async with children(world, "start", *contenders) as starters:
+        async with children(harness, "start", *contenders) as starters:
             for child in starters:
                 child.go()
             said = [await child.line() for child in starters]
             assert sorted(said) == ["held"] * 19 + ["started"]
             holder = contenders[said.index("started")][1]
-            assert (await world.get()).worker_id == holder
+            assert (await harness.get()).worker_id == holder
 
-    async def test_processes_that_write_at_once_refuse_each_other_nothing(self, world: World) -> None:
-        world.needs("many_processes")
+    async def test_processes_that_write_at_once_refuse_each_other_nothing(self, harness: StoreHarness) -> None:
+        harness.needs("many_processes")
         runs = [(f"run-{number}", f"worker-{number}") for number in range(3)]
-        async with children(world, "append", *runs) as writers:
+        async with children(harness, "append", *runs) as writers:
             for child in writers:
                 child.go()
             said = await asyncio.gather(*map(_thirty, writers))
         assert said == [[str(seq) for seq in range(1, 31)]] * 3
 
-    async def test_news_comes_to_another_process(self, world: World) -> None:
-        world.needs("many_processes")
-        await world.run()
-        async with children(world, "watch", ("run", "worker")) as [child]:
+    async def test_news_comes_to_another_process(self, harness: StoreHarness) -> None:
+        harness.needs("many_processes")
+        await harness.run()
+        async with children(harness, "watch", ("run", "worker")) as [child]:
             child.go()
             assert await child.line() == "watching"
             for number in range(1, 6):
-                await world.do(world.emit(key=str(number)))
+                await harness.do(harness.emit(key=str(number)))
                 while await child.line(within=NEWS_WITHIN) != str(number):
                     pass
 
-    async def test_news_comes_from_another_process(self, world: World) -> None:
-        world.needs("many_processes")
-        await world.run()
-        watch = world.store.watch("run:run")
-        async with children(world, "emit", ("run", "worker")) as [child]:
+    async def test_news_comes_from_another_process(self, harness: StoreHarness) -> None:
+        harness.needs("many_processes")
+        await harness.run()
+        watch = harness.store.watch("run:run")
+        async with children(harness, "emit", ("run", "worker")) as [child]:
             child.go()
             async with asyncio.timeout(SOON):
-                while await world.store.events.get("run", "go") is None:
+                while await harness.store.events.get("run", "go") is None:
                     async with asyncio.timeout(NEWS_WITHIN + SOON / 2):
                         await watch.wait()
             assert await child.line() == "True worker"
 
-    async def test_the_death_of_a_killed_process_is_proven_at_once(self, world: World) -> None:
-        world.needs("proves_death")
-        async with children(world, "live", ("run", "ana")) as [child]:
+    async def test_the_death_of_a_killed_process_is_proven_at_once(self, harness: StoreHarness) -> None:
+        harness.needs("proves_death")
+        async with children(harness, "live", ("run", "ana")) as [child]:
             child.go()
             assert await child.line() == "living"
-            assert await world.store.workers.dead(world.lease_now, world.boot_id) == []
+            assert await harness.store.workers.dead(harness.lease_now, harness.boot_id) == []
             await child.kill()
-            [(worker, proven)] = await world.store.workers.dead(world.lease_now, world.boot_id)
+            [(worker, proven)] = await harness.store.workers.dead(harness.lease_now, harness.boot_id)
             assert (worker.worker_id, proven) == ("ana", True)
-            assert list(await world.do(world.take_over("ana", proven=True))) == ["run"]
-        assert await world.status() == "queued"
+            assert list(await harness.do(harness.take_over("ana", proven=True))) == ["run"]
+        assert await harness.status() == "queued"
 
-    async def test_a_run_whose_holder_is_proven_dead_can_be_taken(self, world: World) -> None:
-        world.needs("proves_death")
-        await world.worker("bob")
-        async with children(world, "live", ("run", "ana")) as [child]:
+    async def test_a_run_whose_holder_is_proven_dead_can_be_taken(self, harness: StoreHarness) -> None:
+        harness.needs("proves_death")
+        await harness.worker("bob")
+        async with children(harness, "live", ("run", "ana")) as [child]:
             child.go()
             assert await child.line() == "living"
             await child.kill()
-            await world.lease("run", "bob")
-        assert (await world.get()).worker_id == "bob"
+            await harness.lease("run", "bob")
+        assert (await harness.get()).worker_id == "bob"
 
-    async def test_of_a_process_that_lives_no_death_is_proven(self, world: World) -> None:
-        world.needs("proves_death")
-        await world.worker("bob", lease_for=LEASE_FOR / 2)
-        async with children(world, "live", ("run", "ana")) as [child]:
+    async def test_of_a_process_that_lives_no_death_is_proven(self, harness: StoreHarness) -> None:
+        harness.needs("proves_death")
+        await harness.worker("bob", lease_for=LEASE_FOR / 2)
+        async with children(harness, "live", ("run", "ana")) as [child]:
             child.go()
             assert await child.line() == "living"
             child.process.send_signal(signal.SIGSTOP)  # it lives, though it does nothing
-            world.advance(LEASE_FOR)
-            dead = await world.store.workers.dead(world.lease_now, world.boot_id)
+            harness.advance(LEASE_FOR)
+            dead = await harness.store.workers.dead(harness.lease_now, harness.boot_id)
             assert sorted((worker.worker_id, proven) for worker, proven in dead) == [("ana", False), ("bob", False)]
 
-    async def test_a_store_that_was_opened_before_a_fork_is_refused_after_it(self, world: World) -> None:
-        world.needs("survives_kill")
-        await world.store.close()  # not every store can be open twice
-        async with children(world, "fork", ("run", "ana")) as [child]:
+    async def test_a_store_that_was_opened_before_a_fork_is_refused_after_it(self, harness: StoreHarness) -> None:
+        harness.needs("survives_kill")
+        await harness.store.close()  # not every store can be open twice
+        async with children(harness, "fork", ("run", "ana")) as [child]:
             child.go()
             assert [await child.line() for _ in range(2)] == ["StoreForked", "StoreForked"]
             assert await child.line() == "appended"
-        await world.reopen()
-        assert (await world.store.streams.read("run")).head == 1
+        await harness.reopen()
+        assert (await harness.store.streams.read("run")).head == 1

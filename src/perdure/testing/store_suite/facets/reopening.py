@@ -6,57 +6,57 @@ from perdure.core.records import Lease
 from perdure.errors import LeaseLost
 from perdure.stores.port import AddMessage
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.conversing import PARTS
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
+from perdure.testing.store_suite.thread_operations import PARTS
 
 
 class ReopeningPromises(Promises):
     """A store that is closed and opened again."""
 
-    async def test_everything_is_there_after_the_store_was_opened_again(self, world: World) -> None:
-        world.needs("survives_kill")
-        lease = await world.running()
-        await world.thread()
-        await world.do(world.turn("turn", "m"), AddMessage(world.message("n", place=1, parts=PARTS)))
-        await world.do(world.step(), world.append("run", 1, 2), world.ask(), lease=lease)
-        await world.do(world.emit(), world.thread_event(body={"a": 1}))
-        before = await self._all(world)
-        await world.reopen()
-        assert await self._all(world) == before
-        await world.reopen()
-        assert await self._all(world) == before
+    async def test_everything_is_there_after_the_store_was_opened_again(self, harness: StoreHarness) -> None:
+        harness.needs("survives_kill")
+        lease = await harness.running()
+        await harness.thread()
+        await harness.do(harness.turn("turn", "m"), AddMessage(harness.message("n", place=1, parts=PARTS)))
+        await harness.do(harness.step(), harness.append("run", 1, 2), harness.ask(), lease=lease)
+        await harness.do(harness.emit(), harness.thread_event(body={"a": 1}))
+        before = await self._all(harness)
+        await harness.reopen()
+        assert await self._all(harness) == before
+        await harness.reopen()
+        assert await self._all(harness) == before
 
-    async def test_a_run_goes_on_where_it_was(self, world: World) -> None:
-        world.needs("survives_kill")
-        lease = await world.running("run", "ana")
-        await world.do(world.step(), world.append("run", 1), lease=lease)
-        await world.suspended("waiting", "ana", due_in=60)
-        await world.reopen()
-        again = await world.lease("run", "ana")
+    async def test_a_run_goes_on_where_it_was(self, harness: StoreHarness) -> None:
+        harness.needs("survives_kill")
+        lease = await harness.running("run", "ana")
+        await harness.do(harness.step(), harness.append("run", 1), lease=lease)
+        await harness.suspended("waiting", "ana", due_in=60)
+        await harness.reopen()
+        again = await harness.lease("run", "ana")
         assert again.token > lease.token
-        await world.refused(LeaseLost, world.step(position="1"), lease=lease)
-        await world.do(world.step(position="1"), world.append("run", 2), lease=again)
-        world.advance(60)
-        await world.worker("bob")
-        [loaded] = await world.do(world.claim("bob"))
+        await harness.refused(LeaseLost, harness.step(position="1"), lease=lease)
+        await harness.do(harness.step(position="1"), harness.append("run", 2), lease=again)
+        harness.advance(60)
+        await harness.worker("bob")
+        [loaded] = await harness.do(harness.claim("bob"))
         assert loaded.run.run_id == "waiting"
-        await world.do(world.finish("waiting"), lease=Lease("waiting", "bob", loaded.run.token))
+        await harness.do(harness.finish("waiting"), lease=Lease("waiting", "bob", loaded.run.token))
 
-    async def test_what_was_on_its_way_when_the_store_was_closed_is_there(self, world: World) -> None:
-        world.needs("survives_kill")
-        await world.run()
-        commits = [world.store.commit(world.emit(key=str(number))) for number in range(20)]
-        await world.reopen()
-        assert len(await world.store.events.list("run")) == len([await commit for commit in commits])
+    async def test_what_was_on_its_way_when_the_store_was_closed_is_there(self, harness: StoreHarness) -> None:
+        harness.needs("survives_kill")
+        await harness.run()
+        commits = [harness.store.commit(harness.emit(key=str(number))) for number in range(20)]
+        await harness.reopen()
+        assert len(await harness.store.events.list("run")) == len([await commit for commit in commits])
 
     @staticmethod
-    async def _all(world: World) -> tuple[object, ...]:
-        threads, messages = world.store.threads, world.store.messages
+    async def _all(harness: StoreHarness) -> tuple[object, ...]:
+        threads, messages = harness.store.threads, harness.store.messages
         return (
-            *(await world.everything()),
+            *(await harness.everything()),
             await threads.list(),
             await threads.turns("thread"),
             await threads.events("thread"),
             await messages.list("thread"),
-            await world.store.runs.load("run"),
+            await harness.store.runs.load("run"),
         )

@@ -10,13 +10,13 @@ from perdure.core.threads import ThreadRecord
 from perdure.errors import LeaseLost, ThreadNotFound
 from perdure.stores.port import AddMessage, CreateThread, DeleteThread, PutParts, UpdateThread
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.conversing import PARTS
-from perdure.testing.store_suite.world import World
+from perdure.testing.store_suite.harness import StoreHarness
+from perdure.testing.store_suite.thread_operations import PARTS
 
 
-async def all_of(world: World, thread_id: str = "thread") -> tuple[object, ...]:
+async def all_of(harness: StoreHarness, thread_id: str = "thread") -> tuple[object, ...]:
     """All there is of a thread, to be compared."""
-    threads, messages = world.store.threads, world.store.messages
+    threads, messages = harness.store.threads, harness.store.messages
     return (
         await threads.get(thread_id),
         await threads.turns(thread_id),
@@ -28,7 +28,7 @@ async def all_of(world: World, thread_id: str = "thread") -> tuple[object, ...]:
 class ThreadPromises(Promises):
     """CreateThread, UpdateThread, DeleteThread, and reading threads."""
 
-    async def test_a_thread_comes_back_as_it_was(self, world: World) -> None:
+    async def test_a_thread_comes_back_as_it_was(self, harness: StoreHarness) -> None:
         thread = ThreadRecord(
             thread_id="thread",
             agent="assistant",
@@ -36,85 +36,87 @@ class ThreadPromises(Promises):
             title="Wetter",
             metadata={"plan": {"pro": [1]}},
             settings={"temperature": 0.5},
-            created_at=world.at,
+            created_at=harness.at,
         )
-        assert await world.do(CreateThread(thread=thread)) == thread
-        assert await world.store.threads.get("thread") == thread
-        assert await world.store.threads.get("nowhere") is None
+        assert await harness.do(CreateThread(thread=thread)) == thread
+        assert await harness.store.threads.get("thread") == thread
+        assert await harness.store.threads.get("nowhere") is None
 
-    async def test_a_thread_is_made_once(self, world: World) -> None:
-        await world.thread()
-        before = await world.store.threads.get("thread")
-        other = ThreadRecord(thread_id="thread", agent="another", title="x", created_at=world.after(1))
-        assert await world.do(CreateThread(thread=other)) == before
-        assert await world.store.threads.get("thread") == before
+    async def test_a_thread_is_made_once(self, harness: StoreHarness) -> None:
+        await harness.thread()
+        before = await harness.store.threads.get("thread")
+        other = ThreadRecord(thread_id="thread", agent="another", title="x", created_at=harness.after(1))
+        assert await harness.do(CreateThread(thread=other)) == before
+        assert await harness.store.threads.get("thread") == before
 
-    async def test_what_is_not_given_of_a_thread_stays(self, world: World) -> None:
-        await world.thread()
-        before = await world.store.threads.get("thread")
+    async def test_what_is_not_given_of_a_thread_stays(self, harness: StoreHarness) -> None:
+        await harness.thread()
+        before = await harness.store.threads.get("thread")
         assert before is not None
         changes = ({"title": "t"}, {"metadata": {"a": [1]}}, {"settings": {"b": None}})
         for change in changes:
-            await world.do(msgspec.convert({"thread_id": "thread", "at": world.at, **change}, UpdateThread))
+            await harness.do(msgspec.convert({"thread_id": "thread", "at": harness.at, **change}, UpdateThread))
         expected = msgspec.structs.replace(before, title="t", metadata={"a": [1]}, settings={"b": None})
-        assert await world.store.threads.get("thread") == expected
-        await world.do(UpdateThread(thread_id="thread", at=world.at, metadata={}))
-        assert await world.store.threads.get("thread") == msgspec.structs.replace(expected, metadata={})
+        assert await harness.store.threads.get("thread") == expected
+        await harness.do(UpdateThread(thread_id="thread", at=harness.at, metadata={}))
+        assert await harness.store.threads.get("thread") == msgspec.structs.replace(expected, metadata={})
 
-    async def test_a_thread_that_is_not_there_is_refused_by_name(self, world: World) -> None:
+    async def test_a_thread_that_is_not_there_is_refused_by_name(self, harness: StoreHarness) -> None:
         for operation in (
-            UpdateThread(thread_id="nowhere", at=world.at, title="t"),
+            UpdateThread(thread_id="nowhere", at=harness.at, title="t"),
             DeleteThread(thread_id="nowhere"),
-            world.turn("run", thread_id="nowhere"),
-            world.thread_event("nowhere"),
+            harness.turn("run", thread_id="nowhere"),
+            harness.thread_event("nowhere"),
         ):
-            error = await world.refused(ThreadNotFound, operation)
+            error = await harness.refused(ThreadNotFound, operation)
             assert isinstance(error, ThreadNotFound)
             assert error.thread_id == "nowhere"
-        assert await world.store.runs.get("run") is None
+        assert await harness.store.runs.get("run") is None
 
-    async def test_a_deleted_thread_leaves_nothing(self, world: World) -> None:
-        await world.thread()
-        await world.do(world.turn("old", "a"))
-        await world.end_turn("old")
-        await world.do(world.turn("run", "b"))
-        await world.worker("ana")
-        lease = await world.lease("run", "ana")
-        await world.do(world.step(), world.append("run", 1), world.ask(), lease=lease)
-        await world.do(world.emit(), world.thread_event())
-        await world.do(AddMessage(world.message("c", turn=2, place=5)), PutParts(message_id="c", first=0, parts=PARTS))
-        await world.do(DeleteThread(thread_id="thread"))
-        assert await all_of(world) == (None, [], [], [])
-        assert (await world.everything())[:6] == (None, [], [], [], None, [])
-        assert [await world.store.messages.get(name) for name in "abc"] == [None, None, None]
-        assert await world.store.questions.get("why") is None
-        await world.refused(LeaseLost, world.step(), lease=lease)
+    async def test_a_deleted_thread_leaves_nothing(self, harness: StoreHarness) -> None:
+        await harness.thread()
+        await harness.do(harness.turn("old", "a"))
+        await harness.end_turn("old")
+        await harness.do(harness.turn("run", "b"))
+        await harness.worker("ana")
+        lease = await harness.lease("run", "ana")
+        await harness.do(harness.step(), harness.append("run", 1), harness.ask(), lease=lease)
+        await harness.do(harness.emit(), harness.thread_event())
+        await harness.do(
+            AddMessage(harness.message("c", turn=2, place=5)), PutParts(message_id="c", first=0, parts=PARTS)
+        )
+        await harness.do(DeleteThread(thread_id="thread"))
+        assert await all_of(harness) == (None, [], [], [])
+        assert (await harness.everything())[:6] == (None, [], [], [], None, [])
+        assert [await harness.store.messages.get(name) for name in "abc"] == [None, None, None]
+        assert await harness.store.questions.get("why") is None
+        await harness.refused(LeaseLost, harness.step(), lease=lease)
 
-    async def test_nothing_of_a_deleted_thread_comes_back(self, world: World) -> None:
-        await world.thread()
-        await world.do(world.turn("run", "a"), world.thread_event())
-        await world.do(DeleteThread(thread_id="thread"))
-        await world.thread()
-        assert await all_of(world) == (await world.store.threads.get("thread"), [], [], [])
-        assert await world.do(world.turn("run", "a")) == 1
+    async def test_nothing_of_a_deleted_thread_comes_back(self, harness: StoreHarness) -> None:
+        await harness.thread()
+        await harness.do(harness.turn("run", "a"), harness.thread_event())
+        await harness.do(DeleteThread(thread_id="thread"))
+        await harness.thread()
+        assert await all_of(harness) == (await harness.store.threads.get("thread"), [], [], [])
+        assert await harness.do(harness.turn("run", "a")) == 1
 
-    async def test_a_deleted_thread_takes_nothing_of_another_with_it(self, world: World) -> None:
-        await world.thread("one")
-        await world.thread("two")
-        await world.do(world.turn("run-1", "a", thread_id="one"))
-        await world.do(world.turn("run-2", "b", thread_id="two"))
-        before = await all_of(world, "two"), await world.everything("run-2")
-        await world.do(DeleteThread(thread_id="one"))
-        after = await all_of(world, "two"), await world.everything("run-2")
+    async def test_a_deleted_thread_takes_nothing_of_another_with_it(self, harness: StoreHarness) -> None:
+        await harness.thread("one")
+        await harness.thread("two")
+        await harness.do(harness.turn("run-1", "a", thread_id="one"))
+        await harness.do(harness.turn("run-2", "b", thread_id="two"))
+        before = await all_of(harness, "two"), await harness.everything("run-2")
+        await harness.do(DeleteThread(thread_id="one"))
+        after = await all_of(harness, "two"), await harness.everything("run-2")
         assert after[0] == before[0]
         assert after[1][:5] == before[1][:5]
 
-    async def test_threads_are_listed_the_newest_first(self, world: World) -> None:
+    async def test_threads_are_listed_the_newest_first(self, harness: StoreHarness) -> None:
         for thread_id, owner in (("a", "ana"), ("c", "ana"), ("b", "ana"), ("d", "bob")):
             if thread_id == "d":
-                world.advance(1)
-            await world.thread(thread_id, owner=owner, agent=f"agent of {owner}")
-        listed = world.store.threads.list
+                harness.advance(1)
+            await harness.thread(thread_id, owner=owner, agent=f"agent of {owner}")
+        listed = harness.store.threads.list
         assert _ids(await listed()) == ["d", "c", "b", "a"]
         assert _ids(await listed(owner="ana")) == ["c", "b", "a"]
         assert _ids(await listed(agent="agent of bob")) == ["d"]

@@ -67,9 +67,9 @@ class _Calling:
         if tool.is_async:
             value = await tool.function(*args, **kwargs)
         else:
-            value = await self._context.execution.host.pool.call(tool.function, *args, **kwargs)
+            value = await self._context.attempt.host.pool.call(tool.function, *args, **kwargs)
             value = await value if inspect.isawaitable(value) else value
-        limit = self._context.execution.host.store.abilities.max_value
+        limit = self._context.attempt.host.store.abilities.max_value
         self._output = plain(value, f"output of tool {tool.name!r}", limit)
 
     def _tool_context(self) -> ToolContext:
@@ -84,7 +84,7 @@ class _Calling:
         )
 
     def _land(self, record: StepRecord) -> tuple[Operation, ...]:
-        if not is_final(record, self._context.execution):
+        if not is_final(record, self._context.attempt):
             return ()
         ended = self._ended(record)
         self._state.put(self._place, (ended,))

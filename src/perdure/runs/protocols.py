@@ -32,7 +32,7 @@ class Called(Protocol):
         ...
 
 
-class InStep(Called, Protocol):
+class StepInfo(Called, Protocol):
     """A step while its function runs: what the function may know of it.
 
     Shape: `attempt` is from 1; `token` grows with every takeover, so that an outside service can fence by it;
@@ -91,7 +91,7 @@ class Waiting(Protocol):
         ...
 
 
-class Host(Protocol):
+class AttemptHost(Protocol):
     """Who holds the lease of an attempt, and what attempts share.
 
     Units: `cancel_for` in seconds.

@@ -14,7 +14,7 @@ from perdure.runs.halting import Halt, Unwind
 from perdure.stores.port import CancelRun, FinishRun, ReleaseRun, SuspendRun
 
 if TYPE_CHECKING:
-    from perdure.runs.execution import Execution
+    from perdure.runs.attempt import Attempt
 
 Settled = Literal["ended", "suspended", "released", "lost", "again"]
 
@@ -23,46 +23,46 @@ GIVE_UP_AFTER = 1.0
 _log = logging.getLogger("perdure.runs")
 
 
-async def settle(execution: Execution) -> Settled:
+async def settle(attempt: Attempt) -> Settled:
     """Commit what the halt stands for; `again` where the attempt must begin anew, with the lease that it has."""
-    halt, run_id = execution.halt, execution.run.run_id
+    halt, run_id = attempt.halt, attempt.run.run_id
     if halt is None:
         return "ended"
     try:
         if halt.kind == "suspend":
-            return await _suspend(execution)
+            return await _suspend(attempt)
         if halt.kind == "release":
-            await execution.commit(ReleaseRun(run_id=run_id, at=execution.now()))
+            await attempt.commit(ReleaseRun(run_id=run_id, at=attempt.now()))
             return "released"
         if halt.kind == "diverged":
-            failed = FinishRun(run_id=run_id, status="failed", at=execution.now(), failure=halt.failure)
-            await execution.commit(*execution.last("failed", halt.failure), failed)
-            execution.status = "failed"
+            failed = FinishRun(run_id=run_id, status="failed", at=attempt.now(), failure=halt.failure)
+            await attempt.commit(*attempt.last("failed", halt.failure), failed)
+            attempt.status = "failed"
             return "ended"
         if halt.kind == "cancel":
-            await _clean_up(execution, halt)
-            now = execution.now()
+            await _clean_up(attempt, halt)
+            now = attempt.now()
             # once more, for children that were started after the first: they are cancelled too
             again = CancelRun(
-                run_id=run_id, at=now, cancel_by=now + timedelta(seconds=execution.host.cancel_for), reason=halt.reason
+                run_id=run_id, at=now, cancel_by=now + timedelta(seconds=attempt.host.cancel_for), reason=halt.reason
             )
             cancelled = FinishRun(run_id=run_id, status="cancelled", at=now)
-            await execution.commit(*execution.last("cancelled", None), again, cancelled)
-            execution.status = "cancelled"
+            await attempt.commit(*attempt.last("cancelled", None), again, cancelled)
+            attempt.status = "cancelled"
             return "ended"
     except Unwind:
         return "lost"
     return "lost"
 
 
-async def _suspend(execution: Execution) -> Settled:
-    suspension = execution.suspension
+async def _suspend(attempt: Attempt) -> Settled:
+    suspension = attempt.suspension
     try:
-        await execution.commit(
+        await attempt.commit(
             SuspendRun(
-                run_id=execution.run.run_id,
-                inbox=execution.inbox,
-                at=execution.now(),
+                run_id=attempt.run.run_id,
+                inbox=attempt.inbox,
+                at=attempt.now(),
                 due_at=suspension.due_at,
                 waiting_for=suspension.names,
             )
@@ -72,32 +72,32 @@ async def _suspend(execution: Execution) -> Settled:
     return "suspended"
 
 
-async def _clean_up(execution: Execution, halt: Halt) -> None:
+async def _clean_up(attempt: Attempt, halt: Halt) -> None:
     """Run what was registered with on_cancel, with the context usable again, within the cancel's time."""
-    if not execution.cleanups:
+    if not attempt.cleanups:
         return
-    execution.reopen()
-    task = execution.spawn(Branch(CANCEL_BRANCH), lambda: _each(execution))
-    if not await _ends(execution, task, execution.host.cancel_for):
-        _log.warning("run %s: on_cancel did not end in time", execution.run.run_id)
-        execution.ending = False
-        execution.stop(halt)
-        await _ends(execution, task, GIVE_UP_AFTER)
+    attempt.reopen()
+    task = attempt.spawn(Branch(CANCEL_BRANCH), lambda: _each(attempt))
+    if not await _ends(attempt, task, attempt.host.cancel_for):
+        _log.warning("run %s: on_cancel did not end in time", attempt.run.run_id)
+        attempt.ending = False
+        attempt.stop(halt)
+        await _ends(attempt, task, GIVE_UP_AFTER)
 
 
-async def _ends(execution: Execution, task: asyncio.Task[None], within: float) -> bool:
+async def _ends(attempt: Attempt, task: asyncio.Task[None], within: float) -> bool:
     """Wait for a task, by the clock; whether it has ended."""
     over = asyncio.Event()
-    timer = execution.host.clock.call_after(within, over.set)
+    timer = attempt.host.clock.call_after(within, over.set)
     task.add_done_callback(lambda _: over.set())
     await over.wait()
     timer.cancel()
     return task.done()
 
 
-async def _each(execution: Execution) -> None:
-    for cleanup in reversed(execution.cleanups):
+async def _each(attempt: Attempt) -> None:
+    for cleanup in reversed(attempt.cleanups):
         try:
             await cleanup()
         except Exception:
-            _log.exception("run %s: an on_cancel function failed", execution.run.run_id)
+            _log.exception("run %s: an on_cancel function failed", attempt.run.run_id)

@@ -119,7 +119,7 @@ class _Asking:
             turn=state.turn,
             role="assistant",
             parts=tuple(state.parts[: self._first]),
-            created_at=self._context.execution.run.created_at,
+            created_at=self._context.attempt.run.created_at,
         )
         return ModelRequest(
             messages=valid([*state.history, own]),

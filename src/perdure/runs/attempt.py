@@ -33,8 +33,8 @@ from perdure.errors import InputError, LeaseLost, ReplayError, StepNotAwaited, S
 from perdure.runs.branch import Branch, current_branch
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.journal import Journal
-from perdure.runs.parts import Called, Host, InStep, Waiting
-from perdure.stores.port import FinishRun, Landed, Operation
+from perdure.runs.protocols import AttemptHost, Called, StepInfo, Waiting
+from perdure.stores.port import CommitResult, FinishRun, Operation
 
 if TYPE_CHECKING:
     from perdure.core.clock import Timer
@@ -60,16 +60,16 @@ class Suspension(NamedTuple):
     names: tuple[str, ...]
 
 
-class Execution:
+class Attempt:
     """One attempt of one run, under one lease."""
 
     def __init__(
         self,
-        host: Host,
+        host: AttemptHost,
         loaded: Loaded,
         workflow: Workflow[..., Value],
-        context_of: Callable[[Execution], object],
-        on_ended: Callable[[Execution], None],
+        context_of: Callable[[Attempt], object],
+        on_ended: Callable[[Attempt], None],
     ) -> None:
         self.host = host
         self.run = loaded.run
@@ -82,7 +82,7 @@ class Execution:
         self.outcome: Outcome | None = None
         self.halt: Halt | None = None
         self.error: BaseException | None = None
-        self.running: dict[str, InStep] = {}
+        self.running: dict[str, StepInfo] = {}
         self.waits: dict[str, Waiting] = {}
         self.calls: dict[str, Called] = {}
         self.at_end: AtEnd | None = None
@@ -250,7 +250,7 @@ class Execution:
 
     # Writing.
 
-    async def commit(self, *operations: Operation) -> Landed:
+    async def commit(self, *operations: Operation) -> CommitResult:
         """Commit under the lease, again and again while the store can't be reached and the lease lasts.
 
         Raises: Unwind where the lease is lost, and this attempt with it.

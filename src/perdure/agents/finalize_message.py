@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from perdure.agents.asking import partial_parts
 from perdure.agents.history import closed
+from perdure.agents.model_step import partial_parts
 from perdure.core.chunks import DELTA_KINDS, Chunk
 from perdure.core.messages import Message, MessageStatus, Part, ToolCallPart
 from perdure.core.records import RunRecord

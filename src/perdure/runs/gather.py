@@ -16,7 +16,7 @@ from perdure.runs.branch import Branch
 from perdure.runs.calls import Call
 
 if TYPE_CHECKING:
-    from perdure.runs.execution import Execution
+    from perdure.runs.attempt import Attempt
 
 Item: TypeAlias = Call[Value] | Callable[[], Awaitable[Value]]
 
@@ -31,9 +31,9 @@ class GatherCall(Call[list[Value]]):
     __slots__ = ("_items", "_limit", "_running", "_settled", "_tasks", "_waiting")
 
     def __init__(
-        self, execution: Execution, position: str, name: str, items: Sequence[Item], limit: int | None = None
+        self, attempt: Attempt, position: str, name: str, items: Sequence[Item], limit: int | None = None
     ) -> None:
-        super().__init__(execution, position, name, "gather")
+        super().__init__(attempt, position, name, "gather")
         self._items = items
         self._limit = limit or len(items)
         self._waiting: deque[tuple[Branch, Callable[[], Awaitable[Value]]]] = deque()
@@ -42,23 +42,23 @@ class GatherCall(Call[list[Value]]):
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, branch: Branch) -> list[Value]:  # noqa: ARG002 - the items have branches of their own
-        self.execution.visit(self)
+        self.run_attempt.visit(self)
         if not self._items:
             return []
         self._waiting.extend(self._branch(number, item) for number, item in enumerate(self._items))
         for _ in range(self._limit):
             self._start_next()
-        self.execution.rest()
+        self.run_attempt.rest()
         try:
             await self._settled
         except asyncio.CancelledError:
             if self._settled.cancelled():
-                self.execution.wake()
-            self.execution.check()
+                self.run_attempt.wake()
+            self.run_attempt.check()
             for task in self._tasks:
                 task.cancel()
             raise StepAborted(self.name, self.position) from None
-        self.execution.check()
+        self.run_attempt.check()
         return self._results()
 
     def _branch(self, number: int, item: Item) -> tuple[Branch, Callable[[], Awaitable[Value]]]:
@@ -68,17 +68,17 @@ class GatherCall(Call[list[Value]]):
         return Branch(child(self.position, number)), item
 
     def _start_next(self) -> None:
-        if self._waiting and self.execution.halt is None:
+        if self._waiting and self.run_attempt.halt is None:
             branch, work = self._waiting.popleft()
             self._running += 1
-            self._tasks.append(self.execution.spawn(branch, work, self._ended))
+            self._tasks.append(self.run_attempt.spawn(branch, work, self._ended))
 
     def _ended(self) -> None:
         """Called before the ended task stops counting as active, so that nothing looks parked in between."""
         self._running -= 1
         self._start_next()
         if not self._running and not self._settled.done():
-            self.execution.wake()
+            self.run_attempt.wake()
             self._settled.set_result(None)
 
     def _results(self) -> list[Value]:

@@ -20,16 +20,16 @@ from perdure.core.observe import Observer
 from perdure.core.records import Lease, Loaded, RunRecord, RunStatus, StepRecord, WorkerRecord
 from perdure.core.values import Value
 from perdure.errors import LeaseLost, PerdureError, RunStateWrong, SettingInvalid, StoreError, WorkerExpired
+from perdure.runs.attempt import Attempt
+from perdure.runs.attempt_end import Settled, settle
 from perdure.runs.context import Context
-from perdure.runs.execution import Execution
 from perdure.runs.halting import Halt
 from perdure.runs.heartbeat import Heartbeat
 from perdure.runs.pool import Pool
-from perdure.runs.settling import Settled, settle
 from perdure.stores.port import PutStep, RegisterWorker, ReleaseRun, RetireWorker, Store
 
 if TYPE_CHECKING:
-    from perdure.runs.parts import InStep
+    from perdure.runs.protocols import StepInfo
     from perdure.runs.workflow import Workflow
 
 SHOW_AFTER = 0.1
@@ -39,7 +39,7 @@ IDLE_TICK_AFTER = 1.0
 _log = logging.getLogger("perdure.worker")
 _LEFT: dict[Settled, RunStatus] = {"suspended": "suspended", "released": "queued"}
 
-Ended = Callable[[Execution, Settled], None]
+Ended = Callable[[Attempt, Settled], None]
 
 
 def checked_lease(lease_for: float) -> float:
@@ -49,7 +49,7 @@ def checked_lease(lease_for: float) -> float:
     return lease_for
 
 
-class Holder:
+class LeaseHolder:
     """One worker's row and lease, kept alive by a thread, and the attempts that run under it."""
 
     def __init__(
@@ -74,12 +74,12 @@ class Holder:
         self.cancel_for = 5.0
         self.boot_id = boot_id()
         self.pool = Pool()
-        self.executions: dict[str, Execution] = {}
+        self.attempts: dict[str, Attempt] = {}
         self.lease_until = 0.0
         self.ticked_after = clock.elapsed()
         self._on_ended = on_ended
         self._stops: dict[str, Callable[[], None]] = {}
-        self._fresh: list[Execution] = []
+        self._fresh: list[Attempt] = []
         self._background: set[asyncio.Task[Value]] = set()
         self._timer: Value = None
         self._loop = asyncio.get_running_loop()
@@ -117,8 +117,8 @@ class Holder:
 
     def expired(self) -> None:
         """The lease has ended: every attempt is lost, and the worker takes a new id."""
-        for execution in tuple(self.executions.values()):
-            execution.stop(Halt("lost", f"worker {self.worker_id} has expired"))
+        for attempt in tuple(self.attempts.values()):
+            attempt.stop(Halt("lost", f"worker {self.worker_id} has expired"))
         self.worker_id = new_worker_id()
         self.spawn(self._register_again())
 
@@ -146,80 +146,80 @@ class Holder:
         try:
             await self.store.commit(RetireWorker(worker_id=self.worker_id, at=self.clock.now()))
         except StoreError as error:
-            _log.warning("worker %s could not say goodbye: %s", self.worker_id, error)
+            _log.warning("worker %s could not deregister: %s", self.worker_id, error)
 
     # Attempts.
 
-    def begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> Execution:
+    def begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> Attempt:
         """Begin an attempt of a run that was leased to this worker."""
-        execution = Execution(self, loaded, workflow, Context, self.ended)
+        attempt = Attempt(self, loaded, workflow, Context, self.ended)
         run_id = loaded.run.run_id
-        if not self.executions and self._timer is not None:
+        if not self.attempts and self._timer is not None:
             self._timer.cancel()
             self._timer = self.clock.call_after(SHOW_AFTER, self._tick)
-        self.executions[run_id] = execution
-        self._fresh.append(execution)
+        self.attempts[run_id] = attempt
+        self._fresh.append(attempt)
         if run_id not in self._stops:
             self._stops[run_id] = self.store.listen(f"run:{run_id}", partial(self._news, run_id))
         if self.observer is not None:
             self._observe(self.observer.run_started, run_id, workflow.name, loaded.run.token)
-        execution.start()
+        attempt.start()
         if loaded.run.status == "cancelling":
-            execution.stop(Halt("cancel", loaded.run.cancel_reason or ""))
-        return execution
+            attempt.stop(Halt("cancel", loaded.run.cancel_reason or ""))
+        return attempt
 
-    def ended(self, execution: Execution) -> None:
+    def ended(self, attempt: Attempt) -> None:
         """The attempt has no task left."""
-        if execution.halt is None:
-            self._done(execution, "ended")
+        if attempt.halt is None:
+            self._done(attempt, "ended")
         else:
-            self.spawn(self._settle(execution))
+            self.spawn(self._settle(attempt))
 
-    async def _settle(self, execution: Execution) -> None:
+    async def _settle(self, attempt: Attempt) -> None:
         try:
-            settled = await settle(execution)
-            if settled == "again" and await self._again(execution):
+            settled = await settle(attempt)
+            if settled == "again" and await self._again(attempt):
                 return
         except Exception:
-            _log.exception("run %s could not be settled", execution.run.run_id)
+            _log.exception("run %s could not be settled", attempt.run.run_id)
             settled = "lost"
-        self._done(execution, settled)
+        self._done(attempt, settled)
 
-    async def _again(self, execution: Execution) -> bool:
+    async def _again(self, attempt: Attempt) -> bool:
         """Begin anew with the lease that the attempt has; false where it has none any more."""
-        loaded = await self.store.runs.load(execution.run.run_id)
-        if loaded is None or loaded.run.token != execution.lease.token:
+        loaded = await self.store.runs.load(attempt.run.run_id)
+        if loaded is None or loaded.run.token != attempt.lease.token:
             return False
-        self.begin(loaded, execution.workflow)
+        self.begin(loaded, attempt.workflow)
         return True
 
-    def _done(self, execution: Execution, settled: Settled) -> None:
-        run_id = execution.run.run_id
-        if self.executions.get(run_id) is execution:
-            del self.executions[run_id]
+    def _done(self, attempt: Attempt, settled: Settled) -> None:
+        run_id = attempt.run.run_id
+        if self.attempts.get(run_id) is attempt:
+            del self.attempts[run_id]
             stop = self._stops.pop(run_id, None)
             if stop is not None:
                 stop()
         if self.observer is not None:
-            status = _LEFT.get(settled, execution.status)
-            self._observe(self.observer.run_ended, run_id, execution.workflow.name, status)
+            status = _LEFT.get(settled, attempt.status)
+            self._observe(self.observer.run_ended, run_id, attempt.workflow.name, status)
         if self._on_ended is not None:
-            self._on_ended(execution, settled)
+            self._on_ended(attempt, settled)
 
     def _news(self, run_id: str) -> None:
-        execution = self.executions.get(run_id)
-        if execution is not None and execution.halt is None and not execution.ending:
-            self.spawn(self._look(execution))
+        attempt = self.attempts.get(run_id)
+        if attempt is not None and attempt.halt is None and not attempt.ending:
+            self.spawn(self._look(attempt))
 
-    async def _look(self, execution: Execution) -> None:
+    async def _look(self, attempt: Attempt) -> None:
         try:
-            await execution.look()
+            await attempt.look()
         except StoreError as error:
-            _log.warning("run %s: can't look for news: %s", execution.run.run_id, error)
+            _log.warning("run %s: can't look for news: %s", attempt.run.run_id, error)
 
     def executing(self) -> frozenset[str]:
         """The runs that are really being executed; from any thread."""
-        return frozenset(self.executions)
+        return frozenset(self.attempts)
 
     def stray(self, run_ids: list[str]) -> None:
         """Give back what names this worker and is not executed by it."""
@@ -229,7 +229,7 @@ class Holder:
         """Give back runs that name this worker but that it does not execute."""
         for run_id in run_ids:
             run = await self.store.runs.get(run_id)
-            if run is None or run.worker_id != self.worker_id or run_id in self.executions:
+            if run is None or run.worker_id != self.worker_id or run_id in self.attempts:
                 continue
             lease = Lease(run_id, self.worker_id, run.token)
             try:
@@ -243,29 +243,29 @@ class Holder:
     def _tick(self) -> None:
         now = self.ticked_after = self.clock.elapsed()
         fresh, self._fresh = self._fresh, []
-        if any(self.executions.get(execution.run.run_id) is execution for execution in fresh):
+        if any(self.attempts.get(attempt.run.run_id) is attempt for attempt in fresh):
             self.spawn(self._look_at(fresh))
-        for execution in self.executions.values():
-            for step in execution.running.values():
+        for attempt in self.attempts.values():
+            for step in attempt.running.values():
                 if not step.recorded and now - step.began_after > SHOW_AFTER:
                     step.recorded = True
-                    self.spawn(self._show(execution, step))
-        self._timer = self.clock.call_after(SHOW_AFTER if self.executions else IDLE_TICK_AFTER, self._tick)
+                    self.spawn(self._show(attempt, step))
+        self._timer = self.clock.call_after(SHOW_AFTER if self.attempts else IDLE_TICK_AFTER, self._tick)
 
-    async def _look_at(self, fresh: list[Execution]) -> None:
+    async def _look_at(self, fresh: list[Attempt]) -> None:
         """What came between the claim and the listening: one read for all."""
-        begun = {execution.run.run_id: execution for execution in fresh}
+        begun = {attempt.run.run_id: attempt for attempt in fresh}
         inboxes = await self.store.runs.inboxes(tuple(begun))
-        for run_id, execution in begun.items():
-            if self.executions.get(run_id) is execution and inboxes.get(run_id) != execution.inbox:
+        for run_id, attempt in begun.items():
+            if self.attempts.get(run_id) is attempt and inboxes.get(run_id) != attempt.inbox:
                 self._news(run_id)
 
-    async def _show(self, execution: Execution, step: InStep) -> None:
+    async def _show(self, attempt: Attempt, step: StepInfo) -> None:
         """A step that takes a while shows as running, and its attempt counts."""
-        if execution.running.get(step.position) is not step:
+        if attempt.running.get(step.position) is not step:
             return  # it has ended in the meantime, and what it wrote then stays
         try:
-            await self.store.commit(PutStep(step.run_id, step.record("running")), lease=execution.lease)
+            await self.store.commit(PutStep(step.run_id, step.record("running")), lease=attempt.lease)
         except PerdureError:
             return  # it has ended meanwhile, or its lease has: the step's own commit finds out
 

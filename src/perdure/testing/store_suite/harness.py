@@ -13,7 +13,7 @@ from perdure.core.records import Lease, RunRecord
 from perdure.core.values import Value
 from perdure.errors import PerdureError
 from perdure.stores.port import Abilities, CreateRun, Operation, Store
-from perdure.testing.store_suite.conversing import Conversing
+from perdure.testing.store_suite.thread_operations import ThreadOperations
 
 Open = Callable[[str], Awaitable[Store]]
 
@@ -31,7 +31,7 @@ async def others_go_on() -> None:
     await turn
 
 
-class World(Conversing):
+class StoreHarness(ThreadOperations):
     """Shape: `at` is the instant and `lease_now` the lease time of every operation that is made from here."""
 
     def __init__(self, store: Store, url: str, opener: str, open_: Open) -> None:

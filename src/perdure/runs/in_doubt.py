@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from perdure.core.records import EventRecord, Question
-from perdure.runs.execution import Execution
-from perdure.runs.parts import InStep
+from perdure.runs.attempt import Attempt
+from perdure.runs.protocols import StepInfo
 from perdure.runs.waits import park_for
 from perdure.stores.port import Ask, PutStep
 
@@ -31,19 +31,19 @@ def decision_of(event: EventRecord) -> Decision:
     return _decisions.decode(event.payload)
 
 
-async def ask(execution: Execution, step: InStep, why: str) -> EventRecord:
+async def ask(attempt: Attempt, step: StepInfo, why: str) -> EventRecord:
     """Ask about this attempt, once, and wait for the answer."""
     question = Question(
         question_id=f"{step.idempotency_key}.{step.attempt}",
         run_id=step.run_id,
         kind=KIND,
-        prompt=f"Step {step.name!r} of {execution.run.workflow} is in doubt: {why}. Did it happen?",
+        prompt=f"Step {step.name!r} of {attempt.run.workflow} is in doubt: {why}. Did it happen?",
         choices=CHOICES,
         position=step.position,
-        asked_at=execution.now(),
+        asked_at=attempt.now(),
     )
-    answered = execution.events.get(question.event_key)
+    answered = attempt.events.get(question.event_key)
     if answered is None:
-        await execution.commit(PutStep(step.run_id, step.record("in_doubt")), Ask(question=question))
-        answered = await park_for(execution, step.position, question.event_key, question.event_key)
+        await attempt.commit(PutStep(step.run_id, step.record("in_doubt")), Ask(question=question))
+        answered = await park_for(attempt, step.position, question.event_key, question.event_key)
     return answered

@@ -36,7 +36,7 @@ class Door(Client):
         self._store = store
 
 
-class Hand:
+class SimulatedWorker:
     """A worker in a simulated process of its own."""
 
     def __init__(self, process: Process, worker: Worker) -> None:
@@ -44,7 +44,7 @@ class Hand:
         self.worker = worker
 
 
-class Stage:
+class Cluster:
     """Shape: `store` is what the test itself looks through; `done` is what user code has really done."""
 
     def __init__(self, store: Store, clock: FakeClock, url: str) -> None:
@@ -53,7 +53,7 @@ class Stage:
         self.url = url
         self.workflows = Declared()
         self.done: list[str] = []
-        self.hands: list[Hand] = []
+        self.workers: list[SimulatedWorker] = []
         self.client = Door(url, self.workflows, clock, store)
         self._opened: list[Store] = [store]
 
@@ -63,24 +63,26 @@ class Stage:
         self.workflows.replace(declared)
         return declared
 
-    async def hand(self, *, death: Death | None = None, store: Store | None = None, **options: Any) -> Hand:
+    async def start_worker(
+        self, *, death: Death | None = None, store: Store | None = None, **options: Any
+    ) -> SimulatedWorker:
         """A worker, at work."""
         process = Process(self.clock, store or self.store, death=death)
         options = {"lease_for": LEASE_FOR, "clock": process.clock} | options
 
         async def start() -> Worker:
             worker = Worker(process.store, self.workflows, **options)
-            hand.append(worker)
+            made.append(worker)
             await worker.start()
             return worker
 
-        hand: list[Worker] = []
+        made: list[Worker] = []
         task = process.run(start())
         await self.clock.settle()
         if task.done() and not task.cancelled():
             task.result()
-        started = Hand(process, hand[0])
-        self.hands.append(started)
+        started = SimulatedWorker(process, made[0])
+        self.workers.append(started)
         return started
 
     async def another_store(self) -> Store:
@@ -99,8 +101,8 @@ class Stage:
     async def run(self, function: Callable[..., Awaitable[R]], *args: Any, within: float = 60.0, **options: Any) -> R:
         """Start a run with a worker, where there is none, and wait for its result."""
         run = await self.start(function, *args, **options)
-        if not any(not hand.process.is_dead for hand in self.hands):
-            await self.hand()
+        if not any(not simulated.process.is_dead for simulated in self.workers):
+            await self.start_worker()
         return await self.result(run, within=within)
 
     async def result(self, run: Run[R], *, within: float = 60.0) -> R:
@@ -109,15 +111,15 @@ class Stage:
 
     async def kill(self) -> None:
         """Kill every worker; their leases stay until they end."""
-        for hand in self.hands:
-            await hand.process.kill()
+        for simulated in self.workers:
+            await simulated.process.kill()
 
-    async def restart(self, **options: Any) -> Hand:
+    async def restart(self, **options: Any) -> SimulatedWorker:
         """Kill every worker, and start one that has taken over when this returns."""
         await self.kill()
-        hand = await self.hand(**options)
+        simulated = await self.start_worker(**options)
         await self.clock.advance(LEASE_FOR + 1)
-        return hand
+        return simulated
 
     async def sleep(self, seconds: float) -> None:
         """What a user's function does that takes so long."""
@@ -148,20 +150,20 @@ class Stage:
             await opened.close()
 
 
-def takes(stage: Stage, seconds: float) -> Workflow[..., str]:
+def takes(cluster: Cluster, seconds: float) -> Workflow[..., str]:
     """A workflow with one step that takes so long, and notes how it went."""
 
     async def work() -> str:
-        stage.done.append("began")
+        cluster.done.append("began")
         try:
-            await stage.sleep(seconds)
+            await cluster.sleep(seconds)
         except asyncio.CancelledError:
-            stage.done.append("cut off")
+            cluster.done.append("cut off")
             raise
-        stage.done.append("ended")
+        cluster.done.append("ended")
         return "done"
 
     async def flow(ctx: Context) -> str:
         return await ctx.step("work", work)
 
-    return stage.workflow(flow)
+    return cluster.workflow(flow)

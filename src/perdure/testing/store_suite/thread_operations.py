@@ -8,7 +8,7 @@ from perdure.core.messages import Message, Part, ReasoningPart, Role, TextPart, 
 from perdure.core.threads import ThreadRecord
 from perdure.core.values import Value
 from perdure.stores.port import AddThreadEvent, CreateThread, StartTurn
-from perdure.testing.store_suite.acts import Acts
+from perdure.testing.store_suite.run_operations import RunOperations
 
 PARTS: tuple[Part, ...] = (
     TextPart(text="14 °C\nund Regen", provider={"cache": {"ttl": 5}}),
@@ -33,7 +33,7 @@ def text(*texts: str) -> tuple[Part, ...]:
     return tuple(TextPart(text=one) for one in texts)
 
 
-class Conversing(Acts):
+class ThreadOperations(RunOperations):
     """Operations with the time filled in."""
 
     def converse(

@@ -1,7 +1,7 @@
-"""Proof of life: each worker holds an OS lock on a file of its own beside the store.
+"""Proof of locks: each worker holds an OS lock on a file of its own beside the store.
 
 The kernel drops the lock when the process dies, however it dies, and across containers; a pid says nothing there. So
-a lock that can be taken proves death, and a lock that can't proves life. A missing file proves nothing.
+a lock that can be taken proves death, and a lock that can't proves locks. A missing file proves nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from perdure.errors import SettingInvalid
 
 
-class Life:
+class LivenessLocks:
     """The locks of the workers of this process, and a look at those of others."""
 
     def __init__(self, path: str) -> None:

@@ -32,7 +32,7 @@ from perdure.stores.port import (
 )
 
 
-class Acts:
+class RunOperations:
     """Operations with the time filled in."""
 
     at: datetime
