@@ -339,7 +339,7 @@ async def test_a_fingerprint_without_a_canonical_form_is_refused_before_the_effe
 
     async def wrong(ctx: perdure.Context) -> str:
         try:
-            await ctx.step("work", work, fingerprint={"n": 2**60})
+            await ctx.step("work", work, fingerprint={"n": 2**64})
         except NotStorable as error:
             return error.field
         return "nothing was noticed"

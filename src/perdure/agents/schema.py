@@ -29,9 +29,9 @@ def describe(
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
             raise ToolSignatureInvalid(name, parameter.name, "a model passes arguments by name only")
         try:
-            check_storable(kind, parameter.name)
+            check_storable(kind, parameter.name, secrets=True)
         except NotStorable as error:
-            raise ToolSignatureInvalid(name, parameter.name, error.reason) from None
+            raise ToolSignatureInvalid(name, error.field, error.reason) from None
     text, of_parameters = split_docstring(inspect.getdoc(function) or "")
     return ToolSpec(name=name, description=description or text, parameters=_parameters(name, arguments, of_parameters))
 

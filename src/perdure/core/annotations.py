@@ -13,8 +13,20 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from perdure.core.values import Decoder, Value, convert, decode_strict, decoder, encode, unstorable
-from perdure.errors import AnnotationUnresolved, InputError
+from perdure.core.values import (
+    Decoder,
+    LossCheck,
+    Obstacle,
+    Value,
+    convert,
+    decode_strict,
+    decoder,
+    encode,
+    form_of,
+    loss_check,
+    obstacle,
+)
+from perdure.errors import AnnotationUnresolved, InputError, NotStorable
 
 
 def unwrap(function: Callable[..., Value]) -> Value:
@@ -37,11 +49,16 @@ def return_type(function: Callable[..., Value]) -> Value:
 
 
 class Facts(NamedTuple):
-    """What a step needs to know of its function: how its value is decoded, or why that has no stored form."""
+    """What a step needs to know of its function.
+
+    Shape: how its value is decoded, or the obstacle where it has no stored form; `loss` is the check of a value whose
+    type may lose something.
+    """
 
     decoder: Decoder
     is_async: bool
-    unstorable: str
+    obstacle: Obstacle | None
+    loss: LossCheck | None
 
 
 _known: WeakKeyDictionary[Value, Facts] = WeakKeyDictionary()
@@ -66,8 +83,9 @@ def _found(inner: Value) -> Facts:
 
 
 def _facts(returns: Value, function: Callable[..., Value]) -> Facts:
-    reason = unstorable(returns)
-    return Facts(decoder(Value if reason else returns), is_async(function), reason)
+    found = obstacle(returns)
+    kept = Value if found else returns
+    return Facts(decoder(kept), is_async(function), found, loss_check(kept))
 
 
 def is_async(function: Callable[..., Value]) -> bool:
@@ -99,7 +117,9 @@ class Arguments:
         self.parameters = tuple(inspect.signature(function).parameters.values())[skip:]
         hints = _hints(unwrap(function))
         self.types = tuple(hints.get(parameter.name, Value) for parameter in self.parameters)
-        fields = [_field(parameter, kind) for parameter, kind in zip(self.parameters, self.types, strict=True)]
+        self._obstacles: dict[str, Obstacle] = {}
+        self._losses: dict[str, LossCheck] = {}
+        fields = [self._field(parameter, kind) for parameter, kind in zip(self.parameters, self.types, strict=True)]
         self.struct = msgspec.defstruct(name_of(function), fields, kw_only=True, forbid_unknown_fields=True)
         self._signature = inspect.Signature(self.parameters)
         self._names = tuple(parameter.name for parameter in self.parameters)
@@ -111,9 +131,29 @@ class Arguments:
 
         Raises: InputError where they do not fit the signature or an annotation; NotStorable with the path.
         """
-        data = encode(self._bound(args, kwargs), "arguments")
-        decode_strict(data, self.struct, "arguments")
+        self._check_types()
+        given = self._bound(args, kwargs)
+        data = encode(given, "arguments")
+        back = decode_strict(data, self.struct, "arguments")
+        for name, loss in self._losses.items():
+            if name in given:
+                loss.compare(given[name], getattr(back, name), f"arguments.{name}")
         return data
+
+    def _check_types(self) -> None:
+        for name, found in self._obstacles.items():
+            raise NotStorable(f"arguments.{name}{found.path}", found.reason)
+
+    def _field(self, parameter: inspect.Parameter, kind: Value) -> tuple[str, Value, Value] | tuple[str, Value]:
+        found = obstacle(kind)
+        if found is not None:
+            self._obstacles[parameter.name] = found  # told at the call: the function may still be called otherwise
+            kind = Value
+        whole = _of_all(parameter, form_of(kind))
+        loss = loss_check(whole)
+        if loss is not None:
+            self._losses[parameter.name] = loss
+        return (parameter.name, whole) if _is_required(parameter) else (parameter.name, _or_unset(whole), msgspec.UNSET)
 
     def _bound(self, args: tuple[Value, ...], kwargs: dict[str, Value]) -> dict[str, Value]:
         if self._is_plain and not kwargs and len(args) <= len(self._names):
@@ -130,6 +170,7 @@ class Arguments:
 
         Raises: InputError where the data does not fit.
         """
+        self._check_types()
         given = convert(stored, self.struct, "arguments")
         if self._is_plain:
             named = {name: getattr(given, name) for name in self._names}
@@ -147,11 +188,12 @@ def _is_required(parameter: inspect.Parameter) -> bool:
     return parameter.default is parameter.empty and not variadic
 
 
-def _field(parameter: inspect.Parameter, kind: Value) -> tuple[str, Value, Value] | tuple[str, Value]:
+def _of_all(parameter: inspect.Parameter, kind: Value) -> Value:
+    """The type of all that a parameter takes."""
     if parameter.kind is parameter.VAR_POSITIONAL:
-        return parameter.name, tuple[kind, ...] | msgspec.UnsetType, msgspec.UNSET
-    if parameter.kind is parameter.VAR_KEYWORD:
-        return parameter.name, dict[str, kind] | msgspec.UnsetType, msgspec.UNSET
-    if parameter.default is parameter.empty:
-        return parameter.name, kind
-    return parameter.name, kind | msgspec.UnsetType if kind is not Value else Value, msgspec.UNSET
+        return tuple[kind, ...]
+    return dict[str, kind] if parameter.kind is parameter.VAR_KEYWORD else kind
+
+
+def _or_unset(kind: Value) -> Value:
+    return kind if kind is Value else kind | msgspec.UnsetType

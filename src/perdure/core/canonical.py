@@ -1,7 +1,9 @@
 """Canonical JSON and the hashes made of it.
 
-Source: RFC 8785 (JSON Canonicalization Scheme), so a hash can be recomputed in any language. What RFC 8785 can't
-carry exactly (NaN, integers beyond 2^53 - 1) is refused with the path of the offender.
+Source: RFC 8785 (JSON Canonicalization Scheme), so a hash can be recomputed in any language, with one difference:
+RFC 8785 takes every number for a double, and can't tell integers beyond 2^53 - 1 apart. Here an integer is its exact
+decimal digits, up to 64 bits, as everywhere else (decision 0006). NaN, the infinities and larger integers are refused
+with the path of the offender.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 import rfc8785
 
-from perdure.core.values import SAFE_INT, Value, find_offender
+from perdure.core.values import Value, find_offender
 from perdure.errors import NotStorable
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _sorted = msgspec.json.Encoder(order="sorted")
 _AS_IT_IS = frozenset[type]({str, bool, type(None)})
 _LISTS = frozenset[type]({list, tuple})
+_INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 
 
 def canonical_json(value: Value, field: str = "value") -> bytes:
@@ -29,10 +32,26 @@ def canonical_json(value: Value, field: str = "value") -> bytes:
     Raises: NotStorable with the path of what has no canonical form.
     """
     try:
-        return _sorted.encode(value) if _is_simple(value) else rfc8785.dumps(value)
+        return _sorted.encode(value) if _is_simple(value) else _canonical(value)
     except (rfc8785.CanonicalizationError, RecursionError, ValueError) as error:
         offender = find_offender(value, field, plain=True)
         raise NotStorable(*(offender or (field, str(error)))) from None
+
+
+def _canonical(value: Value) -> bytes:
+    """The library's text, but for integers that it refuses; where there are some, only leaves are the library's."""
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.IntegerDomainError:
+        if isinstance(value, dict):
+            members = cast("dict[str, Value]", value)
+            names = sorted(members, key=lambda name: name.encode("utf-16-be"))
+            return b"{%b}" % b",".join(b"%b:%b" % (rfc8785.dumps(name), _canonical(members[name])) for name in names)
+        if isinstance(value, list | tuple):
+            return b"[%b]" % b",".join(map(_canonical, cast("list[Value]", value)))
+        if not _INT_MIN <= value <= _INT_MAX:
+            raise
+        return b"%d" % value
 
 
 def _is_simple(value: Value) -> bool:
@@ -40,7 +59,7 @@ def _is_simple(value: Value) -> bool:
     if type(value) in _AS_IT_IS:
         return True
     if type(value) is int:
-        return -SAFE_INT <= value <= SAFE_INT
+        return _INT_MIN <= value <= _INT_MAX
     if type(value) is dict:
         pairs = cast("dict[Value, Value]", value).items()
         return all(type(key) is str and key.isascii() and _is_simple(item) for key, item in pairs)

@@ -304,6 +304,8 @@ class Attempt:
     async def _complete(self, value: Value) -> None:
         try:
             result = encode(value, "result", self.host.store.abilities.max_value)
+            if self.workflow.loss is not None:
+                self.workflow.loss.check(value, result, "result")
         except InputError as error:
             self.error = error
             self.host.raised(self.run, error)

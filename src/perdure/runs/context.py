@@ -14,7 +14,7 @@ from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
 from perdure.core.retry import Retry
-from perdure.core.values import Value, encode
+from perdure.core.values import Value, check_storable, encode
 from perdure.errors import SettingInvalid
 from perdure.runs.branch import current_branch, enter
 from perdure.runs.calls import Call
@@ -184,6 +184,7 @@ class Context:
         Raises: EventTimeout when awaited, for good.
         """
         limit = None if timeout is None else checked_time("timeout", timeout)
+        check_storable(as_, "as_")
         position = self._take("ctx.await_event")
         return EventCall(self._attempt, position, check_id("key", key), limit, as_)
 

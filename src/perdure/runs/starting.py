@@ -30,6 +30,7 @@ def creation(
     for tag, text in manifest.tags.items():
         if not (isinstance(tag, str) and isinstance(text, str)):  # pyright: ignore[reportUnnecessaryIsInstance] - users
             raise NotStorable(f"tags.{tag}", "a tag is a text with a text for its name")
+    workflow.check_result_type()
     return CreateRun(
         run_id=check_id("run_id", run_id),
         workflow=workflow.name,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
-from perdure.core.annotations import facts_of
+from perdure.core.annotations import Facts, facts_of
 from perdure.core.failures import Failure, failure_of, step_error
 from perdure.core.ids import idempotency_key, random_share
 from perdure.core.records import StepRecord, StepStatus
@@ -77,10 +77,10 @@ class StepCall(Call[R]):
         facts = facts_of(self.function, self.options.as_)
         record = self.run_attempt.visit(self, self.options.fingerprint)
         data = await self._recall(record) if record is not None else None
-        if data is None and facts.unstorable:
-            raise NotStorable(f"step {self.name!r}", facts.unstorable)
+        if data is None and facts.obstacle is not None:
+            raise NotStorable(f"step {self.name!r}{facts.obstacle.path}", facts.obstacle.reason)
         while data is None:
-            data = await self._attempt(branch, is_async=facts.is_async)
+            data = await self._attempt(branch, facts)
         return decode_by(data, facts.decoder)
 
     async def _recall(self, record: StepRecord) -> bytes | None:
@@ -91,14 +91,14 @@ class StepCall(Call[R]):
             raise step_error(self.name, self.position, record.failure or _UNKNOWN, record.attempts)
         return await self._resume(record)
 
-    async def _attempt(self, branch: Branch, *, is_async: bool) -> bytes | None:
+    async def _attempt(self, branch: Branch, facts: Facts) -> bytes | None:
         """One attempt; its encoded value, or None where another one follows.
 
         One coroutine for the way that nearly all take: caches are cold after fsync,
         and every call of ours costs several times what it costs in a loop.
         """
         attempt, options = self.run_attempt, self.options
-        host = attempt.host
+        host, is_async = attempt.host, facts.is_async
         attempt.may_start()
         self.attempt += 1
         self.recorded = False
@@ -123,6 +123,8 @@ class StepCall(Call[R]):
         else:
             try:
                 data = encode(value, "", host.store.abilities.max_value)
+                if facts.loss is not None:
+                    facts.loss.check(value, data, "")
             except InputError as error:
                 return await self._unstorable(error)
             await self._end(self.record("completed", result=data))

@@ -8,7 +8,7 @@ from typing import Generic, ParamSpec, TypeVar
 from perdure.core.annotations import Arguments, is_async, name_of, return_type
 from perdure.core.ids import check_id
 from perdure.core.manifest import Manifest, TaskSpec
-from perdure.core.values import Value, decode
+from perdure.core.values import Value, check_storable, decode, loss_check, obstacle
 from perdure.errors import NameTaken, NameUnknown, SettingInvalid
 
 P = ParamSpec("P")
@@ -38,6 +38,11 @@ class Workflow(Generic[P, R]):
         self.queue = queue
         self.arguments = Arguments(function, skip=1)
         self.returns = return_type(function)
+        self.loss = None if obstacle(self.returns) else loss_check(self.returns)
+
+    def check_result_type(self) -> None:
+        """Raises: NotStorable where its result could not be stored, before it runs."""
+        check_storable(self.returns, f"result of workflow {self.name!r}")
 
     def manifest(
         self,

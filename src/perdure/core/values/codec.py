@@ -1,0 +1,146 @@
+"""Values to JSON and back."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import msgspec
+
+from perdure.core.values import models
+from perdure.core.values.fields import is_model_type
+from perdure.core.values.forms import form_of, from_plain, reader, to_plain
+from perdure.core.values.losing import LossCheck, loss_check
+from perdure.core.values.offenders import find_offender
+from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Value
+from perdure.errors import InputError, NotStorable, TooLarge
+
+__all__ = [
+    "LossCheck",
+    "convert",
+    "decode",
+    "decode_by",
+    "decode_strict",
+    "decoder",
+    "encode",
+    "loss_check",
+    "plain",
+    "shown",
+]
+
+_log = logging.getLogger("perdure.values")
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
+_LONG_NUMBER = re.compile(rb"\d{19}")
+_WHERE = re.compile(r"^(?P<reason>.*) - at `(?:key in )?\$(?P<path>[^`]*)`$", re.DOTALL)
+
+
+def _to_shown(value: Value) -> Value:
+    if not is_model_type(type(value)):
+        raise NotImplementedError
+    return models.shown(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=to_plain)
+_shower = msgspec.json.Encoder(enc_hook=_to_shown)
+_packer = msgspec.msgpack.Encoder(enc_hook=to_plain)
+_plain_decoder = msgspec.json.Decoder()
+
+
+def encode(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> bytes:
+    """The stored form of a value.
+
+    Raises: NotStorable with the path of what has no form; TooLarge over the limit (bytes).
+    """
+    try:
+        data = _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError, OverflowError, NotImplementedError) as error:
+        raise NotStorable(*(find_offender(value, field) or (field, str(error)))) from None
+    if len(data) > limit:
+        raise TooLarge(field, len(data), limit)
+    # msgspec writes NaN as null, and integers of any size, without a word: look where they could be
+    if len(data) < len(b"null"):
+        return data
+    if (b"null" in data and value is not None and _hides_a_float(value)) or _LONG_NUMBER.search(data):
+        offender = find_offender(value, field)
+        if offender:
+            raise NotStorable(*offender)
+    return data
+
+
+def _hides_a_float(value: Value) -> bool:
+    """Whether one of the nulls may have been a NaN or an infinity: in MessagePack their bits show."""
+    try:
+        return _NOT_FINITE.search(_packer.encode(value)) is not None
+    except (TypeError, ValueError, OverflowError):
+        return True  # it has a JSON form only: look closely
+
+
+def decode(data: bytes, as_: Value = None) -> Value:
+    """A stored value as `as_` says, or as plain JSON where it says nothing.
+
+    A value that does not fit the annotation comes back as plain JSON, with a warning: its effect has happened, and
+    an annotation that is wrong must not make it happen again.
+    """
+    return decode_by(data, _plain_decoder if as_ is None else decoder(as_))
+
+
+def decode_by(data: bytes, how: Decoder) -> Value:
+    """A stored value by a decoder that is known, as `decode` does it."""
+    try:
+        return how.decode(data)
+    except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
+        _log.warning("a stored value does not fit %r (%s); it comes back as plain JSON", how.type, error)
+        return _plain_decoder.decode(data)
+
+
+def decode_strict(data: bytes, as_: Value, field: str) -> Value:
+    """A value from outside as `as_` says.
+
+    Raises: InputError where it does not fit.
+    """
+    try:
+        return decoder(as_).decode(data)
+    except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
+        raise _misfit(error, field) from None
+
+
+def convert(value: Value, as_: Value, field: str) -> Value:
+    """Plain JSON data as `as_` says.
+
+    Raises: InputError where it does not fit.
+    """
+    try:
+        return msgspec.convert(value, form_of(as_), dec_hook=from_plain, str_keys=True)
+    except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
+        raise InputError(field, str(error)) from None
+    except TypeError as error:
+        raise NotStorable(field, f"its type has no stored form: {error}") from None
+
+
+def _misfit(error: Exception, field: str) -> InputError:
+    """What msgspec says with the place as the field's path."""
+    found = _WHERE.match(str(error))
+    return InputError(f"{field}{found['path']}", found["reason"]) if found else InputError(field, str(error))
+
+
+def decoder(as_: Value) -> Decoder:
+    """The decoder of an annotation, made once. Raises: TypeError where it has no stored form."""
+    return reader(form_of(as_))
+
+
+def plain(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> Value:
+    """A value as plain JSON data: what a reader without the annotation would get."""
+    return _plain_decoder.decode(encode(value, field, limit))
+
+
+def shown(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> Value:
+    """A value as plain JSON data for a reader that never makes the value of it: models with their computed fields.
+
+    Raises: as `encode`.
+    """
+    data = encode(value, field, limit)
+    if not (value is None or isinstance(value, bool | int | float | str)):
+        data = _shower.encode(value)
+        if len(data) > limit:
+            raise TooLarge(field, len(data), limit)
+    return _plain_decoder.decode(data)

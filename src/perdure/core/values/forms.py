@@ -1,0 +1,236 @@
+"""Annotations as msgspec takes them: what it refuses is read by a class of ours that stands in its place.
+
+msgspec takes no union of two models, two dataclasses, or two types that are text in JSON, and no dataclass with such a
+field. In a union each member is tried. One that gives the same JSON again is it; else one that keeps every key; else
+the first one that fits. Which it was can't always be seen, so values of such types are compared before they are stored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from contextvars import ContextVar
+from typing import ClassVar, Union, cast
+
+import msgspec
+
+from perdure.core.values.fields import is_model_type
+from perdure.core.values.models import load, stored
+from perdure.core.values.value import Decoder, Value
+
+_sorted = msgspec.json.Encoder(order="sorted")
+_UNIONS = (Union, types.UnionType)
+_SAME: dict[Value, Value] = {
+    typing.NoReturn: type(None),
+    typing.Never: type(None),
+    typing.LiteralString: str,
+    object: Value,
+}
+
+
+_describing: ContextVar[tuple[Value, ...]] = ContextVar("describing", default=())
+
+
+class _StandsIn(type):
+    """msgspec checks that what is read is an instance of the annotated class; the classes below stand for others."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return True
+
+
+class OneOf(metaclass=_StandsIn):
+    """A union; its members are forms."""
+
+    members: ClassVar[tuple[Value, ...]] = ()
+
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Value]:
+        """The schema, under the name that pydantic's protocol has for it."""
+        schemas, parts = msgspec.json.schema_components(cls.members, schema_hook=_schema_of)
+        return {"anyOf": list(schemas), "$defs": parts} if parts else {"anyOf": list(schemas)}
+
+
+class Rebuilt(metaclass=_StandsIn):
+    """A dataclass with a field that has a form of ours."""
+
+    origin: ClassVar[Value] = None
+
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Value]:
+        """The schema, under the name that pydantic's protocol has for it."""
+        above = _describing.get()
+        if cls in above:
+            return {"type": "object"}  # inside itself
+        token = _describing.set((*above, cls))
+        try:
+            return msgspec.json.schema(shape_of(cls), schema_hook=_schema_of)
+        finally:
+            _describing.reset(token)
+
+
+def _schema_of(kind: Value) -> dict[str, Value]:
+    schema = getattr(kind, "model_json_schema", None)
+    if schema is None:
+        raise NotImplementedError
+    return schema()
+
+
+def form_of(as_: Value) -> Value:
+    """The annotation, or what stands for it where msgspec does not take it.
+
+    Raises: TypeError where it has no form.
+    """
+    try:
+        return _cached_form(as_)
+    except TypeError:  # no form, or an annotation that can't be hashed
+        return _form(as_)
+
+
+@functools.lru_cache(maxsize=1024)
+def _cached_form(as_: Value) -> Value:
+    return _form(as_)
+
+
+def _form(as_: Value) -> Value:
+    if as_ is not object and _is_taken(as_):
+        return as_
+    form = _rewritten(as_)
+    msgspec.json.Decoder(form)  # raises what is wrong with it
+    return form
+
+
+def _is_taken(as_: Value) -> bool:
+    try:
+        msgspec.json.Decoder(as_)
+    except TypeError:
+        return False
+    return True
+
+
+def _rewritten(as_: Value) -> Value:
+    origin, arguments = typing.get_origin(as_), typing.get_args(as_)
+    if as_ in tuple(_SAME):
+        return _SAME[as_]
+    if isinstance(as_, typing.NewType):
+        return form_of(as_.__supertype__)
+    if hasattr(origin or as_, "__value__"):  # type X = …
+        alias = cast("Value", origin or as_).__value__
+        return form_of(alias[arguments] if arguments else alias)
+    if origin is typing.Annotated:
+        return typing.Annotated[(form_of(arguments[0]), *arguments[1:])]
+    if origin in _UNIONS:
+        forms = tuple(form_of(member) for member in arguments)
+        union = Union[forms]  # noqa: UP007 - of a tuple
+        return union if _is_taken(union) else _one_of(forms)
+    if dataclasses.is_dataclass(origin or as_):
+        return types.new_class(
+            f"Rebuilt_{(origin or as_).__name__}", (Rebuilt,), {}, lambda body: body.update(origin=as_)
+        )
+    if origin is not None and arguments and isinstance(origin, type):
+        return cast("Value", origin)[tuple(form_of(one) if one is not ... else ... for one in arguments)]
+    return as_
+
+
+def _one_of(members: tuple[Value, ...]) -> Value:
+    return types.new_class("OneOf", (OneOf,), {}, lambda body: body.update(members=members))
+
+
+def reader(form: Value) -> Decoder:
+    """The decoder of a form."""
+    try:
+        return _cached_reader(form)
+    except TypeError:  # a form that can't be hashed
+        return msgspec.json.Decoder(form, dec_hook=from_plain)
+
+
+@functools.lru_cache(maxsize=1024)
+def _cached_reader(form: Value) -> Decoder:
+    return msgspec.json.Decoder(form, dec_hook=from_plain)
+
+
+def from_plain(kind: Value, data: Value) -> Value:
+    """An object of a class that msgspec does not know, from plain JSON data."""
+    if kind is object:
+        return data
+    if isinstance(kind, _StandsIn):
+        return _choose(kind, data) if issubclass(kind, OneOf) else _rebuild(kind, data)
+    if is_model_type(kind):
+        return load(kind, data)
+    raise NotImplementedError
+
+
+def to_plain(value: Value) -> Value:
+    """The plain data of an object that msgspec does not know. Raises: ValueError where something would be lost."""
+    if not is_model_type(type(value)):
+        raise NotImplementedError
+    data, loss = stored(value)
+    if loss is not None:
+        raise ValueError(": ".join(loss))
+    return data
+
+
+_encoder = msgspec.json.Encoder(enc_hook=to_plain, order="sorted")
+
+
+def _choose(kind: Value, data: Value) -> Value:
+    given, fitting, reasons = _sorted.encode(data), list[tuple[int, Value]](), list[str]()
+    for member in kind.members:
+        try:
+            value = reader(member).decode(given)
+        except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
+            reasons.append(str(error))
+            continue
+        rank = _rank(data, given, value)
+        if rank == 0:
+            return value
+        fitting.append((rank, value))
+    if not fitting:
+        raise ValueError(f"it fits none of the union: {'; '.join(reasons)}")
+    return min(fitting, key=lambda one: one[0])[1]
+
+
+def _rank(data: Value, given: bytes, value: Value) -> int:
+    """How much of the data a value keeps: all and nothing else, all, or not all."""
+    try:
+        again = _encoder.encode(value)
+    except (TypeError, ValueError, NotImplementedError):
+        return 2
+    return 0 if again == given else 1 if _covers(msgspec.json.decode(again), data) else 2
+
+
+def _covers(whole: Value, data: Value) -> bool:
+    if isinstance(data, dict):
+        pairs = cast("dict[str, Value]", data).items()
+        return isinstance(whole, dict) and all(key in whole and _covers(whole[key], one) for key, one in pairs)
+    if isinstance(data, list):
+        items, others = cast("list[Value]", data), cast("list[Value]", whole)
+        return isinstance(whole, list) and len(items) == len(others) and all(map(_covers, others, items))
+    return True
+
+
+def _rebuild(kind: Value, data: Value) -> Value:
+    fields = shape_of(kind)
+    read = msgspec.convert(data, fields, dec_hook=from_plain, str_keys=True)
+    origin = typing.get_origin(kind.origin) or kind.origin
+    made = object.__new__(origin)
+    for field in dataclasses.fields(origin):
+        value = getattr(read, field.name)
+        if value is msgspec.UNSET:
+            value = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        object.__setattr__(made, field.name, value)
+    return made
+
+
+@functools.lru_cache(maxsize=1024)
+def shape_of(kind: Value) -> Value:
+    """The fields of a rebuilt dataclass, each with its form, as a struct. Raises: TypeError where one has none."""
+    origin = typing.get_origin(kind.origin) or kind.origin
+    hints = typing.get_type_hints(origin, include_extras=True)
+    rows = list[tuple[str, Value] | tuple[str, Value, Value]]()
+    for field in dataclasses.fields(origin):
+        form = form_of(hints[field.name])
+        has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        rows.append((field.name, form | msgspec.UnsetType, msgspec.UNSET) if has_default else (field.name, form))
+    return msgspec.defstruct(origin.__name__, rows, kw_only=True)
