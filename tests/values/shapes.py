@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -224,6 +224,32 @@ class Twin:
 @dataclass
 class Wider(Left):
     z: int = 0
+
+
+@dataclass
+class Derives:
+    x: int
+    twice: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.twice = self.x * 2
+
+
+@dataclass
+class Counts:
+    """Its own code changes what it is given, each time."""
+
+    x: int
+
+    def __post_init__(self) -> None:
+        self.x += 1
+
+
+class CountsInStruct(msgspec.Struct):
+    x: int
+
+    def __post_init__(self) -> None:
+        self.x += 1
 
 
 @dataclass

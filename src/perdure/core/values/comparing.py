@@ -30,9 +30,13 @@ def difference(given: Value, back: Value, path: str, *, strict: bool) -> Loss | 
         return _of_dicts(cast("dict[Value, Value]", given), back, path, strict=strict)
     if isinstance(given, list | tuple):
         return _of_sequences(cast("list[Value]", given), back, path, strict=strict)
-    if not strict or (given == back and (type(back) is type(given) or {type(back), type(given)} <= _NUMBERS)):
-        return None
-    return path, _becomes(given, back)
+    return None if _is_same(given, back, strict=strict) else (path, _becomes(given, back))
+
+
+def _is_same(given: Value, back: Value, *, strict: bool) -> bool:
+    if type(back) is type(given):
+        return bool(given == back)
+    return not strict or (given == back and {type(back), type(given)} <= _NUMBERS)
 
 
 def _first(triples: Iterable[tuple[str, Value, Value]], *, strict: bool) -> Loss | None:

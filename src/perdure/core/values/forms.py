@@ -22,6 +22,7 @@ from perdure.core.values.value import Decoder, Value
 
 _sorted = msgspec.json.Encoder(order="sorted")
 _UNIONS = (Union, types.UnionType)
+_QUALIFIERS = (typing.Final, typing.ClassVar, typing.Required, typing.NotRequired)
 _SAME: dict[Value, Value] = {
     typing.NoReturn: type(None),
     typing.Never: type(None),
@@ -94,6 +95,8 @@ def _cached_form(as_: Value) -> Value:
 
 
 def _form(as_: Value) -> Value:
+    if typing.get_origin(as_) in _QUALIFIERS:
+        return form_of(typing.get_args(as_)[0])
     if as_ is not object and _is_taken(as_):
         return as_
     form = _rewritten(as_)
@@ -220,7 +223,15 @@ def _rebuild(kind: Value, data: Value) -> Value:
         if value is msgspec.UNSET:
             value = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
         object.__setattr__(made, field.name, value)
+    if hasattr(made, "__post_init__") and not _has_init_vars(origin):
+        made.__post_init__()  # it may check what it is given, and msgspec calls it too
     return made
+
+
+def _has_init_vars(origin: Value) -> bool:
+    # dataclasses has no other word for them: they are parameters of __init__, and no fields
+    known = {field.name for field in dataclasses.fields(origin)}
+    return bool(set(origin.__dataclass_fields__) - known)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -228,9 +239,18 @@ def shape_of(kind: Value) -> Value:
     """The fields of a rebuilt dataclass, each with its form, as a struct. Raises: TypeError where one has none."""
     origin = typing.get_origin(kind.origin) or kind.origin
     hints = typing.get_type_hints(origin, include_extras=True)
+    filled = dict(zip(getattr(origin, "__parameters__", ()), typing.get_args(kind.origin), strict=False))
     rows = list[tuple[str, Value] | tuple[str, Value, Value]]()
     for field in dataclasses.fields(origin):
-        form = form_of(hints[field.name])
+        form = form_of(_filled(hints[field.name], filled))
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         rows.append((field.name, form | msgspec.UnsetType, msgspec.UNSET) if has_default else (field.name, form))
     return msgspec.defstruct(origin.__name__, rows, kw_only=True)
+
+
+def _filled(hint: Value, filled: dict[Value, Value]) -> Value:
+    """A field's type with the type variables of its generic class filled in."""
+    if isinstance(hint, typing.TypeVar):
+        return filled.get(hint, hint)
+    free: tuple[Value, ...] = getattr(hint, "__parameters__", ())
+    return hint[tuple(filled.get(one, one) for one in free)] if free and filled else hint

@@ -1,7 +1,8 @@
 """Types whose values may lose something on their way back, and the check that refuses such a value.
 
-Most types lose nothing, and cost nothing here. A pydantic model, a TypedDict, and a union that msgspec does not take
-are read back and compared each time; a dataclass or a msgspec object only where its class has subclasses.
+Most types lose nothing, and cost nothing here. A pydantic model, a TypedDict, a class with a `__post_init__` (which is
+called again) and a union that msgspec does not take are read back and compared each time; another dataclass or msgspec
+object only where its class has subclasses.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class LossCheck:
     def __init__(self, as_: Value, kinds: tuple[type, ...], *, strict: bool) -> None:
         self._reader = reader(form_of(as_))
         self._strict = strict
-        self._always = strict or any(is_model_type(kind) or _is_typed_dict(kind) for kind in kinds)
+        self._always = strict or any(map(_may_always_lose, kinds))
         self._classes = kinds
         self._exact = as_ if is_model_type(as_) else None  # its own encoding has compared it
 
@@ -93,5 +94,5 @@ def _kinds(info: Value, above: tuple[Value, ...]) -> Iterator[type]:
         yield from _kinds(inner, above)
 
 
-def _is_typed_dict(kind: type) -> bool:
-    return issubclass(kind, dict)
+def _may_always_lose(kind: Value) -> bool:
+    return is_model_type(kind) or issubclass(kind, dict) or hasattr(kind, "__post_init__")
