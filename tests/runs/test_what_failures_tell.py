@@ -8,7 +8,15 @@ import pytest
 
 import perdure
 from perdure.core.records import Lease
-from perdure.errors import ChildFailed, ModelAuthFailed, RunFailed, RunNotFound, StepFailed, WorkerExpired
+from perdure.errors import (
+    ChildFailed,
+    ModelAuthFailed,
+    ModelUnavailable,
+    RunFailed,
+    RunNotFound,
+    StepFailed,
+    WorkerExpired,
+)
 from perdure.stores.port import CommitResult, Operation, TakeRun
 from perdure.testing.wrapped import WrappedStore
 from tests.runs.cluster import Cluster
@@ -56,6 +64,74 @@ async def test_a_failed_child_tells_the_code_of_what_it_raised(cluster: Cluster)
 
     declared = cluster.workflow(child)
     assert await cluster.run(parent) == "model_auth_failed"
+
+
+async def test_the_fields_of_what_was_raised_reach_whoever_awaits_the_step_the_child_and_the_run(
+    cluster: Cluster,
+) -> None:
+    said = {"status": 503, "retry_after": 2.5, "detail": "overloaded"}
+
+    def ask() -> None:
+        raise ModelUnavailable("down", status=503, retry_after=2.5, detail="overloaded")
+
+    seen = list[object]()
+
+    async def child(ctx: perdure.Context) -> None:
+        try:
+            await ctx.step("ask", ask)
+        except StepFailed as failed:
+            seen.append(failed.data)
+            raise
+
+    async def parent(ctx: perdure.Context) -> None:
+        started = await ctx.start(declared)
+        try:
+            await started.result()
+        except ChildFailed as failed:
+            seen.append(failed.data)
+            await ctx.sleep(5)  # suspends: what follows is a replay
+            raise
+
+    declared = cluster.workflow(child)
+    with pytest.raises(RunFailed) as failed:
+        await cluster.run(parent)
+    assert seen == [said] * 3
+    assert (failed.value.cause_type, failed.value.data["status"], failed.value.data["data"]) == (
+        "ChildFailed",
+        "failed",
+        said,
+    )
+    with pytest.raises(RunFailed) as of_child:
+        await cluster.client.run(failed.value.data["run_id"]).result()
+    assert of_child.value.data == said
+
+
+async def test_what_was_foreseen_is_one_line_in_the_log_and_all_else_has_its_traceback(
+    memory: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def foreseen(ctx: perdure.Context) -> None:
+        await ctx.step("ask", refused)
+
+    async def bug(ctx: perdure.Context) -> None:
+        await ctx.step("divide", lambda: 1 / 0)
+
+    for flow in (foreseen, bug):
+        with pytest.raises(RunFailed):
+            await memory.run(flow, run_id=flow.__name__)
+    one, other = (record for record in caplog.records if record.name == "perdure.worker")
+    assert one.exc_info is None
+    assert "the key is wrong" in one.getMessage()
+    assert "\n" not in one.getMessage()
+    assert other.exc_info is not None
+
+
+async def test_the_field_of_a_result_that_can_not_be_stored_reaches_whoever_awaits_it(memory: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("make", lambda: {"a": [float("nan")]})
+
+    with pytest.raises(RunFailed) as failed:
+        await memory.run(flow)
+    assert failed.value.data["field"] == "result of step 'make'.a[0]"
 
 
 async def test_what_is_no_error_of_ours_has_no_code_of_its_own(memory: Cluster) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import InitVar, dataclass, field
 from datetime import date
 from pathlib import Path
+from types import GenericAlias
 from typing import (
     Annotated,
     Any,
@@ -23,7 +24,6 @@ from typing import (
     TypedDict,
     TypeVar,
     Union,
-    get_args,
 )
 
 import msgspec
@@ -94,7 +94,7 @@ Listed = TypeAliasType("Listed", list[T], type_params=(T,))
 
 Numbers = TypeAliasType("Numbers", list[int])
 Paid = TypeAliasType("Paid", Card | Cash)
-FREE: Any = get_args(list[T])[0]
+FREE: Any = TypeVar("FREE")
 
 WORK: dict[str, tuple[Any, Any]] = {
     "a union of models": (Card | Cash, Cash(amount=1)),
@@ -107,7 +107,7 @@ WORK: dict[str, tuple[Any, Any]] = {
     "new type": (NewType("Cents", int), 1),
     "new type of a union": (NewType("Paid", Card | Cash), Cash(amount=1)),  # type: ignore[valid-newtype]
     "type variable": (FREE, 1),
-    "list of a type variable": (list[T], [1]),
+    "list of a type variable": (GenericAlias(list, (FREE,)), [1]),
     "alias": (Numbers, [1]),
     "generic alias": (Listed[int], [1]),
     "optional alias": (Paid | None, Cash(amount=1)),

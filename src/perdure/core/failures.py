@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
+from perdure.core.text import well_formed, well_formed_data
 from perdure.core.values import Value, encode
 from perdure.errors import (
+    ConfigurationError,
     InputError,
     OutcomeError,
     PerdureError,
     StepFailed,
     StepInDoubt,
     StepTimedOut,
+    WorkflowError,
 )
 
 _MESSAGE_CHARS = 8192
+_DATA_BYTES = 64 * 1024
 _OWN = {StepTimedOut.code, StepInDoubt.code}  # what perdure itself says of a step, and not its function
 
 
@@ -22,7 +28,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why something failed.
 
     Shape: `reason` is `error`, or what perdure itself decided: `timeout`, `in_doubt`, `poisoned`, `diverged`,
-    `not_storable`; `positions` are the steps whose failure this is, so that a restart can reopen them.
+    `not_storable`; `positions` are the steps whose failure this is, so that a restart can reopen them. `data` is what
+    `RunFailed`, `StepFailed` and `ChildFailed` give back: the typed fields of an error of perdure by name (a model's
+    `status`, `retry_after` and `detail`), the `data` of any other. Of a run that a step's failure ended, `data` is
+    that of what the step's function raised, `step` the step's name and `attempts` how often it was tried.
     """
 
     cause_type: str
@@ -31,10 +40,12 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str = ""
     data: Value = None
     positions: tuple[str, ...] = ()
+    step: str = ""
+    attempts: int = 0
 
 
 def failure_of(error: BaseException, reason: str = "error") -> Failure:
-    """What is stored of an exception: its class's name, message, code and, where they can be stored, its `data`."""
+    """What is stored of an exception: its class's name, message, code and, where they can be stored, its fields."""
     cause_type, message = type(error).__name__, str(error)
     code = error.code if isinstance(error, PerdureError) else ""
     if isinstance(error, StepFailed):  # the run failed of what the step's function raised
@@ -48,9 +59,23 @@ def failure_of(error: BaseException, reason: str = "error") -> Failure:
         message=_text(message),
         reason=reason,
         code=code,
-        data=_data(getattr(error, "data", None)),
+        data=_data_of(error),
         positions=failed_positions(error),
+        step=error.step if isinstance(error, StepFailed) else "",
+        attempts=error.attempts if isinstance(error, StepFailed) else 0,
     )
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an error says all that there is to say: one that somebody foresaw, so that its traceback tells no more.
+
+    Shape: a model's, a tool's, a timeout, what user code raises as TerminalError; not a mistake in a workflow's code,
+    nor what is no error of perdure.
+    """
+    if isinstance(error, StepFailed) and not isinstance(error, StepTimedOut | StepInDoubt):
+        cause = error.__cause__
+        return bool(error.cause_code) if cause is None else is_expected(cause)
+    return isinstance(error, PerdureError) and not isinstance(error, WorkflowError | ConfigurationError)
 
 
 def failed_positions(error: BaseException) -> tuple[str, ...]:
@@ -82,14 +107,26 @@ _KINDS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": Step
 
 
 def _text(message: str) -> str:
-    # a message is a description, never a reason to fail again: lone surrogates are replaced, length is bounded
-    return message.encode("utf-8", "replace").decode()[:_MESSAGE_CHARS]
+    # a message is a description, never a reason to fail again: text is mended, length is bounded
+    return well_formed(message)[:_MESSAGE_CHARS]
 
 
-def _data(value: Value) -> Value:
-    if value is None:
-        return None
+def _data_of(error: BaseException) -> Value:
+    if not isinstance(error, PerdureError) or isinstance(error, StepFailed):
+        return _stored(getattr(error, "data", None))
+    if hasattr(error, "data") and not isinstance(error, OutcomeError):
+        return _stored(cast("Value", error).data)  # a class of the user's says itself what is kept
+    fields, room = dict[str, Value](), _DATA_BYTES
+    for name, value in vars(error).items():
+        if not name.startswith("_") and name != "positions":
+            fields[name] = kept = _stored(value, room)
+            room -= len(msgspec.json.encode(kept))
+    return fields if any(value is not None for value in fields.values()) else None
+
+
+def _stored(value: Value, limit: int = _DATA_BYTES) -> Value:
+    """A value as it will be read, or None where it can't be kept: to describe a failure is no reason to fail again."""
     try:
-        return msgspec.json.decode(encode(value, "error.data", 64 * 1024))
-    except InputError:
+        return msgspec.json.decode(encode(well_formed_data(value), "error.data", limit))
+    except (InputError, RecursionError):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from perdure.errors.base import PerdureError
 
 
@@ -10,14 +12,27 @@ class OutcomeError(PerdureError):
 
 
 class RunFailed(OutcomeError):
-    """The run ended as failed; `cause_type`, `cause_code` and `message` are what its function raised."""
+    """The run ended as failed.
+
+    Shape: `cause_type`, `cause_code` and `message` are what its function raised; `data` holds the typed fields of an
+    error of perdure by name (a model's `status`, `retry_after`, `detail`), or the `data` attribute of any other.
+    """
 
     code = "run_failed"
 
-    def __init__(self, run_id: str, cause_type: str, message: str, reason: str = "error", cause_code: str = "") -> None:
+    def __init__(
+        self,
+        run_id: str,
+        cause_type: str,
+        message: str,
+        reason: str = "error",
+        cause_code: str = "",
+        data: object = None,
+    ) -> None:
         super().__init__(f"run {run_id!r} failed ({reason}): {cause_type}: {message}")
         self.run_id, self.cause_type, self.message, self.reason = run_id, cause_type, message, reason
         self.cause_code = cause_code
+        self.data: Any = data
 
 
 class RunCancelled(OutcomeError):
@@ -47,7 +62,8 @@ class StepFailed(OutcomeError):
     ) -> None:
         super().__init__(f"step {step!r} ({position}) failed: {cause_type}: {message}")
         self.step, self.position, self.cause_type, self.message = step, position, cause_type, message
-        self.data, self.attempts, self.cause_code = data, attempts, cause_code
+        self.data: Any = data
+        self.attempts, self.cause_code = attempts, cause_code
         self.positions: tuple[str, ...] = (position,)
 
 
@@ -80,9 +96,17 @@ class ChildFailed(OutcomeError):
     code = "child_failed"
 
     def __init__(
-        self, run_id: str, status: str, cause_type: str, message: str, position: str = "", cause_code: str = ""
+        self,
+        run_id: str,
+        status: str,
+        cause_type: str,
+        message: str,
+        position: str = "",
+        cause_code: str = "",
+        data: object = None,
     ) -> None:
         super().__init__(f"child run {run_id!r} {status}: {cause_type}: {message}")
         self.run_id, self.status, self.cause_type, self.message = run_id, status, cause_type, message
         self.cause_code = cause_code
+        self.data: Any = data
         self.positions: tuple[str, ...] = (position,)

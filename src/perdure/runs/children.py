@@ -91,7 +91,8 @@ class ChildResult(Recorded[Value]):
             await self.put("completed", result=bytes(outcome.result), before=record)
             return decode(bytes(outcome.result), self._as)
         failure = outcome.failure or Failure(cause_type="Cancelled", message="it was cancelled")
-        failure = msgspec.structs.replace(failure, data={"run_id": outcome.run_id, "status": outcome.status})
+        of_child = {"run_id": outcome.run_id, "status": outcome.status, "data": failure.data}
+        failure = msgspec.structs.replace(failure, data=of_child)
         await self.put("failed", failure=failure, before=record)
         raise _failed(failure, self.position)
 
@@ -106,7 +107,7 @@ class ChildResult(Recorded[Value]):
 
 def _failed(failure: Failure | None, position: str) -> ChildFailed:
     known = failure or Failure(cause_type="Unknown", message="the record holds no failure")
-    of_child: dict[str, str] = known.data or {}
+    of_child: dict[str, Value] = known.data or {}
     return ChildFailed(
         of_child.get("run_id", ""),
         of_child.get("status", "failed"),
@@ -114,4 +115,5 @@ def _failed(failure: Failure | None, position: str) -> ChildFailed:
         known.message,
         position,
         known.code,
+        of_child.get("data"),
     )

@@ -96,7 +96,7 @@ def outcome_of(run: RunRecord, returns: Value) -> Value:
     if run.status == "cancelled":
         raise RunCancelled(run.run_id, run.cancel_reason or "")
     failure = run.failure or Failure(cause_type="Unknown", message="the record holds no failure")
-    raise RunFailed(run.run_id, failure.cause_type, failure.message, failure.reason, failure.code)
+    raise RunFailed(run.run_id, failure.cause_type, failure.message, failure.reason, failure.code, failure.data)
 
 
 def _has_happened(step: StepRecord | None) -> bool:

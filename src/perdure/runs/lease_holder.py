@@ -14,6 +14,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from perdure.core.clock import Clock
+from perdure.core.failures import is_expected
 from perdure.core.ids import boot_id, new_worker_id, start_token
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
@@ -292,8 +293,9 @@ class LeaseHolder:
             _log.error("worker %s: a background task failed", self.worker_id, exc_info=task.exception())
 
     def raised(self, run: RunRecord, error: BaseException) -> None:
-        """A workflow raised: visible by default."""
-        _log.warning("run %s (%s) failed: %r", run.run_id, run.workflow, error, exc_info=error)
+        """A workflow raised: visible by default, with a traceback where nobody foresaw it."""
+        trace = None if is_expected(error) else error
+        _log.warning("run %s (%s) failed: %r", run.run_id, run.workflow, error, exc_info=trace)
 
     def step_ended(self, run_id: str, record: StepRecord) -> None:
         """Tell the observer of a step's end."""

@@ -133,8 +133,10 @@ class StepCall(Call[R]):
 
     async def _unstorable(self, error: InputError) -> None:
         """The effect has happened: the step fails for good, and is never run again because of its result."""
+        result = f"result of step {self.name!r}"
         failure = failure_of(error, "not_storable")
-        await self._fail(msgspec.structs.replace(failure, message=f"result of step {self.name!r}{failure.message}"))
+        named = failure.data | {"field": f"{result}{error.field}"}
+        await self._fail(msgspec.structs.replace(failure, message=f"{result}{failure.message}", data=named))
 
     async def _call_in_thread(self) -> Value:
         value = await self.run_attempt.host.pool.call(self.function, *self.args)
