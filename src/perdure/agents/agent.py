@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from perdure.agents.tools import Tool
 from perdure.core.ids import check_id
 from perdure.core.retry import Retry
-from perdure.core.values import Value, plain
+from perdure.core.values import Value, encode, plain
 from perdure.errors import NameTaken, SettingInvalid
 from perdure.models.protocol import Model
 from perdure.models.resolve import resolve
@@ -40,7 +40,7 @@ class Agent:
             raise SettingInvalid("max_steps", f"at least 1, not {max_steps}")
         self.name = check_id("agent name", name)
         self.model = model
-        self.instructions = instructions
+        self.instructions: str = plain(instructions, "instructions")
         self.settings: dict[str, Value] = plain(dict(settings or {}), "settings")
         self.retry = retry
         self.max_steps = max_steps
@@ -49,6 +49,7 @@ class Agent:
             made = one if isinstance(one, Tool) else Tool(one)
             if made.name in self.tools:
                 raise NameTaken("tool", made.name)
+            encode(made.spec.description, f"description of tool {made.name!r}")
             self.tools[made.name] = made
 
     def with_model(self, model: str | Model) -> Agent:

@@ -10,6 +10,7 @@ import msgspec
 
 from perdure.agents.agent import Agent
 from perdure.agents.history import valid
+from perdure.agents.mended_reply import mended_reply
 from perdure.agents.state import TurnState
 from perdure.core.chunks import Chunk
 from perdure.core.messages import Message, Part, ReasoningPart, TextPart, ToolCallPart
@@ -61,7 +62,7 @@ class _Asking:
         async with aclosing(cast("AsyncGenerator[object, None]", events)):
             async for event in events:
                 if isinstance(event, ModelReply):
-                    self.reply = event
+                    self.reply = mended_reply(event)
                 else:
                     yield Chunk(
                         kind=event.kind,

@@ -15,9 +15,10 @@ from perdure.core.ids import check_id, new_id
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.messages import Message, TextPart
 from perdure.core.states import ENDED
+from perdure.core.text import is_well_formed
 from perdure.core.threads import ThreadEvent, ThreadRecord
 from perdure.core.values import Value, plain
-from perdure.errors import InputError, MessageEmpty, ThreadNotFound
+from perdure.errors import InputError, MessageEmpty, NotStorable, ThreadNotFound
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflow
 from perdure.stores.port import StartTurn, Store
@@ -144,5 +145,7 @@ class Thread:
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
         raise InputError("text", f"a message is text, not {type(text).__name__}")
+    if not is_well_formed(text):
+        raise NotStorable("text", "the text holds a lone surrogate")
     if not text.strip():
         raise MessageEmpty("text", "a message needs content")

@@ -7,7 +7,7 @@ from perdure.agents.thread import FindWorkflow, Thread
 from perdure.core.clock import Clock
 from perdure.core.ids import check_id, new_id
 from perdure.core.threads import ThreadRecord
-from perdure.core.values import Value, plain
+from perdure.core.values import Value, encode, plain
 from perdure.errors import ThreadMismatch
 from perdure.stores.port import CreateThread, DeleteThread, Store
 
@@ -40,8 +40,8 @@ class Threads:
         record = ThreadRecord(
             thread_id=check_id("thread_id", thread_id) if thread_id is not None else new_id("thread"),
             agent=name,
-            owner=owner,
-            title=title,
+            owner=plain(owner, "owner"),
+            title=plain(title, "title"),
             metadata=plain(metadata or {}, "metadata"),
             settings=plain(settings or {}, "settings"),
             created_at=self._clock.now(),
@@ -63,6 +63,7 @@ class Threads:
 
     async def list(self, *, owner: str | None = None, agent: str | None = None, limit: int = 100) -> list[ThreadRecord]:
         """Threads, the newest first; of one owner or one agent where given."""
+        encode({"owner": owner, "agent": agent}, "threads")
         return await self._store.threads.list(owner=owner, agent=agent, limit=limit)
 
     async def delete(self, thread_id: str) -> None:

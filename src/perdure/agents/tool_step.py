@@ -14,6 +14,7 @@ from perdure.core.chunks import Chunk, chunk_entry
 from perdure.core.failures import Failure
 from perdure.core.messages import ToolCallPart
 from perdure.core.records import StepRecord
+from perdure.core.text import well_formed_data
 from perdure.core.values import Value, shown
 from perdure.errors import StepFailed, ToolNotFound
 from perdure.runs.context import Context
@@ -70,7 +71,7 @@ class _Calling:
             value = await self._context.attempt.host.pool.call(tool.function, *args, **kwargs)
             value = await value if inspect.isawaitable(value) else value
         limit = self._context.attempt.host.store.abilities.max_value
-        self._output = shown(value, f"output of tool {tool.name!r}", limit)
+        self._output = shown(value, f"output of tool {tool.name!r}", limit, well_formed_data)
 
     def _tool_context(self) -> ToolContext:
         return ToolContext(

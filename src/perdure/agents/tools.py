@@ -12,6 +12,7 @@ import msgspec
 from perdure.agents.schema import describe
 from perdure.core.annotations import Arguments, is_async, name_of, unwrap
 from perdure.core.retry import Retry
+from perdure.core.text import decode_json
 from perdure.core.values import Value
 from perdure.errors import AnnotationUnresolved, SettingInvalid, ToolInputInvalid, ToolSignatureInvalid
 from perdure.models.protocol import ToolSpec
@@ -76,7 +77,7 @@ class Tool:
     def bind(self, arguments: str) -> tuple[tuple[Value, ...], dict[str, Value]]:
         """The function's arguments from the JSON text that a model wrote. Raises: ToolInputInvalid."""
         try:
-            return self.arguments.restore(msgspec.json.decode(arguments or "{}"))
+            return self.arguments.restore(decode_json(arguments or "{}"))
         except (msgspec.DecodeError, ValueError) as error:
             raise ToolInputInvalid(self.name, f"the arguments are no JSON object: {error}") from None
         except Exception as error:

@@ -13,7 +13,7 @@ from perdure.app.questions import Questions
 from perdure.core.clock import Clock
 from perdure.core.ids import new_id
 from perdure.core.records import RunRecord, RunStatus
-from perdure.core.values import Value
+from perdure.core.values import Value, encode
 from perdure.errors import NameUnknown, StoreClosed
 from perdure.runs.handles import Run
 from perdure.runs.starting import creation
@@ -118,7 +118,8 @@ class Client:
         queue: str | None = None,
         limit: int = 100,
     ) -> list[RunRecord]:
-        """Runs, the newest first, without their results."""
+        """Runs, the newest first, without their results. Raises: NotStorable for a name that no text can be."""
+        encode({"workflow": workflow, "queue": queue}, "runs")
         return await self.store.runs.list(status=status, workflow=workflow, queue=queue, limit=limit)
 
     async def open_store(self) -> Store:

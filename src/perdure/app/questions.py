@@ -22,6 +22,7 @@ class Questions:
 
     async def list(self, *, run_id: str | None = None, open_only: bool = True, limit: int = 100) -> list[Question]:
         """Questions, the oldest first; those without an answer unless told otherwise."""
+        encode(run_id, "run_id")
         return await self._store.questions.list(run_id=run_id, open_only=open_only, limit=limit)
 
     async def resolve(
@@ -46,6 +47,7 @@ class Questions:
         `by` that is no id.
         """
         by = None if by is None else check_id("by", by)
+        encode(question_id, "question_id")
         question = await self._store.questions.get(question_id)
         if question is None:
             raise QuestionNotFound(question_id)

@@ -9,7 +9,10 @@ Source: Unicode 16, 3.9 (U+FFFD for ill-formed sequences).
 
 from __future__ import annotations
 
+import json
 from typing import cast
+
+import msgspec
 
 from perdure.core.values import Value
 
@@ -44,6 +47,23 @@ def well_formed_data(value: Value) -> Value:
     if isinstance(value, tuple):
         return tuple(well_formed_data(one) for one in cast("tuple[Value, ...]", value))
     return value
+
+
+def decode_json(text: str) -> Value:
+    """Plain data from JSON that a model wrote: halves that are written as escapes are mended too.
+
+    Raises: ValueError where it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        if "\\u" not in text:
+            raise
+        return well_formed_data(json.loads(text, parse_constant=_no_constant))
+
+
+def _no_constant(name: str) -> Value:
+    raise ValueError(f"{name} is no JSON")
 
 
 class PiecewiseText:

@@ -10,6 +10,7 @@ from perdure.core.ids import check_id
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.values import Value, check_storable, decode, loss_check, obstacle
 from perdure.errors import NameTaken, NameUnknown, SettingInvalid
+from perdure.runs.options import checked_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +35,7 @@ class Workflow(Generic[P, R]):
             raise SettingInvalid("workflow", f"{name_of(function)} is not an async function")
         self.function = function
         self.name = check_id("workflow name", name or name_of(function))
-        self.version = version
+        self.version = None if version is None else checked_text("version", version)
         self.queue = queue
         self.arguments = Arguments(function, skip=1)
         self.returns = return_type(function)

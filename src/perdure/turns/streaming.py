@@ -28,6 +28,7 @@ from perdure.runs.steps import StepCall
 from perdure.stores.port import CompactEntries, Operation, PutStep
 from perdure.streams import StreamWriter
 from perdure.turns.earlier import find_earlier
+from perdure.turns.mending import Mending
 
 
 class Produced(msgspec.Struct, frozen=True):
@@ -72,11 +73,15 @@ class StreamingStep:
 
     async def _run_once(self) -> Value:
         await self._begin()
+        mending = Mending()
         try:
             async with aclosing(self._producer.stream()) as stream:
                 async for chunk in stream:
-                    self._writer.put(chunk)
+                    for whole in mending.take(chunk):
+                        self._writer.put(whole)
         finally:
+            for left in mending.end():
+                self._writer.put(left)
             await self._writer.flushed()
         return self._producer.value()
 

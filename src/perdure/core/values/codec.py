@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 
 import msgspec
 
 from perdure.core.values import models
-from perdure.core.values.fields import is_model_type
+from perdure.core.values.fields import find_secret, is_model_type
 from perdure.core.values.forms import form_of, from_plain, reader, to_plain
 from perdure.core.values.losing import LossCheck, loss_check
 from perdure.core.values.offenders import find_offender
@@ -133,14 +134,33 @@ def plain(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> V
     return _plain_decoder.decode(encode(value, field, limit))
 
 
-def shown(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> Value:
+def shown(
+    value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES, mend: Callable[[Value], Value] | None = None
+) -> Value:
     """A value as plain JSON data for a reader that never makes the value of it: models with their computed fields.
 
+    Shape: where it can't be encoded, `mend` is given its plain data, and may give better data.
     Raises: as `encode`.
     """
-    data = encode(value, field, limit)
+    try:
+        data = encode(value, field, limit)
+    except NotStorable:
+        value = _mended(value, mend)
+        data = encode(value, field, limit)
     if not (value is None or isinstance(value, bool | int | float | str)):
         data = _shower.encode(value)
         if len(data) > limit:
             raise TooLarge(field, len(data), limit)
     return _plain_decoder.decode(data)
+
+
+def _mended(value: Value, mend: Callable[[Value], Value] | None) -> Value:
+    """The value's plain data, mended; the value itself where that does not help."""
+    if mend is None or find_secret(value, ""):
+        return value
+    try:
+        data = msgspec.to_builtins(value, enc_hook=_to_shown, str_keys=True)
+        mended = mend(data)
+    except (TypeError, ValueError, RecursionError, OverflowError, NotImplementedError):
+        return value
+    return value if mended == data else mended
