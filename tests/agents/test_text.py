@@ -13,7 +13,7 @@ import perdure
 from perdure import Agent, App, Thread
 from perdure.core.chunks import Chunk
 from perdure.core.messages import Message, Part, ReasoningPart, TextPart, ToolCallPart, UnknownPart, Usage
-from perdure.errors import ModelUnavailable, PerdureError
+from perdure.errors import ModelUnavailable, PerdureError, RunFailed
 from perdure.models.protocol import ModelDelta, ModelEvent, ModelReply, ModelRequest
 from perdure.testing.scripted import Call, say
 from tests.agents.conftest import Stage
@@ -106,6 +106,19 @@ async def test_a_reply_that_is_cut_off_after_a_half_keeps_what_it_said(stage: St
     with pytest.raises(perdure.PerdureError, match="down"):
         await turn.result()
     assert (await thread.messages())[-1].text == f"so far {LOST}"
+
+
+async def test_what_a_provider_said_of_its_failure_reaches_whoever_awaits_the_turn(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    down = ModelUnavailable("down", status=503, retry_after=7.0, detail=f"overloaded {HIGH}")
+    thread = await stage.open(Agent("assistant", model=Pieces([down], ()), retry=perdure.Retry(attempts=1)))
+    turn = await thread.send("Hello?")
+    with pytest.raises(RunFailed) as failed:
+        await turn.result()
+    assert failed.value.data == {"status": 503, "retry_after": 7.0, "detail": f"overloaded {LOST}"}
+    [line] = [record for record in caplog.records if record.name == "perdure.worker"]
+    assert line.exc_info is None
 
 
 @pytest.mark.parametrize(

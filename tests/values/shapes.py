@@ -24,6 +24,7 @@ from pydantic import (
     field_serializer,
     model_validator,
 )
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 T = TypeVar("T")
 
@@ -112,6 +113,17 @@ class Revealed(BaseModel):
 
 class SecretInside(BaseModel):
     many: list[Secret] = []
+
+
+@pydantic_dataclass
+class Checked:
+    total: int
+    cents: list[Aliased]
+
+
+@pydantic_dataclass
+class CheckedAlias:
+    customer_id: int = Field(0, alias="customerId")
 
 
 @dataclass

@@ -24,6 +24,7 @@ from typing import (
     TypedDict,
     TypeVar,
     Union,
+    get_args,
 )
 
 import msgspec
@@ -33,6 +34,7 @@ from typing_extensions import TypeAliasType
 
 import perdure
 from perdure import Agent
+from perdure.core.values import form_of
 from perdure.errors import NotStorable, PerdureError, RunFailed, ToolSignatureInvalid
 from tests.runs.cluster import Cluster
 from tests.values.shapes import Card, Cash, Left, Right
@@ -173,6 +175,31 @@ async def test_what_has_a_form_works_in_every_place(memory: Cluster, kind: Any, 
     result = await memory.run(flow, value, also=value)
     assert result == value
     assert type(result) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (date | str, str | date),
+        (Left | Right, Right | Left),
+        (list[Card | Cash], list[Cash | Card]),
+        (str | bytes, bytes | str),
+        (list[int] | set[int], set[int] | list[int]),
+    ],
+    ids=str,
+)
+def test_the_order_of_a_union_means_nothing_as_python_has_it(one: Any, other: Any) -> None:
+    assert one == other
+    orders = [_members(one), _members(other)]
+    form_of.__globals__["_cached_form"].cache_clear()  # in another process the other one comes first
+    orders += [_members(other), _members(one)]
+    assert orders == [orders[0]] * 4
+
+
+def _members(kind: Any) -> list[str]:
+    form: Any = form_of(kind)
+    inner = get_args(form)[0] if get_args(form) else form
+    return [str(member) for member in inner.members]
 
 
 @works

@@ -10,24 +10,16 @@ A value of a type that may lose something is read back before it is stored, and 
 where it is not equal: a pydantic model (by alias where that comes back, by the names of its fields otherwise), an
 object of a subclass of the annotated class, a key that a TypedDict does not have, a union whose members can't be told
 apart. A secret (pydantic's SecretStr and the like) is never stored. Without loss a union of models or dataclasses is
-decoded to the member that gives the same JSON again, the first one where several do.
+decoded to the member that gives the same JSON again; where several do, to the same one in every process.
+
+An event is what its emitter passed in; `as_` is how the receiver reads it, and may leave out what it does not know.
 
 Read next: `codec`, then `models` (pydantic, without importing it), `forms` (annotations), `storable`, `comparing`.
 """
 
-from perdure.core.values.codec import (
-    LossCheck,
-    convert,
-    decode,
-    decode_by,
-    decode_strict,
-    decoder,
-    encode,
-    loss_check,
-    plain,
-    shown,
-)
+from perdure.core.values.codec import convert, decode, decode_by, decode_strict, decoder, encode, plain, shown
 from perdure.core.values.forms import form_of
+from perdure.core.values.losing import LossCheck, loss_check
 from perdure.core.values.offenders import find_offender
 from perdure.core.values.storable import Obstacle, check_storable, obstacle
 from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Value

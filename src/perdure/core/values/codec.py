@@ -11,23 +11,9 @@ import msgspec
 from perdure.core.values import models
 from perdure.core.values.fields import find_secret, is_model_type
 from perdure.core.values.forms import form_of, from_plain, reader, to_plain
-from perdure.core.values.losing import LossCheck, loss_check
 from perdure.core.values.offenders import find_offender
 from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Value
 from perdure.errors import InputError, NotStorable, TooLarge
-
-__all__ = [
-    "LossCheck",
-    "convert",
-    "decode",
-    "decode_by",
-    "decode_strict",
-    "decoder",
-    "encode",
-    "loss_check",
-    "plain",
-    "shown",
-]
 
 _log = logging.getLogger("perdure.values")
 _NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")

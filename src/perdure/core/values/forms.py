@@ -3,6 +3,9 @@
 msgspec takes no union of two models, two dataclasses, or two types that are text in JSON, and no dataclass with such a
 field. In a union each member is tried. One that gives the same JSON again is it; else one that keeps every key; else
 the first one that fits. Which it was can't always be seen, so values of such types are compared before they are stored.
+
+Python takes `A | B` and `B | A` for equal, and caches one for the other. So the order in which members are tried is not
+the written one: it is the same in every process, by what is more particular (a date before a text), then by name.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from perdure.core.values.value import Decoder, Value
 _sorted = msgspec.json.Encoder(order="sorted")
 _UNIONS = (Union, types.UnionType)
 _QUALIFIERS = (typing.Final, typing.ClassVar, typing.Required, typing.NotRequired)
+_LATER: dict[Value, int] = {list: 1, tuple: 2, set: 3, frozenset: 4, str: 5, bytes: 6, bytearray: 7}
 _SAME: dict[Value, Value] = {
     typing.NoReturn: type(None),
     typing.Never: type(None),
@@ -128,16 +132,30 @@ def _rewritten(as_: Value) -> Value:
         union = Union[forms]  # noqa: UP007 - of a tuple
         return union if _is_taken(union) else _one_of(forms)
     if dataclasses.is_dataclass(origin or as_):
-        return types.new_class(
-            f"Rebuilt_{(origin or as_).__name__}", (Rebuilt,), {}, lambda body: body.update(origin=as_)
-        )
+        return types.new_class(_words(as_), (Rebuilt,), {}, lambda body: body.update(origin=as_))
     if origin is not None and arguments and isinstance(origin, type):
         return cast("Value", origin)[tuple(form_of(one) if one is not ... else ... for one in arguments)]
     return as_
 
 
 def _one_of(members: tuple[Value, ...]) -> Value:
-    return types.new_class("OneOf", (OneOf,), {}, lambda body: body.update(members=members))
+    ordered = tuple(sorted(members, key=_order))
+    return types.new_class(" | ".join(map(_words, ordered)), (OneOf,), {}, lambda body: body.update(members=ordered))
+
+
+def _order(form: Value) -> tuple[int, str]:
+    return _LATER.get(typing.get_origin(form) or form, 0), _words(form)
+
+
+def _words(form: Value) -> str:
+    """A form by its names without their modules: a script's module has another name in its workers."""
+    if isinstance(form, list | tuple):
+        return ", ".join(map(_words, cast("list[Value]", form)))
+    origin, arguments = typing.get_origin(form), typing.get_args(form)
+    if origin is typing.Annotated:
+        return _words(arguments[0])
+    own = str(getattr(origin or form, "__qualname__", origin or form)) if form is not ... else "..."
+    return f"{own}[{_words(arguments)}]" if arguments else own
 
 
 def reader(form: Value) -> Decoder:
