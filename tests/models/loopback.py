@@ -4,7 +4,8 @@
         server.play(say("Hel", "lo"), refuse(429, {"code": "rate_limit_exceeded"}, {"retry-after": "2"}))
         model = OpenAICompatible("any", base_url=server.base_url)
 
-It answers only the real `openai` client, which it knows by its headers.
+It answers only the real `openai` client, which it knows by its headers, and refuses with a 400 whatever the strictest
+provider refuses in a request, whichever scenario is due; `refused` says why.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+
+from tests.models.strict import complaints
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -109,6 +112,7 @@ class Loopback:
     def __init__(self) -> None:
         self.requests: list[Received] = []
         self.strangers: list[Mapping[str, str]] = []
+        self.refused: list[str] = []
         self._scenarios: list[Scenario] = []
         # asyncio sends small writes at once only where a socket says that it is TCP.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -136,6 +140,7 @@ class Loopback:
         self._thread.join(10)
         self._socket.close()
         assert self.strangers == [], "a client that is not the real one came"
+        assert self.refused == [], "a request came that the strictest provider refuses"
 
     def take(self, headers: Mapping[str, str], body: dict[str, Any]) -> tuple[Received, Scenario]:
         if (
@@ -145,6 +150,10 @@ class Loopback:
             self.strangers.append(headers)
         received = Received(headers, body, threading.Event())
         self.requests.append(received)
+        wrong = "; ".join(complaints(body)) if "messages" in body else ""
+        if wrong:
+            self.refused.append(wrong)
+            return received, refuse(400, {"message": wrong, "type": "invalid_request_error"})
         return received, self._scenarios.pop(0) if self._scenarios else refuse(501, {"message": "nothing is scripted"})
 
 
