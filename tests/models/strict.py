@@ -11,6 +11,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, SchemaError
 
+from perdure.models.shapes import is_list, is_record
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _PROPERTY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -76,12 +78,12 @@ def _of_messages(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _of_arguments(text: str) -> Iterator[str]:
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+        value: object = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
         json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError) as error:
         yield f"the arguments {text[:80]!r} are no JSON: {error}"
         return
-    if not isinstance(value, dict):
+    if not is_record(value):
         yield f"the arguments {text[:80]!r} are no object"
     if _depth(value) > _MAX_DEPTH:
         yield "the arguments are nested too deep"
@@ -97,17 +99,18 @@ def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     deepest, level = 0, [value]
     while level:
         deepest += 1
-        level = [
-            inner
-            for one in level
-            if isinstance(one, dict | list)
-            for inner in (one.values() if isinstance(one, dict) else one)
-        ]
+        level = [inner for one in level for inner in _inside(one)]
     return deepest
+
+
+def _inside(value: object) -> Sequence[object]:
+    if is_record(value):
+        return tuple(value.values())
+    return value if is_list(value) else ()
 
 
 def _of_tools(body: Mapping[str, Any]) -> Iterator[str]:
@@ -125,31 +128,32 @@ def _of_tools(body: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"tool {tool['function']['name']}: {wrong}" for wrong in schema_complaints(schema))
 
 
-def schema_complaints(schema: Any) -> Iterator[str]:
+def schema_complaints(schema: object) -> Iterator[str]:
     """What is wrong with the schema of a tool's parameters."""
-    if not isinstance(schema, dict) or schema.get("type") != "object":
+    if not is_record(schema) or schema.get("type") != "object":
         yield f"the parameters are no object: {schema!r}"
         return
+    validator: Any = Draft202012Validator
     try:
-        Draft202012Validator.check_schema(schema)
+        validator.check_schema(schema)
     except SchemaError as error:
         yield f"no JSON schema: {error.message}"
-    for place in _dicts(schema):
-        reference = place.get("$ref")
+    for place in _records(schema):
+        reference, properties = place.get("$ref"), place.get("properties")
         if isinstance(reference, str) and not _resolves(schema, reference):
             yield f"{reference} resolves to nothing"
-        properties = place.get("properties")
-        if isinstance(properties, dict):
+        if is_record(properties):
             yield from (f"the property {name!r}" for name in properties if not _PROPERTY.fullmatch(name))
 
 
-def _resolves(schema: Mapping[str, Any], reference: str) -> bool:
+def _resolves(schema: Mapping[str, object], reference: str) -> bool:
     head, _, name = reference.rpartition("/")
-    return head == "#/$defs" and isinstance(schema.get("$defs", {}).get(name), dict)
+    definitions = schema.get("$defs")
+    return head == "#/$defs" and is_record(definitions) and is_record(definitions.get(name))
 
 
-def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
+def _records(value: object) -> Iterator[Mapping[str, object]]:
+    if is_record(value):
         yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _dicts(inner)
+    for inner in _inside(value):
+        yield from _records(inner)

@@ -29,6 +29,9 @@ def nested(depth: int) -> Any:
     return value
 
 
+OUTPUTS: list[Any] = [None, "", " ", [], {}, 0, nested(300), {"a": nested(300)}]
+
+
 async def sent(
     loopback: Loopback, model: OpenAICompatible, *parts: Part, messages: tuple[Message, ...] = ()
 ) -> list[dict[str, Any]]:
@@ -76,7 +79,7 @@ async def sent(
                 "[" * 100_000,
             )
         ],
-        *[(called(output=output),) for output in (None, "", " ", [], {}, 0, nested(300), {"a": nested(300)})],
+        *[(called(output=output),) for output in OUTPUTS],
         (ToolCallPart(call_id="c1", tool="find", state="failed", error=" "),),
         (ToolCallPart(call_id="c1", tool="find"),),
     ],

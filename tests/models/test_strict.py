@@ -11,7 +11,10 @@ from tests.models.conversation import reply_of, user
 from tests.models.loopback import Loopback, say
 from tests.models.strict import complaints
 
-TOOL = {"type": "function", "function": {"name": "find", "parameters": {"type": "object", "properties": {}}}}
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "find", "parameters": {"type": "object", "properties": {}}},
+}
 ASKED = {"role": "user", "content": "Find."}
 SAID = {"role": "assistant", "content": "Found."}
 FOUND = {"role": "tool", "tool_call_id": "c1", "content": "seven"}

@@ -61,9 +61,8 @@ class _Calling:
         tool = self.tool
         if tool is None:
             raise ToolNotFound(self._part.tool, "the agent has no tool of this name")
-        args, kwargs = tool.bind(self._part.arguments)
-        if tool.takes_context:
-            args = (self._tool_context(), *args)
+        kwargs = tool.bind(self._part.arguments)
+        args = (self._tool_context(),) if tool.takes_context else ()
         if tool.is_async:
             value = await tool.function(*args, **kwargs)
         else:

@@ -47,7 +47,6 @@ def is_sendable(text: str) -> bool:
 
 
 _TOO_DEEP = f"it is nested deeper than {MAX_DEPTH}"
-_decoder = json.JSONDecoder(parse_constant=lambda name: _refuse(name))
 
 
 def _values(text: str) -> Iterator[object]:
@@ -61,6 +60,9 @@ def _values(text: str) -> Iterator[object]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _once(pairs: list[tuple[str, object]]) -> Arguments:
