@@ -19,7 +19,7 @@ from perdure.errors import (
     ThreadBusy,
     ThreadNotFound,
 )
-from perdure.testing.scripted import ScriptedModel, call, calls, fail, say
+from perdure.testing.scripted import Call, ScriptedModel, call, calls, fail, say
 from tests.agents.conftest import Stage, folded
 
 
@@ -76,8 +76,6 @@ async def test_arguments_that_do_not_fit_never_reach_the_tool(stage: Stage, argu
         ran.append(count)
         return count
 
-    from perdure.testing.scripted import Call
-
     reply = await stage.talk(stage.scripted(Call("repeat", arguments), say("Sorry.")), tools=[repeat])
     part = reply.parts[0]
     assert isinstance(part, ToolCallPart)
@@ -131,6 +129,34 @@ async def test_a_result_that_cannot_be_stored_fails_the_call_and_never_runs_it_a
     assert (part.state, part.error_code) == ("failed", "not_storable")
     assert ran == [1]
     assert reply.text == "Hm."
+
+
+@pytest.mark.parametrize("key", [None, "deeper"])
+async def test_a_result_too_deep_to_be_sent_fails_the_call_and_no_later_send(stage: Stage, key: str | None) -> None:
+    def dig() -> object:
+        found: object = []
+        for _ in range(300):
+            found = [found] if key is None else {key: found}
+        return found
+
+    reply = await stage.talk(stage.scripted(call("dig"), say("Too deep."), say("Yes.")), tools=[dig])
+    part = reply.parts[0]
+    assert isinstance(part, ToolCallPart)
+    assert (part.state, part.error_code, part.output) == ("failed", "not_storable", None)
+    assert "nested deeper than 100" in (part.error or "")
+    assert stage.app is not None
+    assert (await (await stage.app.thread("thread").send("So?")).result()).text == "Yes."
+
+
+async def test_arguments_too_deep_to_be_sent_are_refused_to_the_model(stage: Stage) -> None:
+    def look(place: list[list[list[int]]]) -> str:
+        return "seen"
+
+    arguments = '{"place": ' + "[" * 300 + "]" * 300 + "}"
+    reply = await stage.talk(stage.scripted(Call("look", arguments), say("Too deep.")), tools=[look])
+    part = reply.parts[0]
+    assert isinstance(part, ToolCallPart)
+    assert (part.state, part.error_code, part.arguments) == ("failed", "tool_input_invalid", arguments)
 
 
 async def test_a_model_error_before_or_in_an_answer_is_retried_and_takes_its_words_back(stage: Stage) -> None:

@@ -15,7 +15,8 @@ from perdure.core.failures import Failure
 from perdure.core.messages import ToolCallPart
 from perdure.core.records import StepRecord
 from perdure.core.values import Value, plain
-from perdure.errors import StepFailed, ToolNotFound
+from perdure.errors import NotStorable, StepFailed, ToolNotFound
+from perdure.models.shapes import MAX_DEPTH, depth_of
 from perdure.runs.context import Context
 from perdure.runs.options import StepOptions
 from perdure.runs.steps import StepCall
@@ -69,7 +70,7 @@ class _Calling:
             value = await self._context.attempt.host.pool.call(tool.function, *args, **kwargs)
             value = await value if inspect.isawaitable(value) else value
         limit = self._context.attempt.host.store.abilities.max_value
-        self._output = plain(value, f"output of tool {tool.name!r}", limit)
+        self._output = _sendable(plain(value, f"output of tool {tool.name!r}", limit), tool.name)
 
     def _tool_context(self) -> ToolContext:
         return ToolContext(
@@ -105,6 +106,13 @@ class _Calling:
             )
         state = "in_doubt" if failure.reason == "timeout" else "failed"
         return msgspec.structs.replace(self._part, state=state, error=_said(failure), error_code=_code(failure))
+
+
+def _sendable(output: Value, tool: str) -> Value:
+    """A result that a model can be sent, now and in every later turn."""
+    if depth_of(output) > MAX_DEPTH:
+        raise NotStorable(f"output of tool {tool!r}", f"it is nested deeper than {MAX_DEPTH}")
+    return output
 
 
 def _said(failure: Failure) -> str:
