@@ -50,11 +50,12 @@ def _load(name: str, build: Callable[[], SdkModel], clock: Clock | None) -> Prov
     try:
         from pydantic_ai.exceptions import UserError
 
+        from perdure.models.providers.chat_stream import tolerant
         from perdure.models.providers.model import ProviderModel
     except ImportError as error:
         raise _missing(name, str(error)) from error
     try:
-        return ProviderModel(name, build, clock=clock)
+        return ProviderModel(name, lambda: tolerant(build()), clock=clock)
     except ImportError as error:
         raise _missing(name, str(error)) from error
     except UserError as error:
