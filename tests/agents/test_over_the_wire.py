@@ -111,6 +111,25 @@ async def test_a_429_is_asked_again_no_sooner_than_it_says(wire: Wire) -> None:
     assert (run.completed_at - run.created_at).total_seconds() >= 0.15
 
 
+@pytest.mark.parametrize("pause", ["86400", "3000", "Fri, 01 Jan 2038 00:00:00 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_pause_beyond_the_cap_fails_at_once_and_says_the_time(wire: Wire, status: int, pause: str) -> None:
+    thread, turn = await wire.send(refuse(status, {"message": "later"}, {"retry-after": pause}))
+    record, _ = await wire.failed(thread, turn)
+    assert len(wire.server.requests) == 1
+    assert record.failure is not None
+    assert "it asks to wait for " in record.failure.message
+    assert pause in record.failure.message or not pause.isdigit()
+
+
+async def test_a_cap_of_one_s_own_is_kept(wire: Wire) -> None:
+    limited = refuse(429, {"message": "later"}, {"retry-after-ms": "200"})
+    patience = Retry(attempts=3, initial=0.01, max_retry_after=0.1)
+    thread, turn = await wire.send(limited, say("Now."), retry=patience)
+    await wire.failed(thread, turn)
+    assert len(wire.server.requests) == 1
+
+
 async def test_a_500_is_asked_again_as_often_as_the_agent_says_and_then_told(wire: Wire) -> None:
     thread, turn = await wire.send(*[refuse(500, {"message": "broken"})] * 3)
     record, reply = await wire.failed(thread, turn)

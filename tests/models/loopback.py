@@ -36,6 +36,12 @@ class Chunk(Act, frozen=True):
     data: str
 
 
+class Raw(Act, frozen=True):
+    """A piece of a body that is no server-sent event."""
+
+    data: str
+
+
 class Stall(Act, frozen=True):
     """Nothing more, until the client goes."""
 
@@ -188,6 +194,8 @@ async def _play(act: Act, gone: asyncio.Future[None], send: Send, *, is_stream: 
     if isinstance(act, Chunk):
         data = f"data: {act.data}\n\n" if is_stream else act.data
         await send({"type": "http.response.body", "body": data.encode(), "more_body": True})
+    elif isinstance(act, Raw):
+        await send({"type": "http.response.body", "body": act.data.encode(), "more_body": True})
     elif isinstance(act, Drop):
         raise _Broken
     elif isinstance(act, Hold):
