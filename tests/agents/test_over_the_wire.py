@@ -180,6 +180,38 @@ async def test_a_reason_that_is_no_success_is_told_apart(wire: Wire, reason: str
     thread, turn = await wire.send(Scenario(acts=(*text("14 °C and"), *end(reason))))
     record, reply = await wire.end(thread, turn)
     assert (record.status, record.finish_reason, reply.finish_reason) == ("completed", reason, reason)
+    assert reply.status == "cut_off"
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_a_call_that_was_cut_off_is_not_run_and_the_model_is_told(wire: Wire, reason: str) -> None:
+    ran = list[str]()
+
+    def buy(what: str = "everything") -> str:
+        ran.append(what)
+        return "bought"
+
+    whole, cut = tool_call(0, "c1", "buy", '{"what": "bread"}'), tool_call(1, "c2", "buy")
+    both = Scenario(acts=(*whole, *cut, *end(reason)))
+    thread, turn = await wire.send(both, say("Bread."), tools=[buy])
+    _, reply = await wire.end(thread, turn)
+    first, second, _ = reply.parts
+    assert isinstance(first, ToolCallPart)
+    assert isinstance(second, ToolCallPart)
+    assert (first.state, first.output) == ("completed", "bought")
+    assert (second.state, second.error_code) == ("failed", "model_cut_off")
+    assert ran == ["bread"]
+    assert reply.status == "complete"
+    assert "never run" in wire.server.requests[1].body["messages"][-1]["content"]
+
+
+async def test_the_only_call_that_was_cut_off_is_asked_for_again(wire: Wire) -> None:
+    cut = Scenario(acts=(*tool_call(0, "c1", "weather", '{"ci'), *end("length")))
+    again = call(tool_call(0, "c2", "weather", '{"city": "Oslo"}'))
+    thread, turn = await wire.send(cut, again, say("It rains."), tools=[weather])
+    _, reply = await wire.end(thread, turn)
+    states = [part.state for part in reply.parts if isinstance(part, ToolCallPart)]
+    assert (states, reply.text) == (["failed", "completed"], "It rains.")
 
 
 async def test_a_stop_reaches_the_provider(wire: Wire) -> None:

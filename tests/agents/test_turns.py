@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from perdure import Agent, ToolContext, tool
+from perdure.agents.history import NEVER_RAN
 from perdure.core.messages import TextPart, ToolCallPart
 from perdure.errors import (
     MessageEmpty,
@@ -274,13 +275,25 @@ async def test_a_deleted_thread_takes_all_that_is_its_own(stage: Stage) -> None:
     assert await stage.app.store.messages.get(turn.message_id) is None
 
 
-async def test_a_turn_that_never_ends_is_bounded(stage: Stage) -> None:
+async def test_a_turn_that_never_ends_is_bounded_and_its_last_calls_are_never_run(stage: Stage) -> None:
+    ran = list[int]()
+
     def again() -> int:
+        ran.append(1)
         return 1
 
     model = ScriptedModel([call("again")] * 5)
     thread = await stage.open(Agent("assistant", model=model, tools=[again], max_steps=3))
+    turn = await thread.send("Go")
+    fold = await folded(turn.stream())
     with pytest.raises(RunFailed) as failed:
-        await (await thread.send("Go")).result()
+        await turn.result()
     assert failed.value.cause_type == "TurnTooLong"
     assert len(model.requests) == 3
+    assert len(ran) == 2
+    reply = await turn.message()
+    parts = [part for part in reply.parts if isinstance(part, ToolCallPart)]
+    assert [part.state for part in parts] == ["completed", "completed", "failed"]
+    assert (parts[-1].error, parts[-1].error_code) == (NEVER_RAN, "turn_too_long")
+    results = [(chunk.part, chunk.error) for chunk in fold.chunks if chunk.kind == "tool_result"]
+    assert results == [(0, None), (1, None), (2, NEVER_RAN)]
