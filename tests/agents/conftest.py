@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from perdure import Agent, App, Thread
+from perdure.agents.history import valid
 from perdure.core.chunks import Chunk, Fold
-from perdure.core.messages import Message
+from perdure.core.messages import Message, TextPart
+from perdure.core.states import ENDED
 from perdure.core.values import Value
+from perdure.models.compatible import OpenAICompatible
+from perdure.models.protocol import ModelRequest
 from perdure.testing.scripted import Entry, ScriptedModel
+from tests.models.conversation import AT, reply_of
+from tests.models.loopback import Loopback, say
 
 
 class Stage:
@@ -33,6 +39,26 @@ class Stage:
         thread = await self.open(Agent("assistant", model=model, **agent))
         return await (await thread.send(text)).result()
 
+    async def ask_strictly(self, server: Loopback) -> None:
+        """Send what the next send of each thread would: the strictest provider answers it, or this raises."""
+        if self.app is None:
+            return
+        for thread in await self.app.threads.list():
+            handle = self.app.thread(thread.thread_id)
+            turn = await handle.turn()
+            if turn is None or (await turn.record()).status not in ENDED:
+                continue
+            part = TextPart(text="And now?")
+            sent = Message(
+                message_id="next", thread_id=handle.id, turn=turn.number + 1, role="user", parts=(part,), created_at=AT
+            )
+            tools = tuple(tool.spec for tool in self.app.agents[thread.agent].tools.values())
+            server.play(say("Yes."))
+            model = OpenAICompatible("any", base_url=server.base_url)
+            messages = valid([*await handle.messages(), sent])
+            await reply_of(model, ModelRequest(messages=messages, tools=tools, instructions="Be brief."))
+            await model.aclose()
+
     def scripted(self, *script: Entry, **options: Value) -> ScriptedModel:
         return ScriptedModel(script, **options)
 
@@ -45,12 +71,21 @@ async def folded(chunks: AsyncIterator[Chunk]) -> Fold:
     return fold
 
 
+@pytest.fixture(scope="session")
+def strict() -> Iterator[Loopback]:
+    """A server that refuses what the strictest provider refuses."""
+    with Loopback() as server:
+        yield server
+
+
 @pytest.fixture(params=["memory:", "sqlite"])
-async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(request: pytest.FixtureRequest, tmp_path: Path, strict: Loopback) -> AsyncIterator[Stage]:
+    """After each test, whatever it did to its thread, the strictest provider takes the next send."""
     url = "memory:" if request.param == "memory:" else f"sqlite:///{tmp_path}/perdure.db"
     made = Stage(url)
     async with made.stack:
         yield made
+        await made.ask_strictly(strict)
 
 
 @pytest.fixture

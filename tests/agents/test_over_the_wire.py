@@ -111,6 +111,25 @@ async def test_a_429_is_asked_again_no_sooner_than_it_says(wire: Wire) -> None:
     assert (run.completed_at - run.created_at).total_seconds() >= 0.15
 
 
+@pytest.mark.parametrize("pause", ["86400", "3000", "Fri, 01 Jan 2038 00:00:00 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_pause_beyond_the_cap_fails_at_once_and_says_the_time(wire: Wire, status: int, pause: str) -> None:
+    thread, turn = await wire.send(refuse(status, {"message": "later"}, {"retry-after": pause}))
+    record, _ = await wire.failed(thread, turn)
+    assert len(wire.server.requests) == 1
+    assert record.failure is not None
+    assert "it asks to wait for " in record.failure.message
+    assert pause in record.failure.message or not pause.isdigit()
+
+
+async def test_a_cap_of_one_s_own_is_kept(wire: Wire) -> None:
+    limited = refuse(429, {"message": "later"}, {"retry-after-ms": "200"})
+    patience = Retry(attempts=3, initial=0.01, max_retry_after=0.1)
+    thread, turn = await wire.send(limited, say("Now."), retry=patience)
+    await wire.failed(thread, turn)
+    assert len(wire.server.requests) == 1
+
+
 async def test_a_500_is_asked_again_as_often_as_the_agent_says_and_then_told(wire: Wire) -> None:
     thread, turn = await wire.send(*[refuse(500, {"message": "broken"})] * 3)
     record, reply = await wire.failed(thread, turn)
@@ -161,6 +180,38 @@ async def test_a_reason_that_is_no_success_is_told_apart(wire: Wire, reason: str
     thread, turn = await wire.send(Scenario(acts=(*text("14 °C and"), *end(reason))))
     record, reply = await wire.end(thread, turn)
     assert (record.status, record.finish_reason, reply.finish_reason) == ("completed", reason, reason)
+    assert reply.status == "cut_off"
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_a_call_that_was_cut_off_is_not_run_and_the_model_is_told(wire: Wire, reason: str) -> None:
+    ran = list[str]()
+
+    def buy(what: str = "everything") -> str:
+        ran.append(what)
+        return "bought"
+
+    whole, cut = tool_call(0, "c1", "buy", '{"what": "bread"}'), tool_call(1, "c2", "buy")
+    both = Scenario(acts=(*whole, *cut, *end(reason)))
+    thread, turn = await wire.send(both, say("Bread."), tools=[buy])
+    _, reply = await wire.end(thread, turn)
+    first, second, _ = reply.parts
+    assert isinstance(first, ToolCallPart)
+    assert isinstance(second, ToolCallPart)
+    assert (first.state, first.output) == ("completed", "bought")
+    assert (second.state, second.error_code) == ("failed", "model_cut_off")
+    assert ran == ["bread"]
+    assert reply.status == "complete"
+    assert "never run" in wire.server.requests[1].body["messages"][-1]["content"]
+
+
+async def test_the_only_call_that_was_cut_off_is_asked_for_again(wire: Wire) -> None:
+    cut = Scenario(acts=(*tool_call(0, "c1", "weather", '{"ci'), *end("length")))
+    again = call(tool_call(0, "c2", "weather", '{"city": "Oslo"}'))
+    thread, turn = await wire.send(cut, again, say("It rains."), tools=[weather])
+    _, reply = await wire.end(thread, turn)
+    states = [part.state for part in reply.parts if isinstance(part, ToolCallPart)]
+    assert (states, reply.text) == (["failed", "completed"], "It rains.")
 
 
 async def test_a_stop_reaches_the_provider(wire: Wire) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from perdure import Agent, ToolContext, tool
+from perdure.agents.history import NEVER_RAN
 from perdure.core.messages import TextPart, ToolCallPart
 from perdure.errors import (
     MessageEmpty,
@@ -19,7 +20,7 @@ from perdure.errors import (
     ThreadBusy,
     ThreadNotFound,
 )
-from perdure.testing.scripted import ScriptedModel, call, calls, fail, say
+from perdure.testing.scripted import Call, ScriptedModel, call, calls, fail, say
 from tests.agents.conftest import Stage, folded
 
 
@@ -76,8 +77,6 @@ async def test_arguments_that_do_not_fit_never_reach_the_tool(stage: Stage, argu
         ran.append(count)
         return count
 
-    from perdure.testing.scripted import Call
-
     reply = await stage.talk(stage.scripted(Call("repeat", arguments), say("Sorry.")), tools=[repeat])
     part = reply.parts[0]
     assert isinstance(part, ToolCallPart)
@@ -131,6 +130,34 @@ async def test_a_result_that_cannot_be_stored_fails_the_call_and_never_runs_it_a
     assert (part.state, part.error_code) == ("failed", "not_storable")
     assert ran == [1]
     assert reply.text == "Hm."
+
+
+@pytest.mark.parametrize("key", [None, "deeper"])
+async def test_a_result_too_deep_to_be_sent_fails_the_call_and_no_later_send(stage: Stage, key: str | None) -> None:
+    def dig() -> object:
+        found: object = []
+        for _ in range(300):
+            found = [found] if key is None else {key: found}
+        return found
+
+    reply = await stage.talk(stage.scripted(call("dig"), say("Too deep."), say("Yes.")), tools=[dig])
+    part = reply.parts[0]
+    assert isinstance(part, ToolCallPart)
+    assert (part.state, part.error_code, part.output) == ("failed", "not_storable", None)
+    assert "nested deeper than 100" in (part.error or "")
+    assert stage.app is not None
+    assert (await (await stage.app.thread("thread").send("So?")).result()).text == "Yes."
+
+
+async def test_arguments_too_deep_to_be_sent_are_refused_to_the_model(stage: Stage) -> None:
+    def look(place: list[list[list[int]]]) -> str:
+        return "seen"
+
+    arguments = '{"place": ' + "[" * 300 + "]" * 300 + "}"
+    reply = await stage.talk(stage.scripted(Call("look", arguments), say("Too deep.")), tools=[look])
+    part = reply.parts[0]
+    assert isinstance(part, ToolCallPart)
+    assert (part.state, part.error_code, part.arguments) == ("failed", "tool_input_invalid", arguments)
 
 
 async def test_a_model_error_before_or_in_an_answer_is_retried_and_takes_its_words_back(stage: Stage) -> None:
@@ -248,13 +275,25 @@ async def test_a_deleted_thread_takes_all_that_is_its_own(stage: Stage) -> None:
     assert await stage.app.store.messages.get(turn.message_id) is None
 
 
-async def test_a_turn_that_never_ends_is_bounded(stage: Stage) -> None:
+async def test_a_turn_that_never_ends_is_bounded_and_its_last_calls_are_never_run(stage: Stage) -> None:
+    ran = list[int]()
+
     def again() -> int:
+        ran.append(1)
         return 1
 
     model = ScriptedModel([call("again")] * 5)
     thread = await stage.open(Agent("assistant", model=model, tools=[again], max_steps=3))
+    turn = await thread.send("Go")
+    fold = await folded(turn.stream())
     with pytest.raises(RunFailed) as failed:
-        await (await thread.send("Go")).result()
+        await turn.result()
     assert failed.value.cause_type == "TurnTooLong"
     assert len(model.requests) == 3
+    assert len(ran) == 2
+    reply = await turn.message()
+    parts = [part for part in reply.parts if isinstance(part, ToolCallPart)]
+    assert [part.state for part in parts] == ["completed", "completed", "failed"]
+    assert (parts[-1].error, parts[-1].error_code) == (NEVER_RAN, "turn_too_long")
+    results = [(chunk.part, chunk.error) for chunk in fold.chunks if chunk.kind == "tool_result"]
+    assert results == [(0, None), (1, None), (2, NEVER_RAN)]

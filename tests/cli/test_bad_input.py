@@ -197,11 +197,11 @@ def test_an_empty_store_is_refused_and_does_not_count_as_not_given(shell: Shell,
     assert "--store: a store's URL may not be empty" in refused(shell, "setting_invalid", 3, *command, "--store", "")
 
 
-def test_an_unknown_model_is_refused_when_it_is_asked(shell: Shell) -> None:
+def test_an_unknown_model_of_the_environment_is_refused_at_the_start(shell: Shell) -> None:
     shell.write("assistant", ASSISTANT)
     ended = shell.run("chat", "assistant:app", "-m", "Hello?", PERDURE_MODEL="nobody")
-    assert ended.returncode == 6
-    assert "nobody" in ended.stderr
+    assert ended.returncode == 3
+    assert ended.stderr.count("nobody") == 1
 
 
 def test_a_message_with_no_content_is_refused(shell: Shell) -> None:
@@ -211,3 +211,12 @@ def test_a_message_with_no_content_is_refused(shell: Shell) -> None:
 
 def test_the_folder_of_a_demo_must_be_there(shell: Shell, tmp_path: Path) -> None:
     refused(shell, "setting_invalid", 3, "demo", "--folder", str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("command", [["chat", "m:app", "-m", "Hi"], ["worker", "m:app"]], ids=" ".join)
+def test_a_model_that_can_not_be_used_is_said_once_before_anything_is_made(shell: Shell, command: list[str]) -> None:
+    declared = "import perdure\napp = perdure.App(agents=[perdure.Agent('one', model={!r})])"
+    shell.write("m", declared.format("opnai:gpt-5"))
+    assert "did you mean openai:gpt-5?" in refused(shell, "model_unknown", 3, *command)
+    shell.write("m", declared.format("anthropic:claude"))
+    assert "ANTHROPIC_API_KEY" in refused(shell, "setting_invalid", 3, *command)

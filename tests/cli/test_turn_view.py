@@ -103,3 +103,11 @@ def test_an_answer_higher_than_the_terminal_is_written_whole_in_the_end() -> Non
         view.feed(text("\n\n".join(lines), 2))
         view.feed(Chunk(kind="step_end", seq=3, from_seq=3))
     assert all(line in screen.said for line in lines)
+
+
+def test_an_answer_that_its_provider_cut_off_is_said_to_be_one() -> None:
+    screen = Screen(is_terminal=False)
+    with screen.view as view:
+        view.feed(text("14 °C and", 2))
+        view.feed(Chunk(kind="finish", finish_reason="length", seq=3, from_seq=3))
+    assert "(cut off: length)" in screen.noted

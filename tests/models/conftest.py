@@ -13,9 +13,11 @@ def served() -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def loopback(served: Loopback) -> Loopback:
+def loopback(served: Loopback) -> Iterator[Loopback]:
     served.play()
-    return served
+    yield served
+    refused, served.refused = served.refused, []
+    assert refused == [], "a request came that the strictest provider refuses"
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@
         server.play(say("Hel", "lo"), refuse(429, {"code": "rate_limit_exceeded"}, {"retry-after": "2"}))
         model = OpenAICompatible("any", base_url=server.base_url)
 
-It answers only the real `openai` client, which it knows by its headers.
+It answers only the real `openai` client, which it knows by its headers, and refuses with a 400 whatever the strictest
+provider refuses in a request, whichever scenario is due; `refused` says why.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tests.models.strict import complaints
+
 
 class Act(msgspec.Struct, frozen=True):
     """A moment of a response: a chunk of its body, a wait, or its end."""
@@ -29,6 +32,12 @@ class Act(msgspec.Struct, frozen=True):
 
 class Chunk(Act, frozen=True):
     """One server-sent event."""
+
+    data: str
+
+
+class Raw(Act, frozen=True):
+    """A piece of a body that is no server-sent event."""
 
     data: str
 
@@ -109,6 +118,7 @@ class Loopback:
     def __init__(self) -> None:
         self.requests: list[Received] = []
         self.strangers: list[Mapping[str, str]] = []
+        self.refused: list[str] = []
         self._scenarios: list[Scenario] = []
         # asyncio sends small writes at once only where a socket says that it is TCP.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -136,6 +146,7 @@ class Loopback:
         self._thread.join(10)
         self._socket.close()
         assert self.strangers == [], "a client that is not the real one came"
+        assert self.refused == [], "a request came that the strictest provider refuses"
 
     def take(self, headers: Mapping[str, str], body: dict[str, Any]) -> tuple[Received, Scenario]:
         if (
@@ -145,6 +156,10 @@ class Loopback:
             self.strangers.append(headers)
         received = Received(headers, body, threading.Event())
         self.requests.append(received)
+        wrong = "; ".join(complaints(body)) if "messages" in body else ""
+        if wrong:
+            self.refused.append(wrong)
+            return received, refuse(400, {"message": wrong, "type": "invalid_request_error"})
         return received, self._scenarios.pop(0) if self._scenarios else refuse(501, {"message": "nothing is scripted"})
 
 
@@ -179,6 +194,8 @@ async def _play(act: Act, gone: asyncio.Future[None], send: Send, *, is_stream: 
     if isinstance(act, Chunk):
         data = f"data: {act.data}\n\n" if is_stream else act.data
         await send({"type": "http.response.body", "body": data.encode(), "more_body": True})
+    elif isinstance(act, Raw):
+        await send({"type": "http.response.body", "body": act.data.encode(), "more_body": True})
     elif isinstance(act, Drop):
         raise _Broken
     elif isinstance(act, Hold):

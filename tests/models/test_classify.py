@@ -88,7 +88,24 @@ def test_prose_is_read_where_there_is_nothing_else(prose: str, expected: type[Mo
         (Failure(status_code=402), ModelCreditsExhausted),
         (Failure(status_code=404), ModelRequestInvalid),
         (Failure("Quota exceeded", status_code=503), ModelUnavailable),
-        (Failure("maximum context length", status_code=500), ModelUnavailable),
+        (Failure("maximum context length", status_code=500), ModelContextTooLong),
+        (Failure("the input length exceeds the context length", status_code=500), ModelContextTooLong),
+        (Failure(status_code=400, body={"error": {"type": "exceed_context_size_error"}}), ModelContextTooLong),
+        (Failure(status_code=503, body="<html>context length</html>"), ModelUnavailable),
+        (Failure(status_code=404, body={"error": {"type": "api_error"}}), ModelRequestInvalid),
+        (Failure(status_code=404, body={"error": {"code": "server_error"}}), ModelRequestInvalid),
+        (Failure(status_code=400, body={"error": {"type": "overloaded_error"}}), ModelRequestInvalid),
+        (Failure(status_code=401, body={"error": {"type": "rate_limit_error"}}), ModelAuthFailed),
+        (Failure(status_code=422, body={"error": {"code": "timeout_error"}}), ModelRequestInvalid),
+        (Failure(status_code=500, body={"error": {"type": "api_error"}}), ModelUnavailable),
+        (Failure(status_code=500, body={"error": {"code": "insufficient_quota"}}), ModelCreditsExhausted),
+        (Failure(status_code=302), ModelRequestInvalid),
+        (Failure(status_code=308, body="<html>Moved</html>"), ModelRequestInvalid),
+        (Failure(status_code=404, body="<!DOCTYPE html><title>404</title>"), ModelRequestInvalid),
+        (Failure(status_code=502, body="<html>Bad Gateway</html>"), ModelUnavailable),
+        (Failure(body={"error": {"code": 429}}), ModelRateLimited),
+        (Failure(body={"error": {"code": "503"}}), ModelUnavailable),
+        (Failure(body={"error": {"status": 401}}), ModelAuthFailed),
         (Failure("rate limit", status=401), ModelAuthFailed),
         (Failure(status_code=429, body={"error": {"code": "insufficient_quota"}}), ModelCreditsExhausted),
         (Failure(status_code=429, body='{"error": {"type": "insufficient_quota"}}'), ModelCreditsExhausted),
@@ -165,6 +182,22 @@ def test_causes_that_go_round_end() -> None:
         ({"retry-after-ms": "150"}, 0.15),
         ({"Retry-After": "7"}, 7.0),
         ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "86400"}, 86400.0),
+        ({"retry-after": "Fri, 02 Jan 2026 12:00:00 GMT"}, 86400.0),
+        ({"retry-after": "Thursday, 01-Jan-26 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "Thu Jan  1 12:00:30 2026"}, 30.0),
+        ({"retry-after": "Thu, 01 Jan 2026 13:00:30 +0100"}, 30.0),
+        ({"retry-after": "2026-01-01T12:00:30Z"}, 30.0),
+        ({"retry-after": "2026-01-01T12:00:30"}, 30.0),
+        ({"retry-after": str(int(NOW.timestamp()) + 30)}, 30.0),
+        ({"retry-after": "1m30s"}, 90.0),
+        ({"retry-after": "500ms"}, 0.5),
+        ({"retry-after": " 7 "}, 7.0),
+        ({"retry-after-ms": "soon", "retry-after": "7"}, 7.0),
+        ({"retry-after": "Thu, 01 Jan 2026 11:59:30 GMT"}, None),
+        ({"retry-after": "-7"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
         ({"retry-after": "soon"}, None),
         ({}, None),
     ],
@@ -188,6 +221,22 @@ def test_a_message_says_which_model_what_was_true_and_what_to_do() -> None:
     error = classify(Failure(status_code=401, body={"error": {"code": "invalid_api_key"}}), model="a:b", now=NOW)
     assert str(error) == "a:b refused the key: set one that may use this model (HTTP 401, invalid_api_key)"
     assert error.detail == '{"error":{"code":"invalid_api_key"}}'
+
+
+def test_a_message_says_how_long_to_wait() -> None:
+    error = classify(Failure(status_code=429, headers={"retry-after": "86400"}), model="a:b", now=NOW)
+    assert str(error) == "a:b asks for a pause (HTTP 429); it asks to wait for 86400 s"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Failure(status_code=302), "sent the request elsewhere"),
+        (Failure(status_code=404, body="<html>"), "answered with a web page: check the base URL"),
+    ],
+)
+def test_a_url_that_is_no_provider_s_is_said_to_be_one(error: BaseException, said: str) -> None:
+    assert said in str(classify(error, model="a:b", now=NOW))
 
 
 def test_the_body_of_an_error_may_be_anything() -> None:

@@ -59,6 +59,53 @@ async def test_several_things_are_asked_at_once() -> None:
     assert words(await reply_of(ExtractiveModel(), after(request, *results))) == "rain 0\nrain 1\nrain 2"
 
 
+@pytest.mark.parametrize(
+    ("question", "cities"),
+    [
+        ("Weather in Oslo and in Bergen?", ["Oslo", "Bergen"]),
+        ("What's the weather in Oslo and the weather in Bergen?", ["Oslo", "Bergen"]),
+        ("Weather for Oslo, for Bergen and for Rome", ["Oslo", "Bergen", "Rome"]),
+        ("Weather in Oslo? And in Bergen?", ["Oslo", "Bergen"]),
+        ("weather in oslo and bergen?", ["oslo", "bergen"]),
+        ("weather in oslo and in new york?", ["oslo", "new york"]),
+        ("Weather in Oslo on Monday", ["Oslo"]),
+        ("Weather on Monday in Oslo and in Rome", ["Oslo", "Rome"]),
+        ("Weather in Oslo, again in Oslo", ["Oslo"]),
+    ],
+)
+async def test_each_of_several_things_is_asked_for_however_it_is_said(question: str, cities: list[str]) -> None:
+    found = calls(await reply_of(ExtractiveModel(), asked(question, WEATHER)))
+    assert found == [("get_weather", {"city": city}) for city in cities]
+
+
+SEARCH = tool("search_notes", "Search the notes.", query="string")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Thanks!",
+        "Thanks, that was great!",
+        "thank you so much for the help with Oslo",
+        "Great, thanks a lot. That helped.",
+        "Good morning!",
+        "ok, cool",
+        "Bye, see you later",
+        "Perfect.",
+    ],
+)
+async def test_small_talk_asks_no_tool_and_sends_no_report(said: str) -> None:
+    always = "Always send_report what you found."
+    reply = await reply_of(ExtractiveModel(), asked(said, WEATHER, SEARCH, REPORT, instructions=always))
+    assert calls(reply) == []
+    assert words(reply).startswith("You are welcome." if "hank" in said else HONEST)
+
+
+@pytest.mark.parametrize("said", ["Thanks. Weather in Oslo?", "Thanks for waiting, what's the weather in Oslo"])
+async def test_a_question_after_thanks_is_answered(said: str) -> None:
+    assert calls(await reply_of(ExtractiveModel(), asked(said, WEATHER))) == [("get_weather", {"city": "Oslo"})]
+
+
 async def test_a_question_without_a_name_goes_on_with_the_tool_before() -> None:
     before = assistant(ToolCallPart(call_id="c", tool="get_weather", state="completed", output="rain"))
     messages = (user("Weather in Oslo?"), before, user("And in Bergen?", turn=2))
@@ -122,6 +169,22 @@ async def test_what_is_nowhere_is_not_found() -> None:
     text, rounds = await answer(ExtractiveModel(), "How do frobnicators quux?", Folder())
     assert text == f"I looked for frobnicators, quux and found nothing. {HONEST}"
     assert len(rounds) == 2
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the price of gold?",
+        "Where is the database encrypted?",
+        "Where is the password of the admin stored?",
+        "What does the licence cost?",
+        "How are emails sent to customers?",
+    ],
+)
+async def test_a_line_that_shares_one_word_with_the_question_is_no_answer(question: str) -> None:
+    text, _ = await answer(ExtractiveModel(), question, Folder())
+    assert "found no place that has them together" in text
+    assert "`" not in text
 
 
 async def test_without_a_search_files_are_read_by_their_names() -> None:

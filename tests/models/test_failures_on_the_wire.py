@@ -1,4 +1,5 @@
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import AsyncGenerator
@@ -21,7 +22,7 @@ from perdure.errors import (
 from perdure.models.compatible import OpenAICompatible
 from perdure.models.protocol import ModelEvent, ModelRequest
 from tests.models.conversation import ask, reply_of
-from tests.models.loopback import Chunk, Drop, Hold, Loopback, Scenario, Stall, chunk, end, refuse, say, text
+from tests.models.loopback import Chunk, Drop, Hold, Loopback, Raw, Scenario, Stall, chunk, end, refuse, say, text
 
 SHORT = 0.2
 
@@ -98,6 +99,7 @@ async def test_a_429_says_how_long_to_wait_and_is_sent_once(loopback: Loopback, 
         (403, {"message": "x", "metadata": {"reasons": ["violence"]}}, ModelRefused),
         (400, {"message": "x", "type": "invalid_request_error"}, ModelRequestInvalid),
         (404, {"message": "x", "code": "model_not_found"}, ModelRequestInvalid),
+        (404, {"message": "x", "type": "api_error"}, ModelRequestInvalid),
         (422, {"message": "x"}, ModelRequestInvalid),
     ],
 )
@@ -110,6 +112,67 @@ async def test_a_refusal_is_told_by_code_and_status(
     assert type(failure.value) is kind
     assert failure.value.status == status
     assert len(loopback.requests) == 1
+
+
+PAGE = "<!DOCTYPE html><html><body>Sign in</body></html>"
+
+
+@pytest.mark.parametrize("status", [200, 404, 302, 301, 308])
+async def test_a_web_page_or_a_redirect_is_a_wrong_url_and_no_outage(
+    loopback: Loopback, model: OpenAICompatible, status: int
+) -> None:
+    headers = {"content-type": "text/html; charset=utf-8", "location": "https://example.invalid/login"}
+    loopback.play(Scenario(status=status, headers=headers, acts=(Chunk(PAGE),)))
+    with pytest.raises(ModelRequestInvalid, match="check the base URL") as failure:
+        await reply_of(model, ask())
+    assert failure.value.status == status
+    assert not failure.value.retryable
+
+
+async def test_a_gateway_s_page_about_an_outage_is_one(loopback: Loopback, model: OpenAICompatible) -> None:
+    loopback.play(Scenario(status=502, headers={"content-type": "text/html"}, acts=(Chunk(PAGE),)))
+    with pytest.raises(ModelUnavailable):
+        await reply_of(model, ask())
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": "rate_limit_exceeded", "message": "slow down"}, ModelRateLimited),
+        ({"code": 429, "message": "slow down"}, ModelRateLimited),
+        ({"code": "invalid_api_key", "message": "no"}, ModelAuthFailed),
+        ({"message": "overloaded"}, ModelUnavailable),
+        ("This model's maximum context length is 10 tokens.", ModelContextTooLong),
+    ],
+)
+@pytest.mark.parametrize("is_event", [True, False], ids=["event", "body"])
+async def test_an_error_in_a_200_is_told_by_its_code(
+    loopback: Loopback, model: OpenAICompatible, error: object, kind: type[ModelError], *, is_event: bool
+) -> None:
+    body = json.dumps({"error": error})
+    headers = {} if is_event else {"content-type": "application/json"}
+    acts = (Chunk(body), Chunk("[DONE]")) if is_event else (Raw(body),)
+    loopback.play(Scenario(headers=headers, acts=acts))
+    with pytest.raises(ModelError) as failure:
+        await reply_of(model, ask())
+    assert type(failure.value) is kind
+
+
+async def test_a_whole_reply_where_a_stream_was_asked_for_is_said_to_be_one(
+    loopback: Loopback, model: OpenAICompatible
+) -> None:
+    body = json.dumps({"object": "chat.completion", "choices": []})
+    loopback.play(Scenario(headers={"content-type": "application/json"}, acts=(Raw(body),)))
+    with pytest.raises(ModelRequestInvalid, match="a JSON document"):
+        await reply_of(model, ask())
+
+
+async def test_an_overflow_is_one_though_the_server_calls_it_an_error_of_its_own(
+    loopback: Loopback, model: OpenAICompatible
+) -> None:
+    loopback.play(refuse(500, {"message": "the input length exceeds the context length", "type": "api_error"}))
+    with pytest.raises(ModelContextTooLong):
+        await reply_of(model, ask())
 
 
 async def test_a_refusal_in_words_of_its_own_is_refused(loopback: Loopback, model: OpenAICompatible) -> None:

@@ -1,6 +1,7 @@
 from perdure.core.messages import Message, ReasoningPart, TextPart, ToolCallPart, UnknownPart
 from perdure.models.compatible import OpenAICompatible
 from perdure.models.protocol import ModelRequest
+from perdure.models.providers.repair import NO_ANSWER
 from tests.models.conversation import AT, assistant, reply_of, user
 from tests.models.loopback import Loopback, say
 
@@ -82,9 +83,13 @@ async def test_what_a_later_version_stored_is_passed_over(loopback: Loopback, mo
     assert [message["content"] for message in history] == ["Hi", "Hello.", "So?"]
 
 
-async def test_a_turn_that_left_nothing_is_passed_over(loopback: Loopback, model: OpenAICompatible) -> None:
+async def test_a_turn_that_left_nothing_has_an_answer_that_says_so(loopback: Loopback, model: OpenAICompatible) -> None:
     history = await sent(loopback, model, ModelRequest(messages=(user("Hi"), assistant(), user("So?", turn=2))))
-    assert [message["content"] for message in history] == ["Hi", "So?"]
+    assert [(message["role"], message["content"]) for message in history] == [
+        ("user", "Hi"),
+        ("assistant", NO_ANSWER),
+        ("user", "So?"),
+    ]
 
 
 async def test_reasoning_goes_back_to_the_provider_it_came_from(loopback: Loopback, model: OpenAICompatible) -> None:

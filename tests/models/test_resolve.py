@@ -82,6 +82,28 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "openai:gpt-5-mini" in refused.value.reason
 
 
+@pytest.mark.parametrize("value", ["", " ", "sk-1\n", "sk-1\n2"])
+def test_a_key_that_no_request_could_carry_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", value)
+    with pytest.raises(SettingInvalid) as refused:
+        resolve("openai:gpt-5-mini")
+    assert refused.value.field == "OPENAI_API_KEY"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("opnai:gpt-5", "there is no provider 'opnai'; did you mean openai:gpt-5?"),
+        ("antropic:claude", "there is no provider 'antropic'; did you mean anthropic:claude?"),
+        ("nobody:gpt-5", "there is no provider 'nobody'"),
+    ],
+)
+def test_a_suggestion_is_a_provider_like_the_one_that_was_asked_for(name: str, said: str) -> None:
+    with pytest.raises(ModelUnknown) as refused:
+        resolve(name)
+    assert refused.value.reason == said
+
+
 def test_any_provider_of_the_sdk_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "a key")
     monkeypatch.setenv("DEEPSEEK_API_KEY", "a key")

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
+
 from perdure.agents.agent import Agent
+from perdure.agents.history import CUT_OFF_REASONS, NEVER_RAN
 from perdure.agents.model_step import ask
 from perdure.agents.state import TurnInput, TurnState, load
 from perdure.agents.tool_step import call
@@ -20,7 +23,7 @@ from perdure.core.records import RunStatus
 from perdure.errors import TurnTooLong
 from perdure.runs.context import Context
 from perdure.runs.workflow import Workflow
-from perdure.stores.port import AppendEntries, Operation, SetMessage
+from perdure.stores.port import AppendEntries, Operation, PutParts, SetMessage
 
 PREFIX = "agent:"
 
@@ -39,11 +42,9 @@ def turn_workflow(agent: Agent, default_model: str) -> Workflow[..., None]:
 async def run_turn(context: Context, agent: Agent, given: TurnInput, default_model: str) -> None:
     """One turn. Raises: StepFailed when the model can't be asked; TurnTooLong."""
     state = await load(context.attempt.host.store, given)
-    context.attempt.at_end = partial(_finish, context, state)
+    context.attempt.at_end = partial(_finish, context, state, ())
     model = agent.resolve_model(given.model, default_model)
     while True:
-        if state.step >= agent.max_steps:
-            raise TurnTooLong(agent.name, agent.max_steps)
         asked = await ask(context, agent, state, model)
         calls = [
             (place, part)
@@ -52,7 +53,11 @@ async def run_turn(context: Context, agent: Agent, given: TurnInput, default_mod
         ]
         if not calls:
             return
-        await context.gather(*(partial(call, context, agent, state, place, _open(part)) for place, part in calls))
+        if state.step >= agent.max_steps:  # nobody would see what these calls come to
+            context.attempt.at_end = partial(_finish, context, state, tuple(calls))
+            raise TurnTooLong(agent.name, agent.max_steps)
+        whole = [(place, _open(part)) for place, part in calls if place != asked.cut_off_at]
+        await context.gather(*(partial(call, context, agent, state, place, part) for place, part in whole))
 
 
 def _open(part: ToolCallPart) -> ToolCallPart:
@@ -62,14 +67,29 @@ def _open(part: ToolCallPart) -> ToolCallPart:
     )
 
 
-def _finish(context: Context, state: TurnState, status: RunStatus, failure: Failure | None) -> tuple[Operation, ...]:
+def _finish(
+    context: Context,
+    state: TurnState,
+    unrun: tuple[tuple[int, ToolCallPart], ...],
+    status: RunStatus,
+    failure: Failure | None,
+) -> tuple[Operation, ...]:
+    """What lands with the end of the run; `unrun` are calls that were never run, by their places."""
+    message_id = state.message_id
+    is_cut_off = status == "completed" and state.finish_reason in CUT_OFF_REASONS
     finish = Chunk(
         kind="finish",
-        message_id=state.message_id,
+        message_id=message_id,
         finish_reason=state.finish_reason if status == "completed" else status,
         error=failure.message if failure else None,
     )
+    shown = [Chunk(kind="tool_result", part=place, message_id=message_id) for place, _ in unrun]
     return (
-        SetMessage(message_id=state.message_id, status=_MESSAGE[status]),
-        AppendEntries(context.run_id, (chunk_entry(finish),)),
+        *(PutParts(message_id=message_id, first=place, parts=(_never_ran(part),)) for place, part in unrun),
+        SetMessage(message_id=message_id, status="cut_off" if is_cut_off else _MESSAGE[status]),
+        AppendEntries(context.run_id, tuple(chunk_entry(chunk) for chunk in (*shown, finish))),
     )
+
+
+def _never_ran(part: ToolCallPart) -> ToolCallPart:
+    return msgspec.structs.replace(_open(part), state="failed", error=NEVER_RAN, error_code=TurnTooLong.code)

@@ -9,7 +9,7 @@ from typing import cast
 import msgspec
 
 from perdure.agents.agent import Agent
-from perdure.agents.history import valid
+from perdure.agents.history import CUT_OFF, CUT_OFF_REASONS, valid
 from perdure.agents.mended_reply import mended_reply
 from perdure.agents.state import TurnState
 from perdure.core.chunks import Chunk
@@ -22,8 +22,6 @@ from perdure.runs.options import StepOptions
 from perdure.stores.port import Operation, PutParts, SetMessage
 from perdure.turns import Produced, StreamingStep
 
-CUT_OFF = "The call was cut off before it was complete; it was never run."
-
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """A model step's value: where its parts stand in the message, and how it finished."""
@@ -31,6 +29,12 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     first: int
     count: int
     finish_reason: str
+
+    @property
+    def cut_off_at(self) -> int | None:
+        """The place of the part that its provider cut off, or None."""
+        is_cut_off = self.finish_reason in CUT_OFF_REASONS and self.count > 0
+        return self.first + self.count - 1 if is_cut_off else None
 
 
 async def ask(context: Context, agent: Agent, state: TurnState, model: Model) -> Asked:
@@ -85,6 +89,8 @@ class _Asking:
 
     def _land_reply(self, reply: ModelReply) -> Produced:
         parts = tuple(msgspec.structs.replace(part, step=self._state.step) for part in reply.parts)
+        if self.value().cut_off_at is not None and isinstance(parts[-1], ToolCallPart):
+            parts = (*parts[:-1], _cut_off(parts[-1]))
         settled = SetMessage(
             message_id=self._state.message_id,
             add_usage=reply.usage,
@@ -146,12 +152,8 @@ def _partial(chunks: list[Chunk], step: int) -> Part:
         return ReasoningPart(text=text, step=step)
     if first.kind != "tool_input":
         return TextPart(text=text, step=step)
-    return ToolCallPart(
-        call_id=first.call_id or "",
-        tool=first.tool or "",
-        arguments=text,
-        step=step,
-        state="failed",
-        error=CUT_OFF,
-        error_code="model_cut_off",
-    )
+    return _cut_off(ToolCallPart(call_id=first.call_id or "", tool=first.tool or "", arguments=text, step=step))
+
+
+def _cut_off(part: ToolCallPart) -> ToolCallPart:
+    return msgspec.structs.replace(part, state="failed", error=CUT_OFF, error_code="model_cut_off")

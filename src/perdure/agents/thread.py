@@ -19,6 +19,7 @@ from perdure.core.text import is_well_formed
 from perdure.core.threads import ThreadEvent, ThreadRecord
 from perdure.core.values import Value, plain
 from perdure.errors import InputError, MessageEmpty, NotStorable, ThreadNotFound
+from perdure.models.resolve import check_name
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflow
 from perdure.stores.port import StartTurn, Store
@@ -57,10 +58,13 @@ class Thread:
         `model` (a name) and `settings` hold for this turn, over the thread's and the agent's; `metadata` stays with
         the message.
         Raises: ThreadBusy while another turn runs; ThreadNotFound; MessageEmpty; NotStorable, TooLarge;
-        RunInputMismatch where the key was used with another message; NameUnknown where this process does not know
+        RunInputMismatch where the key was used with another message; ModelUnknown for a name without a provider;
+        NameUnknown where this process does not know
         the thread's agent.
         """
         _check_text(text)
+        if model is not None:
+            check_name(model)
         thread = await self.record()
         run_id = self._run_id(idempotency_key)
         given = TurnInput(

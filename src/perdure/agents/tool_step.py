@@ -16,7 +16,8 @@ from perdure.core.messages import ToolCallPart
 from perdure.core.records import StepRecord
 from perdure.core.text import well_formed_data
 from perdure.core.values import Value, shown
-from perdure.errors import StepFailed, ToolNotFound
+from perdure.errors import NotStorable, StepFailed, ToolNotFound
+from perdure.models.shapes import MAX_DEPTH, depth_of
 from perdure.runs.context import Context
 from perdure.runs.options import StepOptions
 from perdure.runs.steps import StepCall
@@ -62,16 +63,16 @@ class _Calling:
         tool = self.tool
         if tool is None:
             raise ToolNotFound(self._part.tool, "the agent has no tool of this name")
-        args, kwargs = tool.bind(self._part.arguments)
-        if tool.takes_context:
-            args = (self._tool_context(), *args)
+        kwargs = tool.bind(self._part.arguments)
+        args = (self._tool_context(),) if tool.takes_context else ()
         if tool.is_async:
             value = await tool.function(*args, **kwargs)
         else:
             value = await self._context.attempt.host.pool.call(tool.function, *args, **kwargs)
             value = await value if inspect.isawaitable(value) else value
         limit = self._context.attempt.host.store.abilities.max_value
-        self._output = shown(value, f"output of tool {tool.name!r}", limit, well_formed_data)
+        output = shown(value, f"output of tool {tool.name!r}", limit, well_formed_data)
+        self._output = _sendable(output, tool.name)
 
     def _tool_context(self) -> ToolContext:
         return ToolContext(
@@ -107,6 +108,13 @@ class _Calling:
             )
         state = "in_doubt" if failure.reason == "timeout" else "failed"
         return msgspec.structs.replace(self._part, state=state, error=_said(failure), error_code=_code(failure))
+
+
+def _sendable(output: Value, tool: str) -> Value:
+    """A result that a model can be sent, now and in every later turn."""
+    if depth_of(output) > MAX_DEPTH:
+        raise NotStorable(f"output of tool {tool!r}", f"it is nested deeper than {MAX_DEPTH}")
+    return output
 
 
 def _said(failure: Failure) -> str:

@@ -9,12 +9,12 @@ from typing import Literal, overload
 
 import msgspec
 
+from perdure.agents.parameters import Parameters
 from perdure.agents.schema import describe
-from perdure.core.annotations import Arguments, is_async, name_of, unwrap
+from perdure.core.annotations import is_async, name_of, unwrap
 from perdure.core.retry import Retry
-from perdure.core.text import decode_json
 from perdure.core.values import Value
-from perdure.errors import AnnotationUnresolved, SettingInvalid, ToolInputInvalid, ToolSignatureInvalid
+from perdure.errors import SettingInvalid
 from perdure.models.protocol import ToolSpec
 from perdure.runs.options import StepOptions
 
@@ -59,10 +59,7 @@ class Tool:
         self.name = name or name_of(function)
         self.is_async = is_async(function)
         self.takes_context = takes_context(function)
-        try:
-            self.arguments = Arguments(function, skip=int(self.takes_context))
-        except (AnnotationUnresolved, TypeError, ValueError) as error:
-            raise ToolSignatureInvalid(self.name, "signature", str(error)) from None
+        self.parameters = Parameters(self.name, function, skip=int(self.takes_context))
         self.in_doubt: InDoubt = in_doubt or ("retry" if read_only or idempotent else "tell")
         self.options = StepOptions(
             kind="tool",
@@ -72,16 +69,11 @@ class Tool:
             read_only=read_only,
             idempotent=idempotent,
         )
-        self.spec: ToolSpec = describe(self.name, self.function, self.arguments, description)
+        self.spec: ToolSpec = describe(self.name, self.function, self.parameters, description)
 
-    def bind(self, arguments: str) -> tuple[tuple[Value, ...], dict[str, Value]]:
-        """The function's arguments from the JSON text that a model wrote. Raises: ToolInputInvalid."""
-        try:
-            return self.arguments.restore(decode_json(arguments or "{}"))
-        except (msgspec.DecodeError, ValueError) as error:
-            raise ToolInputInvalid(self.name, f"the arguments are no JSON object: {error}") from None
-        except Exception as error:
-            raise ToolInputInvalid(self.name, str(error)) from None
+    def bind(self, arguments: str) -> dict[str, Value]:
+        """The function's arguments from the text that a model wrote. Raises: ToolInputInvalid."""
+        return self.parameters.bind(arguments)
 
 
 def takes_context(function: Callable[..., Value]) -> bool:

@@ -15,6 +15,7 @@ from perdure.core.clock import Clock, SystemClock, seconds
 from perdure.core.observe import Observer
 from perdure.core.values import Value
 from perdure.errors import NameTaken
+from perdure.models.resolve import check
 from perdure.runs.context import Context
 from perdure.runs.worker import Worker
 from perdure.runs.workflow import Workflow, Workflows
@@ -70,6 +71,14 @@ class App(Client):
         self.workflows.add(turn_workflow(agent, self.model))
         return agent
 
+    def check_models(self) -> None:
+        """Find out now whether each agent's model can be used; `async with app:` does.
+
+        Raises: ModelUnknown, ExtraMissing, or SettingInvalid that names what is not set; nothing was opened yet.
+        """
+        for agent in self.agents.values():
+            check(agent.model or self.model)
+
     @overload
     def workflow(self, function: Callable[Concatenate[Context, P], Awaitable[R]]) -> Workflow[P, R]: ...
 
@@ -122,6 +131,7 @@ class App(Client):
         await self._worker.stop(at_once=at_once)
 
     async def __aenter__(self) -> Self:
+        self.check_models()
         await super().__aenter__()
         worker = self.worker(self.store)
         try:

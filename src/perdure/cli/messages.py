@@ -14,7 +14,13 @@ from perdure.core.values import Value, encode
 
 ARGUMENTS, OUTPUT = 60, 100
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_STATUS = {"complete": "", "streaming": "is being written", "stopped": "was stopped here", "failed": "failed here"}
+_STATUS = {
+    "complete": "",
+    "streaming": "is being written",
+    "cut_off": "was cut off here",
+    "stopped": "was stopped here",
+    "failed": "failed here",
+}
 
 
 def said(message: Message) -> RenderableType:

@@ -101,6 +101,8 @@ class TurnView:
             self.note(Text("(stopped)", style="magenta"))
         elif chunk.finish_reason == "failed":
             self.note(Text(f"(failed: {chunk.error or 'no reason is recorded'})", style="red"))
+        elif chunk.finish_reason in {"length", "content_filter"}:
+            self.note(Text(f"(cut off: {chunk.finish_reason})", style="magenta"))
 
     def _redraw(self) -> None:
         if self._live is not None:

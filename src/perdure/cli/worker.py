@@ -33,6 +33,7 @@ async def serve(app: App) -> None:
     from perdure.cli.terminal import notes, one_line
     from perdure.stores import open_store
 
+    app.check_models()
     store = await open_store(app.url, clock=app.clock)
     try:
         serving = app.worker(store)

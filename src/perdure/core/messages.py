@@ -10,7 +10,7 @@ import msgspec
 from perdure.core.values import Value
 
 Role = Literal["system", "user", "assistant"]
-MessageStatus = Literal["streaming", "complete", "stopped", "failed"]
+MessageStatus = Literal["streaming", "complete", "cut_off", "stopped", "failed"]
 ToolState = Literal["pending", "completed", "failed", "in_doubt", "denied"]
 
 
@@ -79,7 +79,8 @@ Part = TextPart | ReasoningPart | ToolCallPart | UnknownPart
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a thread; a turn has one assistant message.
 
-    Shape: order in a thread is (turn, place); `finish_reason` is the provider's word for the last step.
+    Shape: order in a thread is (turn, place); `finish_reason` is the provider's word for the last step; a message that
+    the provider ended before the model did (`length`, `content_filter`) has the status `cut_off`.
     """
 
     message_id: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from math import isfinite
+from math import inf, isfinite, isnan
 
 from perdure.core.clock import seconds
 from perdure.errors import PerdureError, RetryableError, SettingInvalid, TerminalError
@@ -19,14 +19,16 @@ class Retry:
     """How often a step is tried, and with what pauses.
 
     Shape: `attempts` counts the first one; the pause before attempt n+1 is initial * multiplier^(n-1), at most
-    `cap`, of which a random share is waited when `jitter` is on; a Retry-After of the error comes first.
+    `cap`, of which a random share is waited when `jitter` is on. Where the error says when to come back
+    (`retry_after`, or RetryableError's `after`), that is waited, never less; an error whose `retry_after` is above
+    `max_retry_after` is not tried again: it fails at once, and says the time.
     `retryable(error)` decides which errors are worth another try; by default all but TerminalError and perdure's
     own errors that say that they are not.
-    Units: `initial` and `cap` are timedeltas or seconds.
+    Units: `initial`, `cap` and `max_retry_after` are timedeltas or seconds.
     Raises: SettingInvalid.
     """
 
-    __slots__ = ("attempts", "cap", "initial", "jitter", "multiplier", "retryable")
+    __slots__ = ("attempts", "cap", "initial", "jitter", "max_retry_after", "multiplier", "retryable")
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class Retry:
         initial: timedelta | float = 0.5,
         multiplier: float = 2.0,
         cap: timedelta | float = 60.0,
+        max_retry_after: timedelta | float = 600.0,
         jitter: bool = True,
         retryable: Callable[[BaseException], bool] | None = None,
     ) -> None:
@@ -43,6 +46,7 @@ class Retry:
         self.attempts = attempts
         self.initial = _pause("retry.initial", initial)
         self.cap = _pause("retry.cap", cap)
+        self.max_retry_after = _pause("retry.max_retry_after", max_retry_after)
         if not (isfinite(multiplier) and multiplier >= 1):
             raise SettingInvalid("retry.multiplier", f"a finite number of at least 1, not {multiplier}")
         self.multiplier = multiplier
@@ -56,11 +60,12 @@ class Retry:
         """
         if attempt >= self.attempts or isinstance(error, TerminalError) or not self.retryable(error):
             return None
-        asked = getattr(error, "retry_after", None)
         if isinstance(error, RetryableError):
-            asked = error.after
-        if isinstance(asked, int | float) and isfinite(asked):
-            return max(0.0, float(asked))
+            asked, longest = error.after, inf
+        else:
+            asked, longest = getattr(error, "retry_after", None), self.max_retry_after
+        if isinstance(asked, int | float) and not isnan(asked):
+            return max(0.0, float(asked)) if asked <= longest and isfinite(asked) else None
         full = min(self.cap, self.initial * self.multiplier ** min(attempt - 1, _MAX_EXPONENT))
         return full * share if self.jitter else full
 

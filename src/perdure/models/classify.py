@@ -1,9 +1,10 @@
 """A provider's failure as one of ours.
 
-What is structured comes before what is prose: the provider's code, then what its adapter made of it, then the HTTP
-status, then how the connection ended; a sentence is read only to tell an overflow from other bad requests, and where
-there is nothing else. A code says more than a status (429 with `insufficient_quota` is no rate limit), but for 413:
-whatever the reason, the request is too large to be sent again.
+The HTTP status comes first: it says whether another try can help, and a code or what the adapter made of it only says
+which of the errors of that sort it is (429 with `insufficient_quota` is no rate limit; 404 with `api_error` is no
+outage). What can't be mended by trying again, such as a history that is too long, counts with any status: some servers
+answer 500 to it. Where there is no status, the code decides, then how the connection ended; a sentence is read only to
+tell an overflow from other refusals, and where there is nothing else.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _SAID: dict[Kind, str] = {
 
 _CODES: dict[Kind, str] = {
     ModelContextTooLong: """context_length_exceeded context_window_exceeded model_context_window_exceeded
-        prompt_too_long token_limit_exceeded request_too_large""",
+        prompt_too_long token_limit_exceeded request_too_large exceed_context_size_error""",
     ModelCreditsExhausted: """insufficient_quota usage_limit_reached usage_not_included credit_balance_too_low
         quota_exceeded billing_error billing_hard_limit_reached credit_balance_exhausted insufficient_balance
         exceeded_current_quota_error organization_spend_limit_exceeded project_spend_limit_exceeded
@@ -74,7 +75,10 @@ _OVERFLOW = "ModelContextWindowExceededError"
 _LATE = frozenset({"ModelTimeoutError", "ModelRequestTimeout", "APITimeoutError", "TimeoutException", "TimeoutError"})
 _LOST = frozenset({"ModelConnectionError", "APIConnectionError", "TransportError", "OSError"})
 _GARBLED = frozenset({"UnexpectedModelBehavior", "ModelAPIError"})
-_BAD_REQUEST = frozenset({400, 413, 422, None})
+_MISDIRECTED = frozenset({"TooManyRedirects", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError"})
+_OVERFLOWING = frozenset({400, 413, 422, None, *range(500, 600)})
+_REDIRECTS = range(300, 400)
+_PASSING = frozenset({408, 409, 425, 429, None, *range(500, 600)})
 
 _BY_STATUS: dict[int, Kind] = {
     401: ModelAuthFailed,
@@ -123,8 +127,18 @@ def classify(error: BaseException, *, model: str, now: datetime, began: bool = F
     facts = facts_of(error, now)
     kind = kind_of(facts, began=began)
     known = ", ".join([f"HTTP {facts.status}"] * (facts.status is not None) + list(facts.codes[:1]))
-    said = f"{model} {_SAID[kind]}" + (f" ({known})" if known else "")
+    said = f"{model} {_said(kind, facts)}" + (f" ({known})" if known else "")
+    if facts.retry_after is not None and kind.retryable:
+        said += f"; it asks to wait for {facts.retry_after:g} s"
     return kind(said, status=facts.status, retry_after=facts.retry_after, detail=facts.detail)
+
+
+def _said(kind: Kind, facts: Facts) -> str:
+    if facts.status in _REDIRECTS or facts.names & _MISDIRECTED:
+        return "sent the request elsewhere, or can't be asked at this URL: check the base URL"
+    if facts.is_page and kind is ModelRequestInvalid:
+        return "answered with a web page: check the base URL"
+    return _SAID[kind]
 
 
 def kind_of(facts: Facts, *, began: bool = False) -> Kind:
@@ -140,19 +154,29 @@ def kind_of(facts: Facts, *, began: bool = False) -> Kind:
 
 
 def _by_structure(facts: Facts) -> Kind | None:
-    coded = next((_BY_CODE[code] for code in facts.codes if code in _BY_CODE), None)
+    coded = next((kind for code in facts.codes if (kind := _BY_CODE.get(code)) and _fits(kind, facts.status)), None)
     if facts.status == 413 and coded is not ModelCreditsExhausted:  # noqa: PLR2004  (Content Too Large)
         return ModelContextTooLong
-    if coded is not None:
+    if coded is not None and not coded.retryable:
         return coded
     if facts.flagged:
         return ModelRefused
-    if facts.status in _BAD_REQUEST and (_OVERFLOW in facts.names or _TOO_LONG.search(facts.prose.lower())):
+    if facts.status in _OVERFLOWING and (_OVERFLOW in facts.names or _is_overflow(facts)):
         return ModelContextTooLong
-    adapted = next((kind for name, kind in _BY_NAME.items() if name in facts.names), None)
-    if adapted is not None:
-        return adapted
-    return None if facts.status is None else _of_status(facts.status)
+    adapted = (kind for name, kind in _BY_NAME.items() if name in facts.names and _fits(kind, facts.status))
+    return coded or next(adapted, None) or (None if facts.status is None else _of_status(facts.status))
+
+
+def _fits(kind: Kind, status: int | None) -> bool:
+    """Whether a status allows a kind: one that says that trying again is of no use is not overruled.
+
+    GitHub and Google answer 403 to a rate limit too.
+    """
+    return not kind.retryable or status in _PASSING or (kind is ModelRateLimited and status == 403)  # noqa: PLR2004
+
+
+def _is_overflow(facts: Facts) -> bool:
+    return not facts.is_page and _TOO_LONG.search(facts.prose.lower()) is not None
 
 
 def _of_status(status: int) -> Kind:
@@ -160,6 +184,8 @@ def _of_status(status: int) -> Kind:
 
 
 def _by_ending(facts: Facts, *, began: bool) -> Kind | None:
+    if facts.names & _MISDIRECTED:
+        return ModelRequestInvalid
     if facts.names & _LATE:
         return ModelTimedOut
     if facts.names & _LOST:

@@ -36,11 +36,15 @@ class OpenAICompatible:
         return self._name
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        return self.load().stream(request)
+
+    def load(self) -> ProviderModel:
+        """The model behind it; the first time this loads the SDK. Raises: ExtraMissing."""
         if self._behind is None:
             from perdure.models.providers.load import load_compatible
 
             self._behind = load_compatible(self._name, self._model, self._base_url, self._api_key, self._clock)
-        return self._behind.stream(request)
+        return self._behind
 
     async def aclose(self) -> None:
         """Give this event loop's connections back; the next stream opens new ones."""

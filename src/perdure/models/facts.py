@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import isfinite
 
 import msgspec
 
@@ -12,8 +13,8 @@ from perdure.models.retry_after import retry_after
 from perdure.models.shapes import is_list, is_record
 
 _MAX_WALKED = 16
-_MAX_PAUSE = 3600.0
-_STATUS = range(400, 600)
+_STATUS = range(300, 600)
+_PAGE = re.compile(r"\s*(?:<!doctype html|<html|<head|<\?xml[^>]*>\s*<!doctype html)", re.IGNORECASE)
 _NOTHING: Mapping[str, object] = {}
 
 
@@ -21,13 +22,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """A failed call.
 
     Shape: `codes` are the provider's own words, lower case, the most specific first; `names` the classes of the
-    exception, of what it was raised from, and their bases; `prose` what it says to a person.
+    exception, of what it was raised from, and their bases; `prose` what it says to a person; `is_page` that it answered
+    with a web page.
     """
 
     status: int | None = None
     codes: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
     flagged: bool = False
+    is_page: bool = False
     retry_after: float | None = None
     prose: str = ""
     detail: str = ""
@@ -39,12 +42,13 @@ def facts_of(error: BaseException, now: datetime) -> Facts:
     bodies = [body for each in chain if (body := _body(each)) is not None]
     inner = _error_object(bodies[0]) if bodies else _NOTHING
     return Facts(
-        status=next((status for each in chain if (status := _status(each)) is not None), None),
+        status=next((status for each in chain if (status := _status(each)) is not None), _status_of_body(inner)),
         codes=tuple(dict.fromkeys([code for each in chain for code in _own_codes(each)] + list(_body_codes(inner)))),
         names=frozenset(kind.__name__ for each in chain for kind in type(each).__mro__),
         flagged=_is_flagged(inner),
+        is_page=any(isinstance(body, str) and _PAGE.match(body) is not None for body in bodies),
         retry_after=next((pause for each in chain if (pause := _pause(each, now)) is not None), None),
-        prose=_prose(inner, error),
+        prose=_prose(inner, bodies, error),
         detail=_detail(bodies, error),
     )
 
@@ -67,6 +71,16 @@ def _status(error: BaseException) -> int | None:
         value: object = getattr(error, name, None)
         if isinstance(value, int) and value in _STATUS:
             return value
+    return None
+
+
+def _status_of_body(inner: Mapping[str, object]) -> int | None:
+    """The status that a body names which came with a 200, or inside a stream."""
+    for name in ("status_code", "status", "code"):
+        value = inner.get(name)
+        number = int(value) if isinstance(value, str) and re.fullmatch(r"[345]\d\d", value) else value
+        if isinstance(number, int) and number in _STATUS:
+            return number
     return None
 
 
@@ -120,12 +134,15 @@ def _pause(error: BaseException, now: datetime) -> float | None:
             if wait is not None:
                 return wait
     said: object = getattr(error, "retry_after", None)
-    return float(said) if isinstance(said, int | float) and 0 <= said <= _MAX_PAUSE else None
+    return float(said) if isinstance(said, int | float) and said > 0 and isfinite(said) else None
 
 
-def _prose(inner: Mapping[str, object], error: BaseException) -> str:
-    said = inner.get("message")
-    return said if isinstance(said, str) and said else str(error)
+def _prose(inner: Mapping[str, object], bodies: list[object], error: BaseException) -> str:
+    """What is said to a person: by the error's object, or by a body that is a sentence."""
+    for said in (inner.get("message"), inner.get("error"), *bodies[:1]):
+        if isinstance(said, str) and said:
+            return said
+    return str(error)
 
 
 def _detail(bodies: list[object], error: BaseException) -> str:

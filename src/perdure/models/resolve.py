@@ -25,10 +25,7 @@ def resolve(model: str | Model, *, clock: Clock | None = None) -> Model:
     """
     if not isinstance(model, str):
         return model
-    name = model.strip()
-    provider, _, rest = name.partition(":")
-    if not provider or not rest:
-        raise ModelUnknown(model, "a name is provider:model, such as openai:gpt-5-mini or perdure:extractive")
+    name, provider = check_name(model)
     if name == EXTRACTIVE:
         from perdure.models.extractive.model import ExtractiveModel
 
@@ -40,6 +37,28 @@ def resolve(model: str | Model, *, clock: Clock | None = None) -> Model:
     from perdure.models.providers.load import load_provider
 
     return load_provider(name, clock)
+
+
+def check_name(model: str) -> tuple[str, str]:
+    """A name without blanks round it, and its provider; loads nothing.
+
+    Raises: ModelUnknown where it has no provider.
+    """
+    name = model.strip()
+    provider, _, rest = name.partition(":")
+    if not provider.strip() or not rest.strip():
+        raise ModelUnknown(model, "a name is provider:model, such as openai:gpt-5-mini or perdure:extractive")
+    return name, provider
+
+
+def check(model: str | Model) -> None:
+    """Find out now what the first call would: a name that nobody knows, a key or a package that is missing.
+
+    Raises: as `resolve`, for a model of `openai-compatible:` too.
+    """
+    found = resolve(model)
+    if isinstance(found, OpenAICompatible):
+        found.load()
 
 
 def _compatible(name: str, clock: Clock | None) -> Model:

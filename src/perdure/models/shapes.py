@@ -22,3 +22,16 @@ def strings_of(value: object) -> list[str] | None:
         return None
     texts = [item for item in value if isinstance(item, str)]
     return texts if texts and len(texts) == len(value) else None
+
+
+MAX_DEPTH = 100
+"""How deep what is sent to a model may be nested: the least that an SDK or a provider takes."""
+
+
+def depth_of(value: object) -> int:
+    """How many levels of arrays and objects a value has; 0 for what is neither."""
+    deepest, level = 0, [value]
+    while level := [one for one in level if is_record(one) or is_list(one)]:
+        deepest += 1
+        level = [inner for one in level for inner in (one.values() if is_record(one) else one if is_list(one) else ())]
+    return deepest

@@ -12,15 +12,26 @@ from perdure.models.extractive.words import STOP, split, stem
 
 Arguments = dict[str, object]
 
-_MAX_CALLS = 4
+_MAX_CALLS = 10
 _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|“([^”]+)”")
 _PROPER = r"[A-ZÀ-Þ][\w'’.-]*(?:\s+[A-ZÀ-Þ][\w'’-]*)*"
 _LIST_OF_PROPER = rf"{_PROPER}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+or\s+){_PROPER})*"
-_AFTER = re.compile(rf"\b(?:in|for|at|near|of|to|from|about|on|with)\s+(?:the\s+)?({_LIST_OF_PROPER})")
+_AFTER = re.compile(rf"\b((?i:in|for|at|near|of|to|from|about|on|with))\s+(?:the\s+)?({_LIST_OF_PROPER})")
 _ANY_PROPER = re.compile(rf"(?<!^)(?<![.?!]\s)\b({_LIST_OF_PROPER})")
+_PREPOSITION = r"(?:in|for|at|near|of|to|from)\s+(?:the\s+)?"
+_LOWER = r"(?!(?:and|or)\b)[\w'-]+(?:\s+(?!(?:and|or|in|for|at|near|of|to|from)\b)[\w'-]+)?"
+_BETWEEN = rf"(?:\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+)(?:{_PREPOSITION})?"
+_LAST_LIST = re.compile(rf"\b{_PREPOSITION}({_LOWER}(?:{_BETWEEN}{_LOWER})*)\W*$")
+_LAST_SEPARATOR = re.compile(_BETWEEN)
+_CALENDAR_WORDS = """
+    january february march april may june july august september october november december monday tuesday wednesday
+    thursday friday saturday sunday
+"""
+_CALENDAR = frozenset(_CALENDAR_WORDS.split())
 _SEPARATOR = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s+or\s+")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)?(?![\w])")
-_CODE = re.compile(r"#?\b[A-Za-z]*-?\d[\w-]*\b")
+_CODE = r"#?\b[A-Za-z]*-?\d[\w-]*\b"
+_CODES = re.compile(rf"{_CODE}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+or\s+){_CODE})*")
 _FORMS: dict[str, re.Pattern[str]] = {
     "email": re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w"),
     "mail": re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w"),
@@ -30,6 +41,7 @@ _FORMS: dict[str, re.Pattern[str]] = {
     "path": re.compile(r"(?:[\w.-]+/)*[\w-]+\.\w+"),
     "file": re.compile(r"(?:[\w.-]+/)*[\w-]+\.\w+"),
 }
+_SEVERAL = frozenset({"email", "mail", "url", "uri"})
 _FREE = frozenset({"query", "question", "text", "prompt", "message", "topic", "subject", "term", "search", "keyword"})
 _CODED = frozenset({"number", "id", "code", "key", "order", "ticket", "invoice", "account", "reference", "version"})
 _PLACE = frozenset({"city", "place", "location", "country", "town", "region", "person", "name", "user", "company"})
@@ -94,25 +106,26 @@ def _strings(parameter: Parameter, text: str) -> list[str]:
     words = frozenset(split(parameter.name))
     for form, pattern in _FORMS.items():
         if form in words:
-            return [match[0] for match in pattern.finditer(text)][:1] or _place(parameter)
+            found = [match[0] for match in pattern.finditer(text)]
+            return list(dict.fromkeys(found)) if form in _SEVERAL else found[:1] or _place(parameter)
     labelled, quoted = _labelled(parameter, text), _quoted(text)
     if labelled or quoted:
         return labelled or quoted
     if words & _CODED:
-        return [match[0].lstrip("#") for match in _CODE.finditer(text)][:1]
+        listed = _CODES.search(text)
+        return [code.lstrip("#") for code in _SEPARATOR.split(listed[0])] if listed else []
     if words & _FREE:
         return [text]
-    after = _AFTER.search(text)
-    named = after or _ANY_PROPER.search(text)
-    if named is not None:
-        return _SEPARATOR.split(named[1].rstrip("?.!"))
+    named = _named(text)
+    if named:
+        return named
     return _place(parameter) or (_last_words(text) if words & _PLACE else [])
 
 
 def _labelled(parameter: Parameter, text: str) -> list[str]:
     label = re.escape(" ".join(split(parameter.name)))
-    found = re.search(rf"\b{label}\s*(?:is|=|:|#|number|named|called)?\s*[#:=]?\s*([\w@./-]*[A-Z\d][\w@./-]*)", text)
-    return [found[1].rstrip(".?!")] if found else []
+    pattern = rf"\b{label}\s*(?:is|=|:|#|number|named|called)?\s*[#:=]?\s*([\w@./-]*[A-Z\d][\w@./-]*)"
+    return list(dict.fromkeys(found[1].rstrip(".?!") for found in re.finditer(pattern, text)))
 
 
 def _quoted(text: str) -> list[str]:
@@ -123,7 +136,20 @@ def _place(parameter: Parameter) -> list[str]:
     return [place_for(parameter)] if parameter.name.lower() in {"folder", "dir", "directory", "root", "glob"} else []
 
 
+def _named(text: str) -> list[str]:
+    """Every name that comes after the same preposition as the first one; else the first that comes after none."""
+    by_word: dict[str, list[str]] = {}
+    for match in _AFTER.finditer(text):
+        names: list[str] = [name for name in _SEPARATOR.split(match[2].rstrip("?.!")) if name.lower() not in _CALENDAR]
+        by_word.setdefault(match[1].lower(), []).extend(names)
+    found = next((names for names in by_word.values() if names), list[str]())
+    if not found and (loose := _ANY_PROPER.search(text)) is not None:
+        found = list[str](_SEPARATOR.split(loose[1].rstrip("?.!")))
+    return list(dict.fromkeys(found))
+
+
 def _last_words(text: str) -> list[str]:
-    after = re.search(r"\b(?:in|for|at|near|of|to|from)\s+(?:the\s+)?([\w'-]+(?:\s+[\w'-]+)?)\W*$", text)
-    said = after[1] if after else ""
-    return [said] if said and not set(said.lower().split()) & STOP else []
+    """Words in lower case, one or two after a preposition, in the last list of the text."""
+    found = _LAST_LIST.search(text)
+    words: list[str] = _LAST_SEPARATOR.split(found[1]) if found else []
+    return [word for word in words if word and not set(word.lower().split()) & STOP]

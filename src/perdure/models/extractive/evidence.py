@@ -95,6 +95,8 @@ def _take_lines(evidence: Evidence, call: ToolCallPart, tool: Tool | None) -> No
         path = str(named) if isinstance(named, str) else None
         start = arguments.get(tool.first.name) if tool.first is not None else None
         first = start if isinstance(start, int) and start > 0 else 1
+    if evidence.loose:
+        evidence.loose.append(Line(None, None, ""))  # no sentence goes on in another output
     for line in lines_of(call.output, path, first):
         if line.path is None or line.number is None or not (line.path == path or looks_like_path(line.path)):
             evidence.loose.append(line)

@@ -70,7 +70,7 @@ def outline(path: str, lines: Mapping[int, str]) -> dict[int, Row]:
     rows: dict[int, Row] = {}
     stack: list[Row] = []
     quote, last = "", 0
-    is_prose = path.lower().endswith(_MARKDOWN)
+    is_prose = is_prose_file(path)
     for number in sorted(lines):
         text = lines[number]
         if number != last + 1:
@@ -94,6 +94,11 @@ def outline(path: str, lines: Mapping[int, str]) -> dict[int, Row]:
         if row.kind == "section" or (row.defines and row.kind in {"function", "class"}):
             stack.append(row)
     return rows
+
+
+def is_prose_file(path: str) -> bool:
+    """Whether a file holds sentences, and no code."""
+    return path.lower().endswith(_MARKDOWN)
 
 
 def doc_of(row: Row, rows: Mapping[int, Row]) -> list[Row]:

@@ -1,8 +1,9 @@
 """What the model does next, decided from the request alone.
 
-First round: ask the tools that the question names, with what it says for their parameters; else list, and search for
-each term, all at once. Then read around the best lines found so far, until the best one has been read in its place.
-Then quote. A report that the instructions or the question ask for is sent once, with the answer, before the last words.
+Small talk is answered at once. First round: ask the tools that the question names, with what it says for their
+parameters; else list, and search for each term, all at once. Then read around the best lines found so far, until the
+best one has been read in its place. Then quote, where a place has more of the question than one word of two. A report
+that the instructions or the question ask for is sent once, with the answer, before the last words.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import cached_property
 import msgspec
 
 from perdure.core.messages import ToolCallPart
-from perdure.models.extractive.answer import answer_of, nothing_found, of_itself, with_reports
+from perdure.models.extractive.answer import answer_of, nothing_found, of_itself, to_small_talk, with_reports
 from perdure.models.extractive.arguments import Call
 from perdure.models.extractive.asking import named_calls
 from perdure.models.extractive.evidence import Evidence, arguments_of, calls_of, gather
@@ -40,6 +41,8 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(request: ModelRequest) -> Decision:
     """The next step of the turn."""
     question, tools = question_of(request.messages), tools_of(request.tools)
+    if question.is_small_talk:
+        return Decision(words=to_small_talk(question, tools))
     done = calls_of(request.messages)
     reports = [tool for tool in tools if tool.role == "report" and is_asked(tool, request.instructions, question.text)]
     sent = [call for call in done if any(call.tool == tool.name for tool in reports)]
@@ -96,5 +99,9 @@ class _Turn:
         looks = any(tool.role in _LOOKING for tool in self._tools)
         calls = named_calls(self._question, self._tools, share=_ENOUGH if looks else 0.0)
         calls = calls or first_searches(self._question, self._tools)
-        # "And in Bergen?" names no tool: the question before it did.
-        return calls or named_calls(read(f"{self._question.text} {self._question.before}"), self._tools, share=0.0)
+        if calls:
+            return calls
+        # "And in Bergen?" names no tool: the question before it did. What it names itself comes first.
+        both = read(f"{self._question.text} {self._question.before}")
+        own = msgspec.structs.replace(both, text=self._question.text)
+        return named_calls(own, self._tools, share=0.0) or named_calls(both, self._tools, share=0.0)

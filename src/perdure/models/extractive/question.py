@@ -54,6 +54,23 @@ _ABOUT_ITSELF = re.compile(
 )
 
 
+# A message that has no other words asks for nothing.
+_SMALL_TALK_WORDS = """
+    afternoon alright amazing appreciate appreciated awesome brilliant bye care cheers clear congratulations cool day
+    done excellent evening fantastic farewell fine good goodbye goodnight great greetings haha happy help helped helpful
+    hello hey hi hope impressive interesting job later lol love lovely luck morning much nice night ok okay perfect
+    pleasure pretty quick right see sorry sounds super sure thank thanks thx today tomorrow ty understood useful weekend
+    welcome well wonderful work worked wow yeah yep you
+"""
+_SMALL_TALK = frozenset(_SMALL_TALK_WORDS.split())
+_THANKS = re.compile(
+    r"^\W*(?:ok(?:ay)?\W+|great\W+|perfect\W+|cool\W+|hi\W+|hello\W+|hey\W+)*"
+    r"(?:many\s+thanks|thanks|thank\s+you|thx|ty|cheers)\b(?:\s+(?:you|so|very|much|a\s+lot|again|lots))*"
+    r"(?:\s+for\s+[^.,!?;\n]*)?\W*",
+    re.IGNORECASE,
+)
+
+
 class Term(msgspec.Struct, frozen=True):
     """A word that the answer should have; an `exact` one is an identifier, looked for as it is written."""
 
@@ -71,6 +88,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     before: str = ""
     wants: str = ""
     is_about_itself: bool = False
+    is_small_talk: bool = False
+    is_thanks: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -87,7 +106,8 @@ def question_of(messages: Sequence[Message]) -> Question:
 def read(text: str) -> Question:
     """A question's terms: identifiers first; stop words dropped, words about the answer made faint."""
     found: dict[str, Term] = {}
-    text = text[:_MAX_CHARS]
+    thanks = _THANKS.match(text[:_MAX_CHARS])
+    text = text[thanks.end() if thanks else 0 : _MAX_CHARS]
     wants_value = bool(_VALUE.search(text))
     asked, text = text, _HOW_LONG.sub(r" duration \1 ", _HOW_MANY.sub(" ", text))
     for match in _TICKED.finditer(text):
@@ -106,7 +126,15 @@ def read(text: str) -> Question:
     ranked = sorted(found.values(), key=lambda term: -term.weight)
     if not wants and wants_value:
         wants = "value"
-    return Question(text=asked, terms=tuple(ranked), wants=wants, is_about_itself=bool(_ABOUT_ITSELF.search(asked)))
+    is_small_talk = all(word in _SMALL_TALK for term in ranked for word in term.words) and bool(thanks or ranked)
+    return Question(
+        text=asked,
+        terms=tuple(ranked),
+        wants=wants,
+        is_about_itself=bool(_ABOUT_ITSELF.search(asked)),
+        is_small_talk=is_small_talk,
+        is_thanks=thanks is not None,
+    )
 
 
 def _add(found: dict[str, Term], text: str, weight: float, *, exact: bool = False) -> None:

@@ -52,6 +52,7 @@ _ALIKE = (
     "end stop finish close",
     "compare equal eq",
     "duplicate same twice",
+    "weight weigh heavy kg kilogram",
 )
 
 _WORD = re.compile(r"[A-Z]{2,}s(?![A-Za-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")

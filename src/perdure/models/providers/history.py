@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
+import msgspec
 from pydantic_ai import messages as sdk
 
 from perdure.core.messages import KnownPart, Message, TextPart, ToolCallPart, ToolState, UnknownPart
 from perdure.models.protocol import ModelRequest
-from perdure.models.shapes import is_record
+from perdure.models.providers.repair import GO_ON, NO_ANSWER, NO_TEXT, CallIds, arguments, tool_name
+from perdure.models.shapes import MAX_DEPTH, depth_of, is_record
 
 _NOWHERE: Mapping[str, object] = {}
 
@@ -24,36 +27,61 @@ _OUTCOMES: dict[ToolState, Literal["success", "failed", "denied", "interrupted"]
 
 
 def sdk_messages(request: ModelRequest) -> list[sdk.ModelMessage]:
-    """The whole history; the instructions stand on its last request, where pydantic-ai looks for them."""
+    """The whole history, valid for every provider.
+
+    Shape: it begins and ends with a request, and responses and requests alternate: where a turn left no answer, a
+    response says so. The instructions, and the system messages with them, stand on its last request, where
+    pydantic-ai looks for them.
+    """
     history: list[sdk.ModelMessage] = []
-    for each in (part for message in request.messages for part in _projected(message)):
-        last = history[-1] if history else None
-        if isinstance(each, sdk.ModelRequest) and isinstance(last, sdk.ModelRequest):
-            history[-1] = sdk.ModelRequest(parts=[*last.parts, *each.parts])
-        else:
-            history.append(each)
-    last = history[-1] if history else None
-    if request.instructions:
-        if not isinstance(last, sdk.ModelRequest):
-            last = sdk.ModelRequest(parts=[])
-            history.append(last)
-        last.instructions = request.instructions
+    ids = CallIds()
+    for message in request.messages:
+        for each in _projected(message, ids):
+            _append(history, each)
+    if not history or isinstance(history[-1], sdk.ModelResponse):
+        _append(history, _prompt(GO_ON))
+    last = history[-1]
+    rules = [request.instructions, *(message.text for message in request.messages if message.role == "system")]
+    if isinstance(last, sdk.ModelRequest):
+        last.instructions = "\n\n".join(rule for rule in rules if rule) or None
     return history
 
 
-def _projected(message: Message) -> Iterator[sdk.ModelMessage]:
+def _append(history: list[sdk.ModelMessage], each: sdk.ModelMessage) -> None:
+    last = history[-1] if history else None
+    if isinstance(each, sdk.ModelRequest) and isinstance(last, sdk.ModelRequest):
+        history.append(sdk.ModelResponse(parts=[sdk.TextPart(NO_ANSWER)]))
+    elif isinstance(each, sdk.ModelResponse) and isinstance(last, sdk.ModelResponse):
+        # A response that ended without calls, and the next step's: one message, as its reader saw it.
+        history[-1] = replace(each, parts=[*last.parts, *each.parts])
+        return
+    elif isinstance(each, sdk.ModelResponse) and last is None:
+        history.append(_prompt(GO_ON))
+    history.append(each)
+
+
+def _prompt(text: str) -> sdk.ModelRequest:
+    return sdk.ModelRequest(parts=[sdk.UserPromptPart(text)])
+
+
+def _projected(message: Message, ids: CallIds) -> Iterator[sdk.ModelMessage]:
     if message.role == "assistant":
         known = [part for part in message.parts if not isinstance(part, UnknownPart)]
         for _, parts in groupby(known, key=lambda part: part.step):
-            yield from _step(list(parts))
-    elif message.text:
-        kind = sdk.UserPromptPart if message.role == "user" else sdk.SystemPromptPart
-        yield sdk.ModelRequest(parts=[kind(message.text)])
+            yield from _step(list(parts), ids)
+    elif message.role == "user" and message.text.strip():
+        yield _prompt(message.text)
 
 
-def _step(parts: Sequence[KnownPart]) -> Iterator[sdk.ModelMessage]:
-    said = [projected for part in parts if (projected := _said(part)) is not None]
+def _step(parts: Sequence[KnownPart], ids: CallIds) -> Iterator[sdk.ModelMessage]:
+    given = {n: ids.next(part.call_id) for n, part in enumerate(parts) if isinstance(part, ToolCallPart)}
+    said = [projected for n, part in enumerate(parts) if (projected := _said(part, given.get(n, ""))) is not None]
     if said:
+        if not any(
+            isinstance(part, sdk.ToolCallPart) or (isinstance(part, sdk.TextPart) and part.content.strip())
+            for part in said
+        ):
+            said.append(sdk.TextPart(NO_ANSWER))
         origin = next((part.provider for part in parts if part.provider), None) or _NOWHERE
         yield sdk.ModelResponse(
             parts=said,
@@ -61,20 +89,25 @@ def _step(parts: Sequence[KnownPart]) -> Iterator[sdk.ModelMessage]:
             canonical_system=_text(origin, "system"),
             provider_url=_text(origin, "url"),
         )
-    results = [_result(part) for part in parts if isinstance(part, ToolCallPart)]
+    results = [_result(part, given[n]) for n, part in enumerate(parts) if isinstance(part, ToolCallPart)]
     if results:
         yield sdk.ModelRequest(parts=results)
 
 
-def _said(part: KnownPart) -> sdk.ModelResponsePart | None:
+def _said(part: KnownPart, call_id: str) -> sdk.ModelResponsePart | None:
     origin = part.provider or _NOWHERE
     details, name, own_id = origin.get("details"), _text(origin, "name"), _text(origin, "id")
     provided = dict(details) if is_record(details) else None
     if isinstance(part, ToolCallPart):
         return sdk.ToolCallPart(
-            part.tool, part.arguments, part.call_id, id=own_id, provider_name=name, provider_details=provided
+            tool_name(part.tool),
+            arguments(part.arguments),
+            call_id,
+            id=own_id,
+            provider_name=name,
+            provider_details=provided,
         )
-    if not part.text and not origin:
+    if not part.text.strip() and not origin:
         return None
     if isinstance(part, TextPart):
         return sdk.TextPart(part.text, id=own_id, provider_name=name, provider_details=provided)
@@ -88,10 +121,12 @@ def _text(origin: Mapping[str, object], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _result(part: ToolCallPart) -> sdk.ToolReturnPart:
+def _result(part: ToolCallPart, call_id: str) -> sdk.ToolReturnPart:
+    content = part.output if part.state == "completed" else (part.error or "").strip() or "No result is known."
+    if isinstance(content, str) and not content.strip():
+        content = NO_TEXT
+    elif content is None or content == [] or depth_of(content) > MAX_DEPTH:  # the SDK makes no text of these
+        content = msgspec.json.encode(content).decode()
     return sdk.ToolReturnPart(
-        tool_name=part.tool,
-        content=part.output if part.state == "completed" else part.error or "No result is known.",
-        tool_call_id=part.call_id,
-        outcome=_OUTCOMES[part.state],
+        tool_name=tool_name(part.tool), content=content, tool_call_id=call_id, outcome=_OUTCOMES[part.state]
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from perdure.core.clock import Clock
-from perdure.errors import ExtraMissing, ModelUnknown, SettingInvalid
+from perdure.errors import ExtraMissing, ModelUnknown, PerdureError, SettingInvalid
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model as SdkModel
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from perdure.models.providers.model import ProviderModel
 
 _EXTRAS = frozenset({"openai", "anthropic", "google"})
+_CLOSE = 0.7
 
 
 def load_provider(name: str, clock: Clock | None = None) -> ProviderModel:
@@ -50,18 +53,48 @@ def _load(name: str, build: Callable[[], SdkModel], clock: Clock | None) -> Prov
     try:
         from pydantic_ai.exceptions import UserError
 
+        from perdure.models.providers.chat_stream import tolerant
         from perdure.models.providers.model import ProviderModel
     except ImportError as error:
         raise _missing(name, str(error)) from error
     try:
-        return ProviderModel(name, build, clock=clock)
+        return ProviderModel(name, lambda: tolerant(_with_key(build())), clock=clock)
     except ImportError as error:
         raise _missing(name, str(error)) from error
+    except PerdureError:
+        raise
     except UserError as error:
-        variable = re.search(r"`([A-Z][A-Z0-9_]{3,})`", error.message)
-        if variable is not None:
-            raise SettingInvalid(variable[1], f"not set, and the model {name!r} needs it") from error
-        raise ModelUnknown(name, error.message) from error
+        if error.message.startswith("Unknown model"):
+            raise ModelUnknown(name, _unknown(name)) from error
+        raise _unusable(name, error) from error
+    except Exception as error:  # each SDK says in its own way that it has no key
+        raise _unusable(name, error) from error
+
+
+def _with_key(model: SdkModel) -> SdkModel:
+    """Refuse a key that no request could carry: a blank one, or one with the line end of the file that it is from."""
+    key: object = getattr(getattr(model, "client", None), "api_key", None)
+    if isinstance(key, str) and key and (key != key.strip() or not key.isprintable()):
+        variable = next((name for name, value in os.environ.items() if value == key), "api_key")
+        raise SettingInvalid(variable, "blank, or with blanks or a line end in it")
+    return model
+
+
+def _unusable(name: str, error: Exception) -> SettingInvalid | ModelUnknown:
+    variable = re.search(r"`?\b([A-Z][A-Z0-9]*_[A-Z0-9_]{2,})\b`?", str(error))
+    if variable is not None:
+        return SettingInvalid(variable[1], f"not set, and the model {name!r} needs it")
+    return ModelUnknown(name, str(error))
+
+
+def _unknown(name: str) -> str:
+    """Why a provider is not known: what it may have been meant to be, which is another provider and no other model."""
+    from pydantic_ai.models import known_model_names
+
+    provider, _, rest = name.partition(":")
+    known = sorted({each.partition(":")[0] for each in known_model_names()})
+    close = get_close_matches(provider, known, 1, _CLOSE)
+    return f"there is no provider {provider!r}" + (f"; did you mean {close[0]}:{rest}?" if close else "")
 
 
 def _missing(name: str, said: str) -> ExtraMissing:

@@ -20,6 +20,7 @@ from perdure.models.protocol import ModelEvent, ModelRequest, ToolSpec
 from perdure.models.providers.deadlines import Watch, deadlines_of
 from perdure.models.providers.history import sdk_messages
 from perdure.models.providers.options import sdk_settings
+from perdure.models.providers.repair import declared
 from perdure.models.providers.reply import Assembly
 
 # Adapters and doubles that never pass on the provider's own word.
@@ -53,7 +54,7 @@ class ProviderModel:
             sdk_messages(request),
             model_settings=sdk_settings(model, request.settings, deadlines),
             model_request_parameters=ModelRequestParameters(
-                function_tools=[_definition(tool) for tool in request.tools]
+                function_tools=[_definition(tool) for tool in declared(request.tools, request.messages)]
             ),
         )
         watch, assembly = Watch(self._clock, deadlines, self._name), Assembly(request.step)
