@@ -19,7 +19,8 @@ class EndsMeanwhile(Thread):
     """Its latest turn ends after the messages were read, and before anything else is asked."""
 
     def __init__(self, client: Client, thread_id: str, working: App) -> None:
-        super().__init__(client.store, client.clock, client._workflow_of, thread_id)
+        super().__init__(client.store, client.clock, client.workflows.get, thread_id)
+        self._client = client
         self._working = working
 
     async def messages(self) -> list[Message]:
@@ -27,7 +28,7 @@ class EndsMeanwhile(Thread):
         turn = await self.turn()
         assert turn is not None
         async with self._working:
-            await turn._run.wait()
+            await self._client.run(turn.run_id).wait()
         return found
 
 
