@@ -36,6 +36,18 @@ def return_type(function: Callable[..., Value]) -> Value:
     return _hints(inner).get("return", Value)
 
 
+def first_parameter(function: Callable[..., Value]) -> Value:
+    """The annotation of the first parameter that can be given by position, Value without one; None where there is none.
+
+    Raises: AnnotationUnresolved.
+    """
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in {parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD}:
+            break
+        return _hints(unwrap(function)).get(parameter.name, Value)
+    return None
+
+
 class Facts(NamedTuple):
     """What a step needs to know of its function: how its value is decoded, or why that has no stored form."""
 
