@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypedDict, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
-from perdure.core.canonical import canonical_hash
 from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
-from perdure.core.retry import Retry
 from perdure.core.values import Value, encode
 from perdure.errors import SettingInvalid
 from perdure.runs.branch import current_branch, enter
 from perdure.runs.calls import Call
 from perdure.runs.children import ChildCall, ChildResult, check_options_of_child
+from perdure.runs.derived import derived_seed
 from perdure.runs.events import EmitCall, EventCall
 from perdure.runs.gather import GatherCall, Item, check_item
 from perdure.runs.options import (
     DEFAULT,
-    InDoubt,
+    StepKeywords,
     StepOptions,
     checked_function,
     checked_sleep,
@@ -33,6 +31,7 @@ from perdure.runs.options import (
     with_keywords,
 )
 from perdure.runs.protocols import StepInfo
+from perdure.runs.run_log import RunLog, run_log
 from perdure.runs.steps import ExtraOperations, StepCall
 from perdure.runs.timers import NowCall, SleepCall
 from perdure.runs.workflow import Workflow, WorkflowByName, checked_workflow
@@ -54,20 +53,6 @@ T5 = TypeVar("T5")
 T6 = TypeVar("T6")
 T7 = TypeVar("T7")
 T8 = TypeVar("T8")
-
-log = logging.getLogger("perdure.workflow")
-
-
-class StepKeywords(TypedDict, total=False):
-    """The options of a step; see `Context.step`."""
-
-    kind: str
-    retry: Retry | int | None
-    timeout: timedelta | float | None
-    in_doubt: InDoubt | None
-    read_only: bool
-    idempotent: bool
-    fingerprint: Value
 
 
 class Context:
@@ -122,7 +107,7 @@ class Context:
         self._attempt.outcome = outcome
 
     @property
-    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+    def log(self) -> RunLog:
         """A logger that names the run and the position, and is silent in replay."""
         branch = current_branch.get()
         if branch is None:
@@ -132,7 +117,7 @@ class Context:
         else:
             position = child(branch.prefix, branch.next_number)
             replaying = self._attempt.journal.went_past(branch.prefix, branch.next_number)
-        return RunLog(_silent if replaying else log, {"run_id": self.run_id, "position": position})
+        return run_log(self.run_id, position, replaying=replaying)
 
     @overload
     def step(
@@ -332,11 +317,11 @@ class Context:
 
     def uuid(self) -> uuid.UUID:
         """A random UUID, the same on every replay."""
-        return uuid.UUID(bytes=_seed(self._attempt, self._take("ctx.uuid"), "uuid")[:16], version=4)
+        return uuid.UUID(bytes=derived_seed(self._attempt, self._take("ctx.uuid"), "uuid")[:16], version=4)
 
     def random(self) -> Random:
         """A source of random numbers, the same on every replay."""
-        return derived_random(_seed(self._attempt, self._take("ctx.random"), "random"))
+        return derived_random(derived_seed(self._attempt, self._take("ctx.random"), "random"))
 
     @overload
     def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Call[Child[R]]: ...
@@ -389,32 +374,6 @@ class Child(Generic[R]):
     def result(self) -> Call[R]:
         """Wait for the child's end, at no cost. Raises: ChildFailed when awaited."""
         return self._context.child_result(self._workflow.name, self._position, self._workflow.returns)
-
-
-class RunLog(logging.LoggerAdapter[logging.Logger]):
-    """Adds run and position to what the caller adds."""
-
-    def process(self, msg: Value, kwargs: MutableMapping[str, Value]) -> tuple[Value, MutableMapping[str, Value]]:
-        """Merge both."""
-        return msg, {**kwargs, "extra": {**(self.extra or {}), **kwargs.get("extra", {})}}
-
-
-# known to nobody but us: to configure logging would enable one that has a name
-_silent = logging.Logger("perdure.workflow.replay")  # noqa: LOG001 - see above
-_silent.disabled = True
-
-
-class _Derived(NamedTuple):
-    """A call that is made from the run's seed: it has a position, and no record."""
-
-    position: str
-    name: str
-    kind: str = "derived"
-
-
-def _seed(attempt: Attempt, position: str, name: str) -> bytes:
-    attempt.visit(_Derived(position, name))
-    return bytes.fromhex(canonical_hash([attempt.run.seed, position]))
 
 
 def current_step() -> StepInfo | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from math import isfinite
-from typing import Literal, cast
+from typing import Literal, TypedDict, cast
 
 from perdure.core.annotations import name_of
 from perdure.core.canonical import canonical_hash
@@ -18,6 +18,18 @@ from perdure.errors import InputError, SettingInvalid
 
 MAX_SECONDS = 1e10  # three centuries
 InDoubt = Literal["retry", "fail", "ask"]
+
+
+class StepKeywords(TypedDict, total=False):
+    """The options of a step; see `Context.step`."""
+
+    kind: str
+    retry: Retry | int | None
+    timeout: timedelta | float | None
+    in_doubt: InDoubt | None
+    read_only: bool
+    idempotent: bool
+    fingerprint: Value
 
 
 class StepOptions:
