@@ -92,6 +92,17 @@ def name_of(function: Callable[..., Value]) -> str:
     return str(getattr(unwrap(function), "__name__", type(function).__name__))
 
 
+def called(given: object) -> str:
+    """The function's name where a coroutine was given in its place, else nothing.
+
+    The coroutine is closed: it will never be awaited, and its caller is told so.
+    """
+    if not inspect.iscoroutine(given):
+        return ""
+    given.close()
+    return given.__name__
+
+
 @functools.lru_cache(maxsize=1024)
 def _hints(function: Value) -> Mapping[str, Value]:
     try:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
+from perdure.core.annotations import called
 from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
@@ -271,7 +272,7 @@ class Context:
 
         Raises: as `gather`.
         """
-        check_item(function)
+        check_item(function, "map")
         if limit is not None and (not isinstance(limit, int) or limit < 1):  # pyright: ignore[reportUnnecessaryIsInstance] - users
             raise SettingInvalid("limit", f"a number of at least 1, not {limit!r}")
         each = [partial(function, item) for item in items]
@@ -344,8 +345,11 @@ class Context:
     def on_cancel(self, function: Callable[[], Awaitable[object]]) -> None:
         """Call a function when the run is cancelled, the last registered first; it may use this context.
 
-        What it does not end within the time that a cancel gives (5 s) is cut off.
+        What it does not end within the time that a cancel gives (5 s) is cut off. Raises: SettingInvalid.
         """
+        if not callable(function):
+            hint = "; pass the function uncalled" if called(function) else ""
+            raise SettingInvalid("on_cancel", f"an async function without parameters, not {function!r}{hint}")
         self._attempt.cleanups.append(function)
 
     def child_result(self, name: str, position: str, returns: Value) -> Call[Value]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
-from perdure.core.annotations import name_of
+from perdure.core.annotations import called, name_of
 from perdure.core.failures import failed_positions, mark_positions
 from perdure.core.positions import child
 from perdure.core.values import Value
@@ -25,17 +25,15 @@ T = TypeVar("T")
 Item: TypeAlias = Call[T] | Callable[[], Awaitable[T]]
 
 
-def check_item(item: object) -> None:
+def check_item(item: object, what: str = "gather") -> None:
     """Refuse what is neither a call of the context nor a function. Raises: SettingInvalid."""
-    if inspect.iscoroutine(item):
-        item.close()  # it will never be awaited, and that is said here
-        called = item.__name__
-        reason = f"a coroutine; pass {called} itself, partial({called}, …) for its arguments, or use ctx.map"
-        raise SettingInvalid("gather", reason)
+    if name := called(item):
+        reason = f"a coroutine; pass {name} itself, partial({name}, …) for its arguments, or use ctx.map"
+        raise SettingInvalid(what, reason)
     if isinstance(item, list | tuple):
-        raise SettingInvalid("gather", "a list of calls; unpack it: ctx.gather(*calls)")
+        raise SettingInvalid(what, "a list of calls; unpack it: ctx.gather(*calls)")
     if not (isinstance(item, Call) or callable(item)):
-        raise SettingInvalid("gather", f"an async function or a call of the context, not {item!r}")
+        raise SettingInvalid(what, f"an async function or a call of the context, not {item!r}")
 
 
 class GatherCall(Call[R]):

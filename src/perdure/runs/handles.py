@@ -74,7 +74,7 @@ class Run(Generic[R]):
         Raises: RunNotFound; NotStorable for a reason that is no text.
         """
         encode(reason, "reason")
-        return await stop_run(self._store, self._clock, self.id, reason, seconds(within))
+        return await stop_run(self._store, self._clock, self.id, reason, seconds(within, "within"))
 
     async def restart(self) -> None:
         """Queue it again after a failure; the steps that it failed with are tried again, no other one is.

@@ -9,7 +9,7 @@ from functools import partial
 from math import isfinite
 from typing import Literal, TypedDict, cast
 
-from perdure.core.annotations import name_of
+from perdure.core.annotations import called, name_of
 from perdure.core.canonical import canonical_hash
 from perdure.core.clock import seconds
 from perdure.core.retry import ONCE, Retry
@@ -79,17 +79,16 @@ def step_options(given: Mapping[str, Value]) -> StepOptions:
 
 def checked_function(name: object, function: object) -> Callable[..., Value]:
     """What a step is to call. Raises: SettingInvalid, with what was probably meant."""
+    if isinstance(name, str) and callable(function):
+        return function  # as nearly all are
     if not isinstance(name, str) and callable(name):
-        called = name_of(name)
-        raise SettingInvalid("name", f"a step has a name before its function: ctx.step({called!r}, {called}, …)")
-    if inspect.iscoroutine(function):
-        function.close()  # it will never be awaited, and that is said here
-        called = function.__name__
-        raise SettingInvalid(
-            "function", f"a coroutine; pass the function uncalled, its arguments after it: {called}, …"
-        )
+        own = name_of(name)
+        raise SettingInvalid("name", f"a step has a name before its function: ctx.step({own!r}, {own}, …)")
+    if of := called(function):
+        raise SettingInvalid("function", f"a coroutine; pass the function uncalled, its arguments after it: {of}, …")
     if not callable(function):
-        raise SettingInvalid("function", f"a function, not {function!r}")
+        reason = getattr(function, "not_a_step", None) or f"a function, not {function!r}"
+        raise SettingInvalid("function", reason)
     return function
 
 
@@ -134,7 +133,7 @@ def checked_text(field: str, text: object) -> str:
 
 def checked_time(field: str, value: object) -> float:
     """A time to wait in seconds. Raises: SettingInvalid where it is below 0, or no instant is so far away."""
-    time = _seconds(field, value)
+    time = seconds(value, field)
     if not (isfinite(time) and 0 <= time <= MAX_SECONDS):
         raise SettingInvalid(field, f"a finite time from 0 to {MAX_SECONDS:,.0f} s, not {value}")
     return time
@@ -142,22 +141,16 @@ def checked_time(field: str, value: object) -> float:
 
 def checked_sleep(field: str, value: object) -> float:
     """As `checked_time`; the time to an instant that has passed is no time at all. Raises: SettingInvalid."""
-    time = _seconds(field, value)
+    time = seconds(value, field)
     return 0.0 if isfinite(time) and time < 0 else checked_time(field, value)
 
 
 def checked_timeout(field: str, value: object) -> float:
     """How long something may take, in seconds. Raises: SettingInvalid."""
-    timeout = _seconds(field, value)
+    timeout = seconds(value, field)
     if not (isfinite(timeout) and timeout > 0):
         raise SettingInvalid(field, f"a finite time above 0, not {value}")
     return timeout
-
-
-def _seconds(field: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
-        raise SettingInvalid(field, f"a timedelta or a number of seconds, not {value!r}")
-    return seconds(value)
 
 
 DEFAULT = StepOptions()

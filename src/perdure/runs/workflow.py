@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, TypeVarTuple, cast, get_origin
 
-from perdure.core.annotations import Arguments, first_parameter, is_async, name_of, return_type
+from perdure.core.annotations import Arguments, called, first_parameter, is_async, name_of, return_type
 from perdure.core.ids import check_id
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.values import Value, decode, plain
@@ -52,6 +51,11 @@ class Workflow(Generic[P, R]):
         self.options: StartOptions | None = None
         self.arguments = Arguments(function, skip=1)
         self.returns = return_type(function)
+
+    @property
+    def not_a_step(self) -> str:
+        """What is said where it is given as a step's function."""
+        return f"a workflow, not a function; start it as a child: ctx.start({self.name}, …)"
 
     @property
     def function(self) -> Callable[Concatenate[Value, P], Awaitable[R]]:
@@ -205,8 +209,7 @@ def checked_workflow(workflow: Workflow[..., R]) -> Workflow[..., R]:
     if isinstance(workflow, Workflow):  # pyright: ignore[reportUnnecessaryIsInstance] - users
         return workflow
     given: object = workflow
-    if inspect.iscoroutine(given):
-        given.close()
+    if called(given):
         raise SettingInvalid("workflow", "a coroutine; pass the workflow uncalled, and its arguments after it")
     hint = "declare it with @app.workflow first" if callable(given) else "a workflow is declared with @app.workflow"
     raise SettingInvalid("workflow", f"{name_of(given) if callable(given) else repr(given)} is no workflow; {hint}")
@@ -216,9 +219,8 @@ _DATA = ("builtins", "datetime", "decimal", "uuid")
 
 
 def _check_function(function: object) -> None:
-    if inspect.iscoroutine(function):
-        function.close()
-        raise SettingInvalid("workflow", f"a coroutine; pass the function {function.__name__} uncalled")
+    if name := called(function):
+        raise SettingInvalid("workflow", f"a coroutine; pass the function {name} uncalled")
     if not callable(function):
         raise SettingInvalid("workflow", f"an async function, not {function!r}; a name goes into name=…")
     if not is_async(function):
