@@ -137,4 +137,5 @@ def _failed(failure: Failure | None, position: str) -> ChildFailed:
         known.message,
         position,
         known.code,
+        causes=known.causes,
     )

@@ -96,7 +96,21 @@ def outcome_of(run: RunRecord, returns: Value) -> Value:
     if run.status == "cancelled":
         raise RunCancelled(run.run_id, run.cancel_reason or "")
     failure = run.failure or Failure(cause_type="Unknown", message="the record holds no failure")
-    raise RunFailed(run.run_id, failure.cause_type, failure.message, failure.reason, failure.code)
+    raise run_failed(run.run_id, failure)
+
+
+def run_failed(run_id: str, failure: Failure) -> RunFailed:
+    """The exception of a run's failure."""
+    return RunFailed(
+        run_id,
+        failure.cause_type,
+        failure.message,
+        failure.reason,
+        failure.code,
+        step=failure.step,
+        position=failure.positions[0] if failure.step and failure.positions else "",
+        causes=failure.causes,
+    )
 
 
 def _has_happened(step: StepRecord | None) -> bool:
