@@ -18,10 +18,8 @@ from perdure.core.values import Value
 from perdure.testing.clock import FakeClock
 
 README = Path(__file__).parents[2] / "README.md"
-PROGRAMS = {
-    re.match(r"# (\w+)\.py\n", program)[1]: program  # type: ignore[index] - a program without its file's name is a fault
-    for program in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-}
+SNIPPETS: list[str] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+PROGRAMS = {snippet.partition(".py\n")[0].removeprefix("# "): snippet for snippet in SNIPPETS}
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +31,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, program in PROGRAMS.items():
         (tmp_path / f"{name}.py").write_text(program, encoding="utf-8")
     return tmp_path
+
+
+def say_nothing(*words: str) -> None:
+    """In the place of print."""
 
 
 def load(folder: Path, name: str) -> Value:
@@ -69,7 +71,11 @@ async def test_the_function_lasts(folder: Path, monkeypatch: pytest.MonkeyPatch)
     program = folder / "onboarding.py"
     program.write_text(program.read_text().replace("timedelta(days=1)", "timedelta(minutes=1)"))  # of many fake ticks
     module = load(folder, "onboarding")
-    module.print = lambda *words: done.append(" ".join(words))
+
+    def say(*words: str) -> None:
+        done.append(" ".join(words))
+
+    module.print = say
     running = asyncio.ensure_future(module.main())
     while not running.done():
         await clock.advance(10)
@@ -100,7 +106,7 @@ async def test_the_web_application_asks_and_a_worker_works(folder: Path) -> None
         assert (await browser.post(f"/runs/{run}/confirm")).json() == {"is_first": True}
         assert (await browser.post(f"/runs/{run}/confirm")).json() == {"is_first": False}
         onboarding = load(folder, "onboarding")
-        onboarding.print = lambda *words: None
+        onboarding.print = say_nothing
         async with onboarding.app:
             watch = web.client.store.watch(f"run:{run}")
             while (said := (await browser.get(f"/runs/{run}")).json())["status"] != "suspended":
