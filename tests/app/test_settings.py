@@ -7,7 +7,7 @@ import re
 import pytest
 
 from perdure.app.settings import SETTINGS, setting
-from perdure.cli.demo.settings import VARIABLE
+from perdure.demo.settings import VARIABLE
 from perdure.models.resolve import API_KEY_VARIABLE
 from tests.meta.project import modules
 

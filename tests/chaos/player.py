@@ -127,7 +127,7 @@ def workflows(ledger: Ledger) -> Workflows:
     """Those of this ledger."""
     flows, found = Flows(ledger), Workflows()
     for function in (flows.journey, flows.stalls, flows.waits, flows.hangs):
-        found.add(Workflow(function))
+        found.add(Workflow[..., Any](function))
     return found
 
 

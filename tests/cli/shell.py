@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import select
 import subprocess
 import sys
 import time
@@ -13,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "perdure.cli"]
+
+CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 ASSISTANT = (ROOT / "examples" / "assistant.py").read_text()
 
@@ -35,6 +40,7 @@ class Shell:
         self.folder = folder
         self.store = f"sqlite:///{folder / 'perdure.db'}"
         self._children: list[subprocess.Popen[str]] = []
+        self._terminals: list[Terminal] = []
 
     def write(self, name: str, text: str) -> None:
         """Put a module into the folder."""
@@ -67,7 +73,26 @@ class Shell:
         self._children.append(child)
         return child
 
+    def begin_at_terminal(self, *arguments: str) -> Terminal:
+        """Begin a command as somebody at a terminal sees it; killed at the end of the test where it still runs."""
+        ours, theirs = pty.openpty()
+        child = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment({"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        terminal = Terminal(child, ours)
+        self._terminals.append(terminal)
+        return terminal
+
     def close(self) -> None:
+        for terminal in self._terminals:
+            terminal.close()
         for child in self._children:
             child.kill()
             child.communicate()
@@ -75,6 +100,43 @@ class Shell:
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "COLUMNS"))}
         return inherited | more
+
+
+class Terminal:
+    """A command at a terminal: what it has drawn, and what is typed to it."""
+
+    def __init__(self, child: subprocess.Popen[bytes], file: int) -> None:
+        self.child = child
+        self._file = file
+        self._drawn = b""
+
+    @property
+    def drawn(self) -> str:
+        """What it has drawn, without the codes that move and colour."""
+        while select.select([self._file], [], [], 0)[0]:
+            try:
+                self._drawn += os.read(self._file, 65536)
+            except OSError:  # the command has ended, and with it the terminal
+                break
+        return CODES.sub("", self._drawn.decode(errors="replace"))
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._file, f"{line}\n".encode())
+
+    def shows(self, text: str) -> bool:
+        """Whether it has drawn a text, wherever its lines were broken."""
+        return text in words(self.drawn)
+
+    def kill(self) -> None:
+        """Kill it, as `kill -9` does."""
+        self.child.kill()
+        self.child.wait()
+
+    def close(self) -> None:
+        """Kill it, and give the terminal back."""
+        self.kill()
+        os.close(self._file)
 
 
 def words(drawn: str) -> str:

@@ -220,3 +220,27 @@ def test_a_model_that_can_not_be_used_is_said_once_before_anything_is_made(shell
     assert "did you mean openai:gpt-5?" in refused(shell, "model_unknown", 3, *command)
     shell.write("m", declared.format("anthropic:claude"))
     assert "ANTHROPIC_API_KEY" in refused(shell, "setting_invalid", 3, *command)
+
+
+IMPORTING = {
+    "it raises": ("1 / 0", "ZeroDivisionError: division by zero"),
+    "what it imports raises": ("import inner", "ZeroDivisionError: division by zero"),
+    "what it imports is not there": ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+    "a function of it raises": ("def f():\n    return 1 / 0\nf()", "ZeroDivisionError: division by zero"),
+    "it is no Python": ("def f(:", "SyntaxError: invalid syntax"),
+}
+
+
+@pytest.mark.parametrize(("code", "says"), IMPORTING.values(), ids=IMPORTING)
+@pytest.mark.parametrize("command", ["chat", "worker", "run"])
+def test_what_a_module_raises_while_it_is_imported_begins_with_the_module_itself(
+    shell: Shell, command: str, code: str, says: str
+) -> None:
+    shell.write("outer", code)
+    shell.write("inner", "1 / 0")
+    ended = shell.run(command, "outer:app")
+    assert ended.returncode == 3
+    assert says in ended.stderr
+    files = [line.split('"')[1] for line in ended.stderr.splitlines() if line.lstrip().startswith('File "')]
+    assert files[0] == str(shell.folder / "outer.py")
+    assert {Path(file).parent for file in files} == {shell.folder}

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from perdure.core.messages import TextPart
-from tests.cli.shell import ASSISTANT, SLOW, Shell
+from tests.cli.shell import ASSISTANT, SLOW, Shell, wait_for, words
 from tests.cli.watching import see, wait_until
 
 pytestmark = pytest.mark.slow
@@ -113,6 +113,41 @@ def test_a_chat_killed_in_mid_answer_goes_on_where_it_was(shell: Shell) -> None:
     assert [message.role for message in seen.messages] == ["user", "assistant"]
     assert seen.messages[-1].text == seen.words == ANSWER
     assert any(chunk.kind == "reset" for chunk in seen.chunks)
+
+
+AT_ONCE = SLOW.replace('"pace": 0.04', '"pace": 0.0')
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("next_start", [SLOW, AT_ONCE], ids=["as it is written", "ended by the time it is looked at"])
+def test_an_answer_that_was_being_written_at_a_kill_is_on_the_terminal_after_the_next_start(
+    shell: Shell, next_start: str
+) -> None:
+    shell.write("slow", SLOW)
+    terminal = shell.begin_at_terminal("chat", "slow:app")
+    wait_for(lambda: words(terminal.drawn).endswith(">"))
+    terminal.type("Weather in Oslo?")
+    wait_for(lambda: terminal.shows("word7"))
+    terminal.kill()
+    assert not terminal.shows("word39")
+    shell.write("slow", next_start)
+    again = shell.begin_at_terminal("chat", "slow:app")
+    wait_for(lambda: again.shows(ANSWER))
+    wait_for(lambda: words(again.drawn).endswith(">"))
+    assert words(again.drawn).index("Weather in Oslo?") < words(again.drawn).index(ANSWER)
+
+
+@pytest.mark.chaos
+def test_a_message_is_answered_after_what_had_been_interrupted_even_where_that_ended_at_once(shell: Shell) -> None:
+    shell.write("slow", SLOW)
+    child = shell.begin("chat", "slow:app", "-m", "Weather in Oslo?")
+    wait_until(shell, lambda seen: bool(seen.words))
+    child.kill()
+    child.wait()
+    shell.write("slow", AT_ONCE)
+    ended = shell.run("chat", "slow:app", "-m", "And in Bergen?")
+    assert ended.stdout == f"{ANSWER}\n{ANSWER.replace('Oslo', 'Bergen')}\n"
+    assert "Weather in Oslo?" in ended.stderr, "what the first of the two answers"
 
 
 @pytest.mark.chaos

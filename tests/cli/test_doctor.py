@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
 from perdure import App, Context
 from perdure.runs.doctor import Health, examine
-from tests.cli.shell import SLOW, Shell
+from tests.cli.shell import SLOW, Shell, wait_for
 from tests.cli.watching import reach, wait_until
 
 pytestmark = pytest.mark.slow
@@ -60,14 +62,104 @@ def findings(shell: Shell, run_id: str) -> str:
 
 def test_runs_that_sleep_wait_and_ask_are_well(shell: Shell) -> None:
     prepare(shell)
+    spoil(shell, "DELETE FROM runs WHERE run_id = 'queued'")
     ended = shell.run("doctor")
     assert ended.returncode == 0, ended.stdout
     assert "all is well" in ended.stdout
     assert "SQLite" in ended.stdout
     assert "schema" in ended.stdout
-    assert "1 queued, 3 suspended" in ended.stdout
+    assert "3 suspended" in ended.stdout
     assert "Step 'pay' of asking is in doubt" in ended.stdout, "open questions are listed"
-    assert "no live worker serves queue 'default'" in ended.stdout, "worth knowing, not wrong"
+
+
+def test_a_run_that_nobody_will_execute_is_a_finding_and_not_well(shell: Shell) -> None:
+    prepare(shell)
+    assert "no live worker serves queue 'default'" in findings(shell, "queued")
+    ended = shell.run("doctor")
+    assert "all is well" not in ended.stdout
+    assert "✗ 1 to look after" in ended.stdout
+
+
+def test_a_timer_that_is_due_and_that_nobody_serves_is_a_finding(shell: Shell) -> None:
+    prepare(shell)
+    spoil(shell, "DELETE FROM runs WHERE run_id = 'queued'")
+    spoil(shell, "UPDATE runs SET due_at = due_at - 7200 WHERE run_id = 'sleeping'")
+    assert "it is due, and no live worker serves queue 'default'" in findings(shell, "sleeping")
+
+
+SERVED = """
+import perdure
+app = perdure.App()
+
+@app.workflow
+async def known(ctx: perdure.Context) -> None: ...
+"""
+
+
+def test_a_run_that_is_due_and_of_a_workflow_that_no_worker_knows_is_a_finding(shell: Shell) -> None:
+    prepare(shell)
+    spoil(shell, "UPDATE runs SET due_at = due_at - 7200 WHERE run_id = 'queued'")
+    shell.write("served", SERVED)
+    worker = shell.begin("worker", "served:app")
+    wait_for(lambda: "live" in shell.run("doctor").stdout)
+    assert "no worker knows the workflow 'queued'" in findings(shell, "queued")
+    worker.terminate()
+    worker.communicate(timeout=10)
+
+
+LEAVES = """
+import asyncio, sys
+import perdure
+
+app = perdure.App()
+
+@app.workflow
+async def leaves(ctx: perdure.Context) -> None:
+    asyncio.get_running_loop().call_soon(sys.exit, 3)
+    await ctx.await_event("word")
+
+async def main() -> None:
+    store = await perdure.open_store(app.url)
+    try:
+        await app.worker(store).start()
+        sys.exit(3)
+    finally:
+        await store.close()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def lives(shell: Shell) -> list[str]:
+    """What doctor says of the workers."""
+
+    async def look() -> list[str]:
+        async with App(shell.store).client() as client:
+            return [life for _, life in (await examine(client.store, client.clock)).workers]
+
+    return asyncio.run(look())
+
+
+def test_a_worker_of_a_process_that_left_without_stopping_it_is_dead_at_once(shell: Shell) -> None:
+    shell.write("leaves", LEAVES)
+    ended = subprocess.run([sys.executable, "leaves.py"], cwd=shell.folder, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (3, "")
+    assert lives(shell) == ["dead"]
+
+
+def test_a_worker_command_that_code_of_the_user_s_ends_leaves_no_live_worker(shell: Shell) -> None:
+    shell.write("leaves", LEAVES)
+    asyncio.run(start_by_name(shell, "leaves"))
+    worker = shell.begin("worker", "leaves:app")
+    worker.communicate(timeout=20)
+    assert worker.returncode == 3
+    assert "live" not in lives(shell)
+
+
+async def start_by_name(shell: Shell, workflow: str) -> None:
+    async with App(shell.store).client() as client:
+        await client.start(workflow, run_id=workflow)
 
 
 @pytest.mark.chaos

@@ -195,3 +195,24 @@ def test_a_question_that_is_answered_is_refused_as_answered(shell: Shell) -> Non
     assert shell.run("runs", "resolve", "doubtful", "0", "--failed").returncode == 0
     ended = shell.run("runs", "resolve", "doubtful", "0", "--again")
     assert (ended.returncode, "error question_answered" in ended.stderr) == (5, True)
+
+
+def test_a_question_of_a_run_that_has_ended_is_asked_no_more(shell: Shell) -> None:
+    prepare(shell, doubtful, until="suspended")
+    assert "perdure runs resolve doubtful 0" in shell.run("runs", "show", "doubtful").stdout
+    assert shell.run("runs", "cancel", "doubtful").returncode == 0
+    assert "perdure runs resolve" not in shell.run("runs", "show", "doubtful").stdout
+
+
+def test_a_wait_that_was_open_when_its_run_was_cancelled_has_ended_with_it(shell: Shell) -> None:
+    async def sleeping(ctx: Context) -> None:
+        await ctx.sleep(3600)
+
+    prepare(shell, sleeping, until="suspended")
+    assert shell.run("runs", "cancel", "sleeping").returncode == 0
+    (row, again) = (
+        next(line for line in shell.run("runs", "show", "sleeping").stdout.splitlines() if line.startswith("0"))
+        for _ in range(2)
+    )
+    assert row == again, "its time does not grow"
+    assert row.split()[:4] == ["0", "sleep", "sleep", "ended"]

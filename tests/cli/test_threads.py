@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cli.shell import ASSISTANT, Shell
+from tests.cli.watching import see
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +33,21 @@ def test_a_thread_is_shown_as_its_messages_with_their_tool_calls(shell: Shell) -
         '✓ get_weather(city="Oslo")  14 °C and rain in Oslo',
         "14 °C and rain in Oslo",
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["threads", "show", "first"], ["threads", "list"], ["runs", "list"], ["runs", "show"], ["doctor"]],
+    ids=" ".join,
+)
+def test_lines_in_a_pipe_end_where_their_words_end(shell: Shell, command: list[str]) -> None:
+    shell.write("assistant", ASSISTANT)
+    said = "Weather in Oslo?\n" + "and a longer line " * 9
+    shell.run("chat", "assistant:app", "--new", "--thread", "first", "-m", said)
+    run = [see(shell).runs[0].run_id] if command == ["runs", "show"] else []
+    lines = shell.run(*command, *run).stdout.splitlines()
+    assert len(lines) > 1
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_a_thread_that_is_not_there_is_refused(shell: Shell) -> None:

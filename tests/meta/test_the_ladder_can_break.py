@@ -10,7 +10,7 @@ from tests.meta.project import ROOT
 HOUSE = """
     errors core.clock core.run stores.memory stores.sqlite.writer stores.postgres streams.follow runs.worker models.seam
     turns.step agents.loop tasks.control app.facade server.routes client.http integrations.temporal integrations.restate
-    cli.demo testing.clock
+    demo.conductor cli.demo testing.clock
 """
 
 CLEAN = {
@@ -33,6 +33,7 @@ FORBIDDEN = {
     "agents.loop": ("perdure.stores.sqlite.writer", "httpx", "perdure.app.facade", "asyncpg", "openai"),
     "app.facade": ("perdure.server.routes", "perdure.testing.clock", "starlette", "perdure.integrations.temporal"),
     "integrations.restate": ("perdure.integrations.temporal",),
+    "demo.conductor": ("perdure.cli.demo", "perdure.testing.clock", "rich", "perdure"),
     "cli.demo": ("perdure.testing.clock",),
 }
 

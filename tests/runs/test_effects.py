@@ -121,7 +121,7 @@ async def test_a_synchronous_function_runs_in_a_thread_and_blocks_nobody(memory:
             let_go.set()
             return "meanwhile"
 
-        return await ctx.gather(ctx.step("blocks", blocks), ctx.step("other", other))
+        return list(await ctx.gather(ctx.step("blocks", blocks), ctx.step("other", other)))
 
     name, other = await memory.run(flow)
     assert ready.is_set()

@@ -32,7 +32,8 @@ class Payment:
         return len(self.cluster.done)
 
     async def flow(self, ctx: perdure.Context) -> int:
-        return await ctx.step("pay", self.pay, **self.options)
+        paid: Any = await ctx.step("pay", self.pay, **self.options)
+        return paid
 
     async def died(self) -> Run[int]:
         cluster = self.cluster
@@ -217,7 +218,8 @@ class Slow:
         return len(self.cluster.done)
 
     async def flow(self, ctx: perdure.Context) -> int:
-        return await ctx.step("work", self.work, **self.options)
+        worked: Any = await ctx.step("work", self.work, **self.options)
+        return worked
 
 
 TWICE = Retry(attempts=2, initial=0.5, jitter=False)

@@ -43,7 +43,7 @@ async def test_functions_of_a_gather_are_branches_and_handles_keep_their_positio
         handle = ctx.step("handle", one)
         results = await ctx.gather(branch, handle, branch)
         await ctx.step("after", one)
-        return results
+        return list(results)
 
     assert await memory.run(flow) == [2, 1, 2]
     assert list(await memory.steps()) == [
@@ -108,7 +108,7 @@ async def test_a_handle_may_be_awaited_in_another_branch_than_the_one_that_made_
         async def branch() -> int:
             return await handle
 
-        return await ctx.gather(branch)
+        return list(await ctx.gather(branch))
 
     assert await memory.run(flow) == [1]
     assert list(await memory.steps()) == ["0"]

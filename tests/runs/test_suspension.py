@@ -325,7 +325,7 @@ async def test_a_branch_goes_on_when_what_it_joined_has_ended_while_another_one_
         async def joins() -> list[str]:
             return [*await ctx.gather(ctx.step("inner", inner)), await ctx.step("after", after)]
 
-        return await ctx.gather(waits, joins)
+        return list(await ctx.gather(waits, joins))
 
     run = await cluster.start(flow)
     await cluster.start_worker()

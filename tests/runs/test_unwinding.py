@@ -22,7 +22,7 @@ async def test_no_running_sibling_is_cut_off_by_a_wait(cluster: Cluster) -> None
             await cluster.sleep(5)
             return "worked"
 
-        return await ctx.gather(ctx.await_event("go"), ctx.sleep(LONG), ctx.step("work", work))
+        return list(await ctx.gather(ctx.await_event("go"), ctx.sleep(LONG), ctx.step("work", work)))
 
     run = await cluster.start(flow)
     await cluster.start_worker()

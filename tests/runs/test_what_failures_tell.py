@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
 import perdure
+from perdure.core.failures import Failure, step_error
 from perdure.core.records import Lease
 from perdure.errors import (
     ChildFailed,
@@ -182,3 +184,159 @@ async def test_a_worker_that_expires_before_it_takes_its_run_tries_again(memory:
     )
     assert (await memory.clock.until(driving)).result == "run"
     assert store.expired
+
+
+# Which step, which class, and what was inside.
+
+
+class Declined(Exception):
+    """A class of the user's."""
+
+
+class OverTheLimit(Declined):
+    """One of its kinds."""
+
+
+def pay(order: int) -> None:
+    raise OverTheLimit(f"order {order}")
+
+
+async def test_a_failed_run_names_the_step_that_ended_it_and_its_position(cluster: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("look", lambda: 1)
+        await ctx.step("pay", pay, 7)
+
+    with pytest.raises(RunFailed) as failed:
+        await cluster.run(flow)
+    assert str(failed.value) == "run 'run' failed (error): OverTheLimit: order 7; in step 'pay' (1)"
+    assert (failed.value.step, failed.value.position) == ("pay", "1")
+    with pytest.raises(RunFailed, match=r"in step 'pay' \(1\)"):
+        await cluster.client.run("run").result()
+
+
+async def test_a_failed_run_names_the_step_that_another_error_was_raised_from(memory: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        async def branch() -> None:
+            try:
+                await ctx.step("pay", pay, 7)
+            except StepFailed as failed:
+                raise ValueError("nope") from failed
+
+        await ctx.gather(branch, branch)
+
+    with pytest.raises(RunFailed, match=r"ValueError: nope; in step 'pay' \(0\.0\.0\)"):
+        await memory.run(flow)
+
+
+async def test_a_failed_run_names_no_step_where_none_ended_it(memory: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        with suppress(StepFailed):
+            await ctx.step("pay", pay, 7)
+        raise KeyError
+
+    with pytest.raises(RunFailed) as failed:
+        await memory.run(flow)
+    assert str(failed.value) == "run 'run' failed (error): KeyError"
+    assert (failed.value.step, failed.value.position) == ("", "")
+
+
+async def test_an_error_tells_whether_its_cause_is_of_a_class_the_first_time_and_on_every_replay(
+    cluster: Cluster,
+) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        try:
+            await ctx.step("pay", pay, 7)
+        except StepFailed as failed:
+            told = (Declined, OverTheLimit, Exception, "OverTheLimit", f"{__name__}.Declined", ValueError, "Limit")
+            cluster.done.append("".join(str(int(failed.is_a(kind))) for kind in told))
+            await ctx.sleep(5)  # suspends: what follows is a replay
+            raise
+
+    with pytest.raises(RunFailed) as failed:
+        await cluster.run(flow)
+    assert cluster.done == ["1111100", "1111100"]
+    assert failed.value.is_a(Declined)
+    assert not failed.value.is_a(ValueError)
+
+
+async def test_a_failed_child_tells_whether_its_cause_is_of_a_class(memory: Cluster) -> None:
+    async def child(ctx: perdure.Context) -> None:
+        await ctx.step("pay", pay, 7)
+
+    async def parent(ctx: perdure.Context) -> list[bool]:
+        started = await ctx.start(declared)
+        try:
+            await started.result()
+        except ChildFailed as failed:
+            return [failed.is_a(Declined), failed.is_a(ValueError)]
+        return []
+
+    declared = memory.workflow(child)
+    assert await memory.run(parent) == [True, False]
+
+
+async def test_a_class_of_the_main_module_is_the_one_that_it_is_elsewhere(memory: Cluster) -> None:
+    here = type("Declined", (Exception,), {"__module__": "__main__"})
+
+    def raises() -> None:
+        raise here
+
+    async def flow(ctx: perdure.Context) -> bool:
+        try:
+            await ctx.step("pay", raises)
+        except StepFailed as failed:
+            return failed.is_a(Declined)
+        return False
+
+    assert await memory.run(flow)
+
+
+def test_a_timeout_of_perdure_s_own_is_a_timeout() -> None:
+    failure = Failure(cause_type="TimeoutError", message="no end after 5 s", reason="timeout")
+    assert step_error("slow", "0", failure, 1).is_a(TimeoutError)
+    assert not step_error("slow", "0", failure, 1).is_a(ValueError)
+
+
+async def test_a_group_of_errors_lists_what_is_inside(memory: Cluster) -> None:
+    def several() -> None:
+        inner = ExceptionGroup("deeper", [KeyError("b"), OverTheLimit()])
+        raise ExceptionGroup("both failed", [ValueError("a"), inner])
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("both", several)
+
+    with pytest.raises(RunFailed) as failed:
+        await memory.run(flow)
+    listed = "both failed (2 sub-exceptions): [ValueError: a; ExceptionGroup: deeper (2 sub-exceptions): "
+    assert failed.value.message == listed + "[KeyError: 'b'; OverTheLimit]]"
+    assert failed.value.cause_type == "ExceptionGroup"
+
+
+async def test_a_group_of_failed_steps_has_the_positions_of_each(memory: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        errors = list[Exception]()
+        for number in range(2):
+            try:
+                await ctx.step("pay", pay, number)
+            except StepFailed as failed:
+                errors.append(failed)
+        raise ExceptionGroup("both", errors)
+
+    with pytest.raises(RunFailed, match=r"step 'pay' \(1\) failed: OverTheLimit: order 1\]; in step 'pay' \(0\)"):
+        await memory.run(flow)
+    failure = (await memory.record()).failure
+    assert failure is not None
+    assert failure.positions == ("0", "1")
+
+
+async def test_what_was_noted_on_an_error_is_told(memory: Cluster) -> None:
+    def noted() -> None:
+        error = ValueError("no such card")
+        error.add_note("the card ends with 42")
+        raise error
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("pay", noted)
+
+    with pytest.raises(RunFailed, match="ValueError: no such card\nthe card ends with 42"):
+        await memory.run(flow)

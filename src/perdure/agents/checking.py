@@ -15,7 +15,7 @@ from typing import Annotated, Protocol, cast
 
 import msgspec
 
-from perdure.core.values import Value, unstorable
+from perdure.core.values import Value, obstacle
 
 Definitions = dict[str, Value]
 Describe = Callable[[], tuple[dict[str, Value], Definitions]]
@@ -65,9 +65,9 @@ def check_of(annotation: Value) -> Check:
 
 
 def _by_msgspec(annotation: Value) -> Check:
-    reason = unstorable(annotation)
-    if reason:
-        raise ValueError(reason)
+    found = obstacle(annotation, secrets=True)
+    if found is not None:
+        raise ValueError(found.reason)
     (schema,), definitions = msgspec.json.schema_components(
         (annotation,), schema_hook=_schema_of, ref_template="#/$defs/{name}"
     )

@@ -21,7 +21,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from perdure.core.values import SAFE_INT
 from perdure.models.shapes import is_list, is_record
 
 Schema = Mapping[str, object]
@@ -30,6 +29,9 @@ _INTEGER = re.compile(r"\s*[+-]?\d{1,18}(?:\.0*)?\s*")
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\s*")
 _BOOLEANS = {"true": True, "false": False}
 _MAX_REFERENCES = 64
+
+EXACT = 2**53 - 1
+"""Up to here a float holds every integer exactly."""
 
 
 def read(value: object, schema: Schema, definitions: Schema) -> object:
@@ -160,7 +162,7 @@ def _of_array(value: object, shape: Schema, definitions: Schema) -> object:
 
 def _of_scalar(value: object, kind: object) -> object:
     if kind == "integer":
-        if isinstance(value, float) and value.is_integer() and abs(value) <= SAFE_INT:
+        if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
             return int(value)
         if isinstance(value, str) and _INTEGER.fullmatch(value):
             return int(value.strip().partition(".")[0])

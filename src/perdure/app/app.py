@@ -14,7 +14,7 @@ from perdure.app.settings import setting
 from perdure.core.clock import Clock, SystemClock, seconds
 from perdure.core.observe import Observer
 from perdure.core.values import Value
-from perdure.errors import NameTaken
+from perdure.errors import NameTaken, SettingInvalid
 from perdure.models.resolve import check
 from perdure.runs.context import Context
 from perdure.runs.worker import Worker
@@ -23,6 +23,7 @@ from perdure.stores.port import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class App(Client):
@@ -50,21 +51,25 @@ class App(Client):
         clock: Clock | None = None,
         observer: Observer | None = None,
     ) -> None:
+        if not isinstance(store, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise SettingInvalid("store", f"a URL as text, not {store!r}")
         super().__init__(setting("PERDURE_STORE", store), Workflows(), clock or SystemClock())
         self._queues = dict(queues or {})
         self._slots = slots
-        self._lease_for = seconds(lease_for)
-        self._grace = seconds(grace)
+        self._lease_for = seconds(lease_for, "lease_for")
+        self._grace = seconds(grace, "grace")
         self._observer = observer
         self.agents: dict[str, Agent] = {}
         self.model = setting("PERDURE_MODEL", model)
-        for workflow in workflows:
+        for workflow in _several("workflows", workflows):
             self.workflows.add(workflow)
-        for agent in agents:
+        for agent in _several("agents", agents):
             self.add(agent)
 
     def add(self, agent: Agent) -> Agent:
-        """Declare an agent. Raises: NameTaken."""
+        """Declare an agent. Raises: NameTaken; SettingInvalid for what is none."""
+        if not isinstance(agent, Agent):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise SettingInvalid("agents", f"a perdure.Agent, not {agent!r}")
         if agent.name in self.agents:
             raise NameTaken("agent", agent.name)
         self.agents[agent.name] = agent
@@ -147,3 +152,10 @@ class App(Client):
     ) -> None:
         await self.stop_work()
         await super().__aexit__(kind, error, trace)
+
+
+def _several(field: str, given: Iterable[T]) -> Iterable[T]:
+    """Raises: SettingInvalid where one thing is given for several."""
+    if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+        raise SettingInvalid(field, f"a list of {field}, not {given!r}")
+    return given

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, TypeVarTuple, overload
 
 from perdure.agents.loop import PREFIX
 from perdure.agents.thread import Thread
 from perdure.agents.threads import Threads
-from perdure.app.options import check_options
 from perdure.app.questions import Questions
 from perdure.core.clock import Clock
 from perdure.core.ids import new_id
@@ -16,12 +15,18 @@ from perdure.core.records import RunRecord, RunStatus
 from perdure.core.values import Value, encode
 from perdure.errors import NameUnknown, StoreClosed
 from perdure.runs.handles import Run
+from perdure.runs.start_options import StartKeywords
 from perdure.runs.starting import creation
-from perdure.runs.workflow import Workflow, Workflows
+from perdure.runs.workflow import ByPosition, Workflow, WorkflowByName, Workflows
 from perdure.stores import open_store
 from perdure.stores.port import CreateRun, Store
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+P = ParamSpec("P")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 class Client:
@@ -62,42 +67,43 @@ class Client:
             agents = (name.removeprefix(PREFIX) for name in error.known if name.startswith(PREFIX))
             raise NameUnknown("agent", agent, tuple(agents)) from None
 
-    async def start(
-        self,
-        workflow: Workflow[..., R],
-        /,
-        *args: Value,
-        run_id: str | None = None,
-        queue: str | None = None,
-        project_id: str = "default",
-        scenario_id: str | None = None,
-        tenant: str | None = None,
-        tags: dict[str, str] | None = None,
-        **kwargs: Value,
-    ) -> Run[R]:
+    @overload
+    async def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Run[R]: ...
+
+    @overload
+    async def start(self, workflow: ByPosition[*Ts, R], /, *args: *Ts, **options: Unpack[StartKeywords]) -> Run[R]: ...
+
+    @overload
+    async def start(self, workflow: str, /, *args: Value, **keywords: Value) -> Run[Value]: ...
+
+    async def start(self, workflow: Value, /, *args: Value, **keywords: Value) -> Run[Value]:
         """Start a run; durable when this returns, executed by whatever worker has the workflow.
 
-        Shape: `args` and `kwargs` are the workflow's own; a parameter that is called like an option of this call is
-        given by position. The same `run_id` with the same arguments gives the same run, so a start can be repeated;
-        without one a new id is made.
+        Shape: the arguments are the workflow's own; with arguments by position, the options `run_id`, `queue`,
+        `project_id`, `scenario_id`, `tenant` and `tags` may be given by name. `workflow.with_options(…)` sets them
+        apart, and leaves every keyword to the workflow. The same `run_id` with the same arguments gives the same run,
+        so a start can be repeated; without one a new id is made. A workflow that is declared elsewhere only is started
+        by its name, with its arguments all by position or all by name, on the queue `default` where none is given;
+        its result is plain JSON data.
         Raises: RunInputMismatch where the id is taken by a run with other arguments; InputError (IdInvalid,
-        NotStorable, TooLarge) before anything changed.
+        NotStorable, TooLarge) and SettingInvalid before anything changed.
         """
-        options = {"run_id": run_id, "queue": queue, "scenario_id": scenario_id, "tenant": tenant, "tags": tags}
-        given = {name for name, value in options.items() if value is not None}
-        if project_id != "default":
-            given.add("project_id")
-        if given:
-            check_options(workflow, len(args), given)
-        manifest = workflow.manifest(
-            args, kwargs, project_id=project_id, scenario_id=scenario_id, tenant=tenant, tags=tags or {}
+        found = self.workflows.find(workflow)
+        options, kwargs = found.split(len(args), keywords)
+        manifest = found.manifest(
+            args,
+            kwargs,
+            project_id=options.project_id,
+            scenario_id=options.scenario_id,
+            tenant=options.tenant,
+            tags=options.tags,
         )
-        run_id = new_id("run") if run_id is None else run_id
+        run_id = new_id("run") if options.run_id is None else options.run_id
         return await self.create_run(
-            workflow, creation(workflow, manifest, run_id=run_id, at=self.clock.now(), queue=queue)
+            found, creation(found, manifest, run_id=run_id, at=self.clock.now(), queue=options.queue)
         )
 
-    async def create_run(self, workflow: Workflow[..., R], request: CreateRun) -> Run[R]:
+    async def create_run(self, workflow: Workflow[..., R] | WorkflowByName, request: CreateRun) -> Run[R]:
         """Start a run as it was requested; durable when this returns. Raises: RunInputMismatch."""
         await self.store.commit(request)
         return Run(self.store, self.clock, request.run_id, workflow.returns)

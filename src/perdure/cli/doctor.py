@@ -50,7 +50,7 @@ def _print(health: Health, clock: Clock) -> None:
         out.print(_questions(health, clock))
     if health.findings:
         out.print(_findings(health))
-    wrong = sum(finding.is_wrong for finding in health.findings)
+    wrong = len(health.findings)
     out.print(f"[bold red]✗ {wrong} to look after[/]" if wrong else "[bold green]✓ all is well[/]")
 
 
@@ -87,6 +87,6 @@ def _findings(health: Health) -> Table:
     from perdure.cli.tables import columns
 
     table = columns("run", "finding")
-    for finding in sorted(health.findings, key=lambda finding: not finding.is_wrong):
-        table.add_row(finding.run_id, finding.what, style="red" if finding.is_wrong else "yellow")
+    for finding in health.findings:
+        table.add_row(finding.run_id, finding.what, style="red")
     return table

@@ -7,7 +7,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import TypeAlias, cast
 
 from perdure.app import App
@@ -70,8 +70,20 @@ def _imported(module_name: str, target: str) -> ModuleType:
     except Exception as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing is None or not f"{module_name}.".startswith(f"{missing}."):
-            raise ModuleRaised(target) from error  # the module is there, and what it imports may not be
+            # the module is there, and what it imports may not be
+            raise ModuleRaised(target) from error.with_traceback(_from_the_module(error.__traceback__))
         raise SettingInvalid(target, f"there is no module {missing!r} here or on the path") from None
+
+
+def _from_the_module(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of how a module is loaded, which are not the user's."""
+    while trace is not None and _loads_modules(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return trace
+
+
+def _loads_modules(file: str) -> bool:
+    return file in {__file__, importlib.__file__} or file.startswith("<frozen importlib")
 
 
 def _kind_of(thing: Value) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from perdure.cli.colours import TOOL_SIGN
-from perdure.cli.terminal import short
+from perdure.cli.terminal import Indented, short
 from perdure.core.messages import Message, Part, ReasoningPart, TextPart, ToolCallPart, ToolState, UnknownPart
 from perdure.core.values import Value, encode
 
@@ -29,7 +28,7 @@ def said(message: Message) -> RenderableType:
     blocks = [part_block(part) for part in message.parts]
     state = _STATUS[message.status]
     tail = [Text(f"({state})", style="magenta")] if state else []
-    return Group(who, *(Padding(block, (0, 0, 0, 2)) for block in [*blocks, *tail]))
+    return Group(who, *(Indented(block) for block in [*blocks, *tail]))
 
 
 def part_block(part: Part) -> RenderableType:

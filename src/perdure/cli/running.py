@@ -12,10 +12,12 @@ from perdure.cli.inputs import NOT_GIVEN, arguments_of
 from perdure.cli.opening import say_store
 from perdure.core.annotations import name_of
 from perdure.core.clock import SystemClock
+from perdure.core.failures import failure_of
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.values import Value, encode
-from perdure.errors import InputError, PerdureError, RunFailed, RunStateWrong, SettingInvalid
+from perdure.errors import InputError, PerdureError, RunStateWrong, SettingInvalid
 from perdure.runs.durable import TaskWorkflow, run_durable
+from perdure.runs.handles import run_failed
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
@@ -72,7 +74,7 @@ async def _run_function(url: str, function: Callable[..., Awaitable[Value]], man
     except PerdureError:
         raise
     except Exception as error:  # what the function raised
-        raise RunFailed(run_id, type(error).__name__, str(error)) from None
+        raise run_failed(run_id, failure_of(error)) from None
     finally:
         await store.close()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
+
+from perdure.cli.terminal import unpadded
 
 
 class Columns(Table):
@@ -14,6 +18,21 @@ class Columns(Table):
         """Add a row; a cell that is no Text is shown as its text."""
         made = [cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells]
         super().add_row(*made, style=style, end_section=end_section)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Its lines end where their words end."""
+        for line in Segment.split_lines(console.render(_Padded(super().__rich_console__(console, options)), options)):
+            yield from (*unpadded(line), Segment.line())
+
+
+class _Padded:
+    """What a table draws by itself."""
+
+    def __init__(self, drawn: RenderResult) -> None:
+        self._drawn = drawn
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from self._drawn
 
 
 def columns(*names: str) -> Columns:

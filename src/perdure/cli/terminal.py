@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterator
 from typing import IO
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
 _ENDLESS = 10_000
+_INDENT = 2
 _OBEYED = {*range(0x20), *range(0x7F, 0xA0)} - {ord("\n"), ord("\t")}
 _SHOWN = dict.fromkeys(_OBEYED, "\N{REPLACEMENT CHARACTER}")
 
@@ -28,6 +29,28 @@ class SafeConsole(Console):
         for segment in super().render(renderable, options):
             safe = segment.text if segment.control else segment.text.translate(_SHOWN)
             yield segment if safe == segment.text else Segment(safe, segment.style)
+
+
+class Indented:
+    """Something two characters to the right; its lines end where their words end."""
+
+    def __init__(self, inner: RenderableType) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        inside = options.update(width=options.max_width - _INDENT, height=None)
+        for line in console.render_lines(self._inner, inside, pad=False):
+            yield from (Segment(" " * _INDENT), *unpadded(line), Segment.line())
+
+
+def unpadded(line: list[Segment]) -> list[Segment]:
+    """A line without the blanks at its end."""
+    kept = list(line)
+    while kept and not kept[-1].control and not kept[-1].text.strip():
+        kept.pop()
+    if kept and not kept[-1].control:
+        kept[-1] = Segment(kept[-1].text.rstrip(), kept[-1].style)
+    return kept
 
 
 @functools.cache

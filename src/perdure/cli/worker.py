@@ -39,10 +39,13 @@ async def serve(app: App) -> None:
         serving = app.worker(store)
         stop = _Stop(serving)
         await serving.start()
-        say_store(app.url)
-        names = ", ".join(app.workflows.names()) or "nothing"
-        notes().print("[green]●[/] worker", one_line(f"{serving.worker_id} works for {names}"))
-        await stop.stopped()
+        try:
+            say_store(app.url)
+            names = ", ".join(app.workflows.names()) or "nothing"
+            notes().print("[green]●[/] worker", one_line(f"{serving.worker_id} works for {names}"))
+            await stop.stopped()
+        finally:
+            await serving.stop(at_once=True)  # also where code of the user's ends the process
         notes().print("[green]✓[/] stopped")
     finally:
         await store.close()

@@ -48,6 +48,18 @@ def return_type(function: Callable[..., Value]) -> Value:
     return _hints(inner).get("return", Value)
 
 
+def first_parameter(function: Callable[..., Value]) -> Value:
+    """The annotation of the first parameter that can be given by position, Value without one; None where there is none.
+
+    Raises: AnnotationUnresolved.
+    """
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in {parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD}:
+            break
+        return _hints(unwrap(function)).get(parameter.name, Value)
+    return None
+
+
 class Facts(NamedTuple):
     """What a step needs to know of its function.
 
@@ -96,6 +108,17 @@ def is_async(function: Callable[..., Value]) -> bool:
 def name_of(function: Callable[..., Value]) -> str:
     """The function's own name."""
     return str(getattr(unwrap(function), "__name__", type(function).__name__))
+
+
+def called(given: object) -> str:
+    """The function's name where a coroutine was given in its place, else nothing.
+
+    The coroutine is closed: it will never be awaited, and its caller is told so.
+    """
+    if not inspect.iscoroutine(given):
+        return ""
+    given.close()
+    return given.__name__
 
 
 @functools.lru_cache(maxsize=1024)

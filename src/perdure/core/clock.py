@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+from perdure.errors import SettingInvalid
+
 
 class Timer(Protocol):
     """A call that is due; `cancel()` takes it back."""
@@ -91,6 +93,8 @@ def epoch(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
 
-def seconds(duration: timedelta | float) -> float:
-    """A duration from the public door in seconds."""
+def seconds(duration: object, field: str = "duration") -> float:
+    """A duration from the public door in seconds. Raises: SettingInvalid for what is neither."""
+    if isinstance(duration, bool) or not isinstance(duration, int | float | timedelta):
+        raise SettingInvalid(field, f"a timedelta or a number of seconds, not {duration!r}")
     return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)

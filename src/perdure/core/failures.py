@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import msgspec
@@ -18,6 +19,7 @@ from perdure.errors import (
     StepTimedOut,
     WorkflowError,
 )
+from perdure.errors.outcomes import qualified
 
 _MESSAGE_CHARS = 8192
 _DATA_BYTES = 64 * 1024
@@ -28,10 +30,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why something failed.
 
     Shape: `reason` is `error`, or what perdure itself decided: `timeout`, `in_doubt`, `poisoned`, `diverged`,
-    `not_storable`; `positions` are the steps whose failure this is, so that a restart can reopen them. `data` is what
-    `RunFailed`, `StepFailed` and `ChildFailed` give back: the typed fields of an error of perdure by name (a model's
-    `status`, `retry_after` and `detail`), the `data` of any other. Of a run that a step's failure ended, `data` is
-    that of what the step's function raised, `step` the step's name and `attempts` how often it was tried.
+    `not_storable`; `positions` are the steps whose failure this is, so that a restart can reopen them, `step` is the
+    name of the first, and `attempts` how often it was tried. `causes` are the names, with their modules, of the class
+    that was raised and of those above. `data` is what `RunFailed`, `StepFailed` and `ChildFailed` give back: the typed
+    fields of an error of perdure by name (a model's `status`, `retry_after` and `detail`), the `data` of any other.
     """
 
     cause_type: str
@@ -42,18 +44,17 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     positions: tuple[str, ...] = ()
     step: str = ""
     attempts: int = 0
+    causes: tuple[str, ...] = ()
 
 
 def failure_of(error: BaseException, reason: str = "error") -> Failure:
     """What is stored of an exception: its class's name, message, code and, where they can be stored, its fields."""
-    cause_type, message = type(error).__name__, str(error)
+    cause_type, message, causes = type(error).__name__, _message(error), _causes(error)
     code = error.code if isinstance(error, PerdureError) else ""
     if isinstance(error, StepFailed):  # the run failed of what the step's function raised
-        cause_type, message, code = (
-            error.cause_type,
-            error.message,
-            error.cause_code or (code if error.code in _OWN else ""),
-        )
+        cause_type, message, causes = error.cause_type, error.message, error.causes
+        code = error.cause_code or (code if error.code in _OWN else "")
+    failed = failed_step(error)
     return Failure(
         cause_type=cause_type,
         message=_text(message),
@@ -61,8 +62,9 @@ def failure_of(error: BaseException, reason: str = "error") -> Failure:
         code=code,
         data=_data_of(error),
         positions=failed_positions(error),
-        step=error.step if isinstance(error, StepFailed) else "",
-        attempts=error.attempts if isinstance(error, StepFailed) else 0,
+        step=failed.step if failed is not None else "",
+        attempts=failed.attempts if failed is not None else 0,
+        causes=causes,
     )
 
 
@@ -78,18 +80,59 @@ def is_expected(error: BaseException) -> bool:
     return isinstance(error, PerdureError) and not isinstance(error, WorkflowError | ConfigurationError)
 
 
+def _message(error: BaseException) -> str:
+    """What an exception says, with what was noted on it; of a group, what each says that is inside."""
+    said = "\n".join((str(error), *getattr(error, "__notes__", ())))
+    if not isinstance(error, BaseExceptionGroup):
+        return said
+    inner = [(type(one).__name__, _message(one)) for one in cast("BaseExceptionGroup[BaseException]", error).exceptions]
+    return f"{said}: [{'; '.join(f'{name}: {text}' if text else name for name, text in inner)}]"
+
+
+def _causes(error: BaseException) -> tuple[str, ...]:
+    return tuple(qualified(kind) for kind in type(error).__mro__ if issubclass(kind, BaseException))
+
+
+def failed_step(error: BaseException) -> StepFailed | None:
+    """The failed step that is first among those whose failure an exception is."""
+    first = failed_positions(error)[:1]
+    return next((one for one in _within(error) if isinstance(one, StepFailed) and one.position in first), None)
+
+
 def failed_positions(error: BaseException) -> tuple[str, ...]:
     """The positions of the failed steps in an exception and in what it was raised from."""
+    for current in _chain(error):
+        positions = _own_positions(current)
+        if positions:
+            return positions  # what was handled before this one was raised stays handled
+    return ()
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and those that it was raised from, or while handling."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        own = getattr(current, "positions", ()) if isinstance(current, OutcomeError) else ()
-        positions = tuple(dict.fromkeys((*own, *vars(current).get("_perdure_positions", ()))))
-        if positions:
-            return positions  # what was handled before this one was raised stays handled
+        yield current
         current = current.__cause__ or current.__context__
-    return ()
+
+
+def _within(error: BaseException) -> Iterator[BaseException]:
+    """Its chain, and those of what is inside of groups."""
+    for current in _chain(error):
+        yield current
+        if isinstance(current, BaseExceptionGroup):
+            for one in cast("BaseExceptionGroup[BaseException]", current).exceptions:
+                yield from _within(one)
+
+
+def _own_positions(error: BaseException) -> tuple[str, ...]:
+    own: tuple[str, ...] = getattr(error, "positions", ()) if isinstance(error, OutcomeError) else ()
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        own = tuple(position for one in group.exceptions for position in failed_positions(one))
+    return tuple(dict.fromkeys((*own, *vars(error).get("_perdure_positions", ()))))
 
 
 def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:
@@ -100,7 +143,16 @@ def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:
 def step_error(name: str, position: str, failure: Failure, attempts: int) -> StepFailed:
     """The exception of a step's final failure."""
     kind = _KINDS.get(failure.reason, StepFailed)
-    return kind(name, position, failure.cause_type, failure.message, failure.data, attempts, failure.code)
+    return kind(
+        name,
+        position,
+        failure.cause_type,
+        failure.message,
+        failure.data,
+        attempts,
+        failure.code,
+        causes=failure.causes,
+    )
 
 
 _KINDS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": StepInDoubt}

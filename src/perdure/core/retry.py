@@ -41,14 +41,14 @@ class Retry:
         jitter: bool = True,
         retryable: Callable[[BaseException], bool] | None = None,
     ) -> None:
-        if attempts < 1:
-            raise SettingInvalid("retry.attempts", f"at least 1, not {attempts}")
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise SettingInvalid("retry.attempts", f"a number of at least 1, not {attempts!r}")
         self.attempts = attempts
         self.initial = _pause("retry.initial", initial)
         self.cap = _pause("retry.cap", cap)
         self.max_retry_after = _pause("retry.max_retry_after", max_retry_after)
-        if not (isfinite(multiplier) and multiplier >= 1):
-            raise SettingInvalid("retry.multiplier", f"a finite number of at least 1, not {multiplier}")
+        if not (isinstance(multiplier, int | float) and isfinite(multiplier) and multiplier >= 1):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise SettingInvalid("retry.multiplier", f"a finite number of at least 1, not {multiplier!r}")
         self.multiplier = multiplier
         self.jitter = jitter
         self.retryable = retryable or is_retryable
@@ -76,7 +76,7 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def _pause(field: str, value: timedelta | float) -> float:
-    pause = seconds(value)
+    pause = seconds(value, field)
     if not (isfinite(pause) and pause >= 0):
         raise SettingInvalid(field, f"a finite time of at least 0, not {value}")
     return pause

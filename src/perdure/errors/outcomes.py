@@ -10,6 +10,40 @@ from perdure.errors.base import PerdureError
 class OutcomeError(PerdureError):
     """The result that was awaited is not a value."""
 
+    cause_type = ""
+    causes: tuple[str, ...] = ()
+
+    def is_a(self, kind: type[BaseException] | str) -> bool:
+        """Whether what was raised is of a class, or of one below it: `failed.is_a(Declined)`.
+
+        What was raised comes back as data, in any process, so that `except Declined` never matches.
+        Shape: a class, or its name with or without the module. A class of `__main__` is that of any module.
+        """
+        if isinstance(kind, str):
+            return kind == self.cause_type or any(kind in {cause, _bare(cause)} for cause in self.causes)
+        if not self.causes:
+            return kind.__name__ == self.cause_type
+        wanted = qualified(kind)
+        return any(wanted == cause or _are_one(wanted, cause) for cause in self.causes)
+
+
+def qualified(kind: type[BaseException]) -> str:
+    """A class's name with its module."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _are_one(wanted: str, cause: str) -> bool:
+    """A program's own module is `__main__` where it was started, and has its name where it was imported."""
+    return "__main__." in {wanted[:9], cause[:9]} and _bare(wanted) == _bare(cause)
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _said(cause_type: str, message: str) -> str:
+    return f"{cause_type}: {message}" if message else cause_type
+
 
 class RunFailed(OutcomeError):
     """The run ended as failed.
@@ -28,10 +62,15 @@ class RunFailed(OutcomeError):
         reason: str = "error",
         cause_code: str = "",
         data: object = None,
+        *,
+        step: str = "",
+        position: str = "",
+        causes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(f"run {run_id!r} failed ({reason}): {cause_type}: {message}")
+        where = f"; in step {step!r} ({position})" if step else ""
+        super().__init__(f"run {run_id!r} failed ({reason}): {_said(cause_type, message)}{where}")
         self.run_id, self.cause_type, self.message, self.reason = run_id, cause_type, message, reason
-        self.cause_code = cause_code
+        self.cause_code, self.step, self.position, self.causes = cause_code, step, position, causes
         self.data: Any = data
 
 
@@ -59,11 +98,13 @@ class StepFailed(OutcomeError):
         data: object = None,
         attempts: int = 1,
         cause_code: str = "",
+        *,
+        causes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(f"step {step!r} ({position}) failed: {cause_type}: {message}")
+        super().__init__(f"step {step!r} ({position}) failed: {_said(cause_type, message)}")
         self.step, self.position, self.cause_type, self.message = step, position, cause_type, message
         self.data: Any = data
-        self.attempts, self.cause_code = attempts, cause_code
+        self.attempts, self.cause_code, self.causes = attempts, cause_code, causes
         self.positions: tuple[str, ...] = (position,)
 
 
@@ -104,9 +145,11 @@ class ChildFailed(OutcomeError):
         position: str = "",
         cause_code: str = "",
         data: object = None,
+        *,
+        causes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(f"child run {run_id!r} {status}: {cause_type}: {message}")
+        super().__init__(f"child run {run_id!r} {status}: {_said(cause_type, message)}")
         self.run_id, self.status, self.cause_type, self.message = run_id, status, cause_type, message
-        self.cause_code = cause_code
+        self.cause_code, self.causes = cause_code, causes
         self.data: Any = data
         self.positions: tuple[str, ...] = (position,)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -11,16 +12,19 @@ from perdure.core.failures import Failure
 from perdure.core.ids import MAX_ID_BYTES, idempotency_key
 from perdure.core.records import RunRecord
 from perdure.core.values import Value, decode, encode
-from perdure.errors import ChildFailed
+from perdure.errors import ChildFailed, SettingInvalid
 from perdure.runs.recorded import Recorded
+from perdure.runs.start_options import NO_OPTIONS, StartOptions
 from perdure.runs.starting import creation
 from perdure.runs.waits import park_for
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
     from perdure.runs.branch import Branch
-    from perdure.runs.workflow import Workflow
+    from perdure.runs.workflow import Workflow, WorkflowByName
     from perdure.stores.port import CreateRun
+
+T = TypeVar("T")
 
 
 def child_id(parent: RunRecord, position: str) -> str:
@@ -30,42 +34,61 @@ def child_id(parent: RunRecord, position: str) -> str:
     return readable if fits else f"child_{idempotency_key(parent.tenant, parent.run_id, position)}"
 
 
-class ChildCall(Recorded[str]):
-    """Starting a child run: its id, the same on every replay."""
+class ChildCall(Recorded[T]):
+    """Starting a child run: its id, the same on every replay, and the handle that is made of it."""
 
-    __slots__ = ("_args", "_kwargs", "_run_id", "_workflow")
+    __slots__ = ("_args", "_kwargs", "_made", "_workflow")
 
     def __init__(
         self,
         attempt: Attempt,
         position: str,
-        workflow: Workflow[..., Value],
+        workflow: Workflow[..., Value] | WorkflowByName,
         args: tuple[Value, ...],
         kwargs: dict[str, Value],
+        made: Callable[[str, str], T],
     ) -> None:
+        """Shape: `made` gives the handle from the child's id and the position."""
         super().__init__(attempt, position, workflow.name, "child")
         self._workflow = workflow
         self._args = args
         self._kwargs = kwargs
+        self._made = made
 
-    async def run(self, branch: Branch) -> str:  # noqa: ARG002 - runs no user code
+    async def run(self, branch: Branch) -> T:  # noqa: ARG002 - runs no user code
         record = self.run_attempt.visit(self)
         if record is not None:
-            return decode(record.result or b"null", str)
+            return self._made(decode(record.result or b"null", str), self.position)
         create = self._create()
         await self.put("completed", create, result=encode(create.run_id))
-        return create.run_id
+        return self._made(create.run_id, self.position)
 
     def _create(self) -> CreateRun:
         parent = self.run_attempt.run
-        manifest = self._workflow.manifest(self._args, self._kwargs, project_id=parent.project_id, tenant=parent.tenant)
+        options = self._workflow.options or NO_OPTIONS
+        manifest = self._workflow.manifest(
+            self._args,
+            self._kwargs,
+            project_id=parent.project_id,
+            tenant=parent.tenant,
+            scenario_id=options.scenario_id,
+            tags=options.tags,
+        )
         return creation(
             self._workflow,
             manifest,
             run_id=child_id(parent, self.position),
             at=self.run_attempt.now(),
+            queue=options.queue,
             parent=(parent.run_id, f"child:{self.position}"),
         )
+
+
+def check_options_of_child(options: StartOptions | None) -> None:
+    """Refuse what a child has from its parent. Raises: SettingInvalid."""
+    for name in ("run_id", "project_id", "tenant"):
+        if options is not None and getattr(options, name) != getattr(NO_OPTIONS, name):
+            raise SettingInvalid(name, "a child has this from its parent; its options are queue, scenario_id and tags")
 
 
 class ChildResult(Recorded[Value]):
@@ -116,4 +139,5 @@ def _failed(failure: Failure | None, position: str) -> ChildFailed:
         position,
         known.code,
         of_child.get("data"),
+        causes=known.causes,
     )

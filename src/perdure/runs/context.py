@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypedDict, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
-from perdure.core.canonical import canonical_hash
+from perdure.core.annotations import called
 from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
-from perdure.core.retry import Retry
 from perdure.core.values import Value, check_storable, encode
 from perdure.errors import SettingInvalid
 from perdure.runs.branch import current_branch, enter
 from perdure.runs.calls import Call
-from perdure.runs.children import ChildCall, ChildResult
+from perdure.runs.children import ChildCall, ChildResult, check_options_of_child
+from perdure.runs.derived import derived_seed
 from perdure.runs.events import EmitCall, EventCall
-from perdure.runs.gather import GatherCall, Item
-from perdure.runs.options import DEFAULT, InDoubt, StepOptions, checked_text, checked_time
+from perdure.runs.gather import GatherCall, Item, check_item
+from perdure.runs.options import (
+    DEFAULT,
+    StepKeywords,
+    StepOptions,
+    checked_function,
+    checked_sleep,
+    checked_text,
+    checked_time,
+    step_options,
+    with_keywords,
+)
 from perdure.runs.protocols import StepInfo
+from perdure.runs.run_log import RunLog, run_log
 from perdure.runs.steps import ExtraOperations, StepCall
 from perdure.runs.timers import NowCall, SleepCall
+from perdure.runs.workflow import Workflow, WorkflowByName, checked_workflow
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from perdure.runs.attempt import Attempt
-    from perdure.runs.workflow import Workflow
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-log = logging.getLogger("perdure.workflow")
-
-
-class StepKeywords(TypedDict, total=False):
-    """The options of a step; see `Context.step`."""
-
-    kind: str
-    retry: Retry | None
-    timeout: timedelta | float | None
-    in_doubt: InDoubt | None
-    read_only: bool
-    idempotent: bool
-    fingerprint: Value
-    as_: Value
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+T6 = TypeVar("T6")
+T7 = TypeVar("T7")
+T8 = TypeVar("T8")
 
 
 class Context:
@@ -105,7 +108,7 @@ class Context:
         self._attempt.outcome = outcome
 
     @property
-    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+    def log(self) -> RunLog:
         """A logger that names the run and the position, and is silent in replay."""
         branch = current_branch.get()
         if branch is None:
@@ -115,7 +118,7 @@ class Context:
         else:
             position = child(branch.prefix, branch.next_number)
             replaying = self._attempt.journal.went_past(branch.prefix, branch.next_number)
-        return RunLog(_silent if replaying else log, {"run_id": self.run_id, "position": position})
+        return run_log(self.run_id, position, replaying=replaying)
 
     @overload
     def step(
@@ -125,19 +128,63 @@ class Context:
     @overload
     def step(self, name: str, function: Callable[[*Ts], R], *args: *Ts, **options: Unpack[StepKeywords]) -> Call[R]: ...
 
+    @overload
+    def step(
+        self, name: str, function: Callable[[*Ts], Value], *args: *Ts, as_: type[T], **options: Unpack[StepKeywords]
+    ) -> Call[T]: ...
+
+    @overload
+    def step(
+        self,
+        name: str,
+        function: Callable[..., Value],
+        *args: Value,
+        kwargs: Mapping[str, Value],
+        as_: type[T],
+        **options: Unpack[StepKeywords],
+    ) -> Call[T]: ...
+
+    @overload
+    def step(
+        self,
+        name: str,
+        function: Callable[..., Awaitable[R]],
+        *args: Value,
+        kwargs: Mapping[str, Value],
+        **options: Unpack[StepKeywords],
+    ) -> Call[R]: ...
+
+    @overload
+    def step(
+        self,
+        name: str,
+        function: Callable[..., R],
+        *args: Value,
+        kwargs: Mapping[str, Value],
+        **options: Unpack[StepKeywords],
+    ) -> Call[R]: ...
+
     def step(self, name: str, function: Callable[..., Value], *args: Value, **options: Value) -> Call[Value]:
         """Run a function once, and never again once its outcome is committed.
 
         A synchronous function runs in a thread. The result comes back as the return annotation says (or `as_`), the
         first time and on every replay.
-        Shape: `retry` how often an attempt that failed is repeated; `timeout` per attempt; `in_doubt` what happens
-        when an attempt began and nobody saw its end: `retry` (default), `fail`, or `ask` a person; `read_only` and
-        `idempotent` allow a repetition after a timeout; a `fingerprint` is compared on replay; `kind` is a label.
+        Shape: every keyword is an option of the step. What the function takes by name goes into `kwargs`; `retry` how
+        often an attempt that failed is repeated: a `Retry`, or a number of attempts; `timeout` per attempt; `in_doubt`
+        what happens when an attempt began and nobody saw its end: `retry` (default), `fail`, or `ask` a person;
+        `read_only` and `idempotent` allow a repetition after a timeout; a `fingerprint` is compared on replay; `kind`
+        is a label.
         Units: `timeout` is a timedelta, or seconds.
-        Raises: StepFailed (StepTimedOut, StepInDoubt) when awaited, for good; SettingInvalid and WorkflowError at
-        the call.
+        Raises: StepFailed (StepTimedOut, StepInDoubt) when awaited, for good; SettingInvalid, InputError and
+        WorkflowError at the call.
         """
-        return self.step_with(name, function, args, StepOptions(**options) if options else DEFAULT)
+        if not options:
+            return self.step_with(name, function, args, DEFAULT)
+        kwargs = options.pop("kwargs", None)
+        checked = step_options(options)
+        if kwargs is not None:
+            function = with_keywords(checked_function(name, function), args, kwargs)
+        return self.step_with(name, function, args, checked)
 
     def step_with(
         self,
@@ -148,27 +195,88 @@ class Context:
         landing: ExtraOperations | None = None,
     ) -> StepCall[Value]:
         """For rooms above: a step that lands more than its result (`landing`, see `perdure.runs.steps`)."""
+        function = checked_function(name, function)
         checked_text("name", name)
         return StepCall(self._attempt, self._take("ctx.step"), name, function, args, options, landing)
 
-    def gather(self, *items: Item) -> Call[list[Value]]:
+    @overload
+    def gather(  # pyright: ignore[reportOverlappingOverload] - as asyncio.gather: one item is a tuple, any number a list
+        self, item1: Item[T1], /
+    ) -> Call[tuple[T1]]: ...
+
+    @overload
+    def gather(self, item1: Item[T1], item2: Item[T2], /) -> Call[tuple[T1, T2]]: ...
+
+    @overload
+    def gather(self, item1: Item[T1], item2: Item[T2], item3: Item[T3], /) -> Call[tuple[T1, T2, T3]]: ...
+
+    @overload
+    def gather(
+        self, item1: Item[T1], item2: Item[T2], item3: Item[T3], item4: Item[T4], /
+    ) -> Call[tuple[T1, T2, T3, T4]]: ...
+
+    @overload
+    def gather(
+        self, item1: Item[T1], item2: Item[T2], item3: Item[T3], item4: Item[T4], item5: Item[T5], /
+    ) -> Call[tuple[T1, T2, T3, T4, T5]]: ...
+
+    @overload
+    def gather(
+        self, item1: Item[T1], item2: Item[T2], item3: Item[T3], item4: Item[T4], item5: Item[T5], item6: Item[T6], /
+    ) -> Call[tuple[T1, T2, T3, T4, T5, T6]]: ...
+
+    @overload
+    def gather(
+        self,
+        item1: Item[T1],
+        item2: Item[T2],
+        item3: Item[T3],
+        item4: Item[T4],
+        item5: Item[T5],
+        item6: Item[T6],
+        item7: Item[T7],
+        /,
+    ) -> Call[tuple[T1, T2, T3, T4, T5, T6, T7]]: ...
+
+    @overload
+    def gather(
+        self,
+        item1: Item[T1],
+        item2: Item[T2],
+        item3: Item[T3],
+        item4: Item[T4],
+        item5: Item[T5],
+        item6: Item[T6],
+        item7: Item[T7],
+        item8: Item[T8],
+        /,
+    ) -> Call[tuple[T1, T2, T3, T4, T5, T6, T7, T8]]: ...
+
+    @overload
+    def gather(self, *items: Item[T]) -> Call[list[T]]: ...
+
+    def gather(self, *items: Item[Value]) -> Call[Value]:
         """Run async functions without parameters, or calls of this context, side by side; results in order.
 
+        Shape: a list; up to eight results are typed one by one, as those of asyncio.gather.
         Raises: the failure at the lowest position, when every one has settled; SettingInvalid at the call.
         """
         for item in items:
-            if not (isinstance(item, Call) or callable(item)):
-                raise SettingInvalid("gather", f"an async function or a call of the context, not {item!r}")
+            check_item(item)
         return GatherCall(self._attempt, self._take("ctx.gather"), "gather", items)
 
     def map(
         self, function: Callable[[T], Awaitable[R]], items: Iterable[T], *, limit: int | None = None
     ) -> Call[list[R]]:
-        """Run an async function for each item, at most `limit` at once; results in the items' order."""
-        if limit is not None and limit < 1:
-            raise SettingInvalid("limit", f"at least 1, not {limit}")
-        position = self._take("ctx.map")
-        return GatherCall(self._attempt, position, "map", [partial(function, item) for item in items], limit)
+        """Run an async function for each item, at most `limit` at once; results in the items' order.
+
+        Raises: as `gather`.
+        """
+        check_item(function, "map")
+        if limit is not None and (not isinstance(limit, int) or limit < 1):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise SettingInvalid("limit", f"a number of at least 1, not {limit!r}")
+        each = [partial(function, item) for item in items]
+        return GatherCall[list[R]](self._attempt, self._take("ctx.map"), "map", each, limit)
 
     @overload
     def await_event(self, key: str, *, timeout: timedelta | float | None = None, as_: type[T]) -> Call[T]: ...
@@ -194,11 +302,15 @@ class Context:
         Raises: RunNotFound when awaited.
         """
         position = self._take("ctx.emit_event")
-        return EmitCall(self._attempt, position, check_id("key", key), payload, run_id or self.run_id)
+        target = self.run_id if run_id is None else check_id("run_id", run_id)
+        return EmitCall(self._attempt, position, check_id("key", key), payload, target)
 
     def sleep(self, duration: timedelta | float) -> Call[None]:
-        """Wait for a time, at no cost; the end is fixed at the first call and survives restarts."""
-        limit = checked_time("duration", duration)
+        """Wait for a time, at no cost; the end is fixed at the first call and survives restarts.
+
+        Shape: a time below 0, as that to an instant that has passed, is over at once.
+        """
+        limit = checked_sleep("duration", duration)
         return SleepCall(self._attempt, self._take("ctx.sleep"), limit)
 
     def now(self) -> Call[datetime]:
@@ -207,22 +319,38 @@ class Context:
 
     def uuid(self) -> uuid.UUID:
         """A random UUID, the same on every replay."""
-        return uuid.UUID(bytes=_seed(self._attempt, self._take("ctx.uuid"), "uuid")[:16], version=4)
+        return uuid.UUID(bytes=derived_seed(self._attempt, self._take("ctx.uuid"), "uuid")[:16], version=4)
 
     def random(self) -> Random:
         """A source of random numbers, the same on every replay."""
-        return derived_random(_seed(self._attempt, self._take("ctx.random"), "random"))
+        return derived_random(derived_seed(self._attempt, self._take("ctx.random"), "random"))
 
-    async def start(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> Child[R]:
-        """Start a child run, once; it is cancelled with this run."""
-        call = ChildCall(self._attempt, self._take("ctx.start"), workflow, args, kwargs)
-        return Child(self, workflow, await call, call.position)
+    @overload
+    def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Call[Child[R]]: ...
+
+    @overload
+    def start(self, workflow: str, /, *args: Value, **kwargs: Value) -> Call[Child[Value]]: ...
+
+    def start(self, workflow: Value, /, *args: Value, **kwargs: Value) -> Call[Child[Value]]:
+        """Start a child run, once; it is cancelled with this run.
+
+        Shape: every argument is the workflow's own; `workflow.with_options(queue=…, tags=…)` says more. A workflow
+        that is declared elsewhere only is started by its name, as with `app.start`.
+        Raises: SettingInvalid at the call; InputError when awaited, for arguments that do not fit.
+        """
+        found = WorkflowByName(workflow) if isinstance(workflow, str) else checked_workflow(workflow)
+        check_options_of_child(found.options)
+        made = partial(Child[Value], self, found)
+        return ChildCall(self._attempt, self._take("ctx.start"), found, args, kwargs, made)
 
     def on_cancel(self, function: Callable[[], Awaitable[object]]) -> None:
         """Call a function when the run is cancelled, the last registered first; it may use this context.
 
-        What it does not end within the time that a cancel gives (5 s) is cut off.
+        What it does not end within the time that a cancel gives (5 s) is cut off. Raises: SettingInvalid.
         """
+        if not callable(function):
+            hint = "; pass the function uncalled" if called(function) else ""
+            raise SettingInvalid("on_cancel", f"an async function without parameters, not {function!r}{hint}")
         self._attempt.cleanups.append(function)
 
     def child_result(self, name: str, position: str, returns: Value) -> Call[Value]:
@@ -240,7 +368,9 @@ class Context:
 class Child(Generic[R]):
     """A child run, as its parent holds it."""
 
-    def __init__(self, context: Context, workflow: Workflow[..., R], run_id: str, position: str) -> None:
+    def __init__(
+        self, context: Context, workflow: Workflow[..., R] | WorkflowByName, run_id: str, position: str
+    ) -> None:
         self._context = context
         self._workflow = workflow
         self._position = position
@@ -249,32 +379,6 @@ class Child(Generic[R]):
     def result(self) -> Call[R]:
         """Wait for the child's end, at no cost. Raises: ChildFailed when awaited."""
         return self._context.child_result(self._workflow.name, self._position, self._workflow.returns)
-
-
-class RunLog(logging.LoggerAdapter[logging.Logger]):
-    """Adds run and position to what the caller adds."""
-
-    def process(self, msg: Value, kwargs: MutableMapping[str, Value]) -> tuple[Value, MutableMapping[str, Value]]:
-        """Merge both."""
-        return msg, {**kwargs, "extra": {**(self.extra or {}), **kwargs.get("extra", {})}}
-
-
-# known to nobody but us: to configure logging would enable one that has a name
-_silent = logging.Logger("perdure.workflow.replay")  # noqa: LOG001 - see above
-_silent.disabled = True
-
-
-class _Derived(NamedTuple):
-    """A call that is made from the run's seed: it has a position, and no record."""
-
-    position: str
-    name: str
-    kind: str = "derived"
-
-
-def _seed(attempt: Attempt, position: str, name: str) -> bytes:
-    attempt.visit(_Derived(position, name))
-    return bytes.fromhex(canonical_hash([attempt.run.seed, position]))
 
 
 def current_step() -> StepInfo | None:

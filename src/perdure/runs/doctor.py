@@ -27,11 +27,10 @@ Life = Literal["live", "lease ended", "dead"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something about a run that somebody should know; `is_wrong` where it will not go on by itself as it is."""
+    """A run that will not go on by itself as things are."""
 
     run_id: str
     what: str
-    is_wrong: bool = True
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +49,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is wrong."""
-        return not any(finding.is_wrong for finding in self.findings)
+        """Whether there are no findings."""
+        return not self.findings
 
 
 async def examine(store: Store, clock: Clock, *, worker: Worker | None = None) -> Health:
@@ -125,8 +124,8 @@ def _due(run: RunRecord, clock: Clock, life: dict[str, tuple[WorkerRecord, Life]
     if late < 0:
         return None
     if not any(state == "live" and run.queue in worker.queues for worker, state in life.values()):
-        return Finding(run.run_id, f"it is due, and no live worker serves queue {run.queue!r}", is_wrong=False)
+        return Finding(run.run_id, f"it is due, and no live worker serves queue {run.queue!r}")
     if late > LATE_AFTER:
         why = "the queue is at its limit, or no worker knows the workflow"
-        return Finding(run.run_id, f"it is due for {late:.0f} s: {why} {run.workflow!r}", is_wrong=False)
+        return Finding(run.run_id, f"it is due for {late:.0f} s: {why} {run.workflow!r}")
     return None

@@ -68,7 +68,7 @@ async def run_durable(
     workflow = TaskWorkflow(task, name=manifest.task.id)
     workflow.check(manifest.input)
     encode(default_outcome, "outcome")
-    lease = checked_lease(seconds(lease_for))
+    lease = checked_lease(seconds(lease_for, "lease_for"))
     (created,) = await store.commit(creation(workflow, manifest, run_id=run_id, at=clock.now()))
     run: RunRecord = created.run
     error: BaseException | None = None

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
+from perdure.core.annotations import called, name_of
 from perdure.core.failures import failed_positions, mark_positions
 from perdure.core.positions import child
 from perdure.core.values import Value
-from perdure.errors import StepAborted
+from perdure.errors import SettingInvalid, StepAborted
 from perdure.runs.branch import Branch
 from perdure.runs.calls import Call
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
 
-Item: TypeAlias = Call[Value] | Callable[[], Awaitable[Value]]
+R = TypeVar("R")
+T = TypeVar("T")
+Item: TypeAlias = Call[T] | Callable[[], Awaitable[T]]
 
 
-class GatherCall(Call[list[Value]]):
+def check_item(item: object, what: str = "gather") -> None:
+    """Refuse what is neither a call of the context nor a function. Raises: SettingInvalid."""
+    if name := called(item):
+        reason = f"a coroutine; pass {name} itself, partial({name}, …) for its arguments, or use ctx.map"
+        raise SettingInvalid(what, reason)
+    if isinstance(item, list | tuple):
+        raise SettingInvalid(what, "a list of calls; unpack it: ctx.gather(*calls)")
+    if not (isinstance(item, Call) or callable(item)):
+        raise SettingInvalid(what, f"an async function or a call of the context, not {item!r}")
+
+
+class GatherCall(Call[R]):
     """Functions and calls side by side; their results in order, once every one has settled.
 
     A function is the branch `p.i` of the gather's position p; a call keeps the position that it has. When some fail,
@@ -31,7 +46,7 @@ class GatherCall(Call[list[Value]]):
     __slots__ = ("_items", "_limit", "_running", "_settled", "_tasks", "_waiting")
 
     def __init__(
-        self, attempt: Attempt, position: str, name: str, items: Sequence[Item], limit: int | None = None
+        self, attempt: Attempt, position: str, name: str, items: Sequence[Item[Value]], limit: int | None = None
     ) -> None:
         super().__init__(attempt, position, name, "gather")
         self._items = items
@@ -41,10 +56,10 @@ class GatherCall(Call[list[Value]]):
         self._running = 0
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, branch: Branch) -> list[Value]:  # noqa: ARG002 - the items have branches of their own
+    async def run(self, branch: Branch) -> R:  # noqa: ARG002 - the items have branches of their own
         self.run_attempt.visit(self)
         if not self._items:
-            return []
+            return self._results()
         self._waiting.extend(self._branch(number, item) for number, item in enumerate(self._items))
         for _ in range(self._limit):
             self._start_next()
@@ -61,11 +76,11 @@ class GatherCall(Call[list[Value]]):
         self.run_attempt.check()
         return self._results()
 
-    def _branch(self, number: int, item: Item) -> tuple[Branch, Callable[[], Awaitable[Value]]]:
+    def _branch(self, number: int, item: Item[Value]) -> tuple[Branch, Callable[[], Awaitable[Value]]]:
         if isinstance(item, Call):
             branch = Branch(item.position)
             return branch, partial(cast("Call[Value]", item).run_in, branch)
-        return Branch(child(self.position, number)), item
+        return Branch(child(self.position, number)), partial(_call, item)
 
     def _start_next(self) -> None:
         if self._waiting and self.run_attempt.halt is None:
@@ -81,12 +96,19 @@ class GatherCall(Call[list[Value]]):
             self.run_attempt.wake()
             self._settled.set_result(None)
 
-    def _results(self) -> list[Value]:
+    def _results(self) -> Value:
         errors = [error for task in self._tasks if (error := _error(task)) is not None]
         if not errors:
             return [task.result() for task in self._tasks]
         mark_positions(errors[0], tuple(position for error in errors for position in failed_positions(error)))
         raise errors[0]
+
+
+async def _call(function: Callable[[], Awaitable[Value]]) -> Value:
+    made: object = function()
+    if not inspect.isawaitable(made):
+        raise SettingInvalid("gather", f"{name_of(function)} is not an async function; make a step of it: ctx.step(…)")
+    return await made
 
 
 def _error(task: asyncio.Task[Value]) -> BaseException | None:

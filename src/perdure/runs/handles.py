@@ -74,7 +74,7 @@ class Run(Generic[R]):
         Raises: RunNotFound; NotStorable for a reason that is no text.
         """
         encode(reason, "reason")
-        return await stop_run(self._store, self._clock, self.id, reason, seconds(within))
+        return await stop_run(self._store, self._clock, self.id, reason, seconds(within, "within"))
 
     async def restart(self) -> None:
         """Queue it again after a failure; the steps that it failed with are tried again, no other one is.
@@ -96,7 +96,22 @@ def outcome_of(run: RunRecord, returns: Value) -> Value:
     if run.status == "cancelled":
         raise RunCancelled(run.run_id, run.cancel_reason or "")
     failure = run.failure or Failure(cause_type="Unknown", message="the record holds no failure")
-    raise RunFailed(run.run_id, failure.cause_type, failure.message, failure.reason, failure.code, failure.data)
+    raise run_failed(run.run_id, failure)
+
+
+def run_failed(run_id: str, failure: Failure) -> RunFailed:
+    """The exception of a run's failure."""
+    return RunFailed(
+        run_id,
+        failure.cause_type,
+        failure.message,
+        failure.reason,
+        failure.code,
+        failure.data,
+        step=failure.step,
+        position=failure.positions[0] if failure.step and failure.positions else "",
+        causes=failure.causes,
+    )
 
 
 def _has_happened(step: StepRecord | None) -> bool:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from math import isfinite
-from typing import Literal
+from typing import Literal, TypedDict, cast
 
+from perdure.core.annotations import called, name_of
 from perdure.core.canonical import canonical_hash
 from perdure.core.clock import seconds
 from perdure.core.retry import ONCE, Retry
 from perdure.core.values import Value
-from perdure.errors import SettingInvalid
+from perdure.errors import InputError, SettingInvalid
 
 MAX_SECONDS = 1e10  # three centuries
 InDoubt = Literal["retry", "fail", "ask"]
+
+
+class StepKeywords(TypedDict, total=False):
+    """The options of a step; see `Context.step`."""
+
+    kind: str
+    retry: Retry | int | None
+    timeout: timedelta | float | None
+    in_doubt: InDoubt | None
+    read_only: bool
+    idempotent: bool
+    fingerprint: Value
 
 
 class StepOptions:
@@ -25,7 +41,7 @@ class StepOptions:
         self,
         *,
         kind: str = "logic",
-        retry: Retry | None = None,
+        retry: Retry | int | None = None,
         timeout: timedelta | float | None = None,
         in_doubt: InDoubt | None = None,
         read_only: bool = False,
@@ -37,8 +53,8 @@ class StepOptions:
         if in_doubt not in {None, "retry", "fail", "ask"}:
             raise SettingInvalid("in_doubt", f"one of retry, fail, ask, not {in_doubt!r}")
         self.kind = checked_text("kind", kind)
-        self.retry = retry or ONCE
-        self.timeout = None if timeout is None else _timeout(timeout)
+        self.retry = checked_retry("retry", retry)
+        self.timeout = None if timeout is None else checked_timeout("timeout", timeout)
         self.in_doubt: InDoubt = in_doubt or "retry"
         # an attempt in doubt is repeated by a retry only where somebody has said that this does no harm
         self.repeatable = read_only or idempotent or in_doubt == "retry"
@@ -46,8 +62,67 @@ class StepOptions:
         self.as_ = as_
 
 
-def checked_text(field: str, text: str) -> str:
+_NAMES = tuple(inspect.signature(StepOptions).parameters)
+
+
+def step_options(given: Mapping[str, Value]) -> StepOptions:
+    """The options of a step from the keywords of a call. Raises: SettingInvalid, also for one that there is not."""
+    for name in given:
+        if name not in _NAMES:
+            known = ", ".join((*_NAMES, "kwargs"))
+            reason = (
+                f"a step has no such option; it has: {known}. What the function takes by name goes into kwargs={{…}}"
+            )
+            raise SettingInvalid(name, reason)
+    return StepOptions(**given)
+
+
+def checked_function(name: object, function: object) -> Callable[..., Value]:
+    """What a step is to call. Raises: SettingInvalid, with what was probably meant."""
+    if isinstance(name, str) and callable(function):
+        return function  # as nearly all are
+    if not isinstance(name, str) and callable(name):
+        own = name_of(name)
+        raise SettingInvalid("name", f"a step has a name before its function: ctx.step({own!r}, {own}, …)")
+    if of := called(function):
+        raise SettingInvalid("function", f"a coroutine; pass the function uncalled, its arguments after it: {of}, …")
+    if not callable(function):
+        reason = getattr(function, "not_a_step", None) or f"a function, not {function!r}"
+        raise SettingInvalid("function", reason)
+    return function
+
+
+def with_keywords(function: Callable[..., Value], args: tuple[Value, ...], kwargs: object) -> Callable[..., Value]:
+    """The function with its keyword arguments bound. Raises: SettingInvalid; InputError where they do not fit."""
+    if not isinstance(kwargs, Mapping) or not all(
+        isinstance(name, str) for name in cast("Mapping[object, Value]", kwargs)
+    ):
+        raise SettingInvalid("kwargs", f"a mapping of parameter names to arguments, not {kwargs!r}")
+    named = dict(cast("Mapping[str, Value]", kwargs))
+    try:
+        inspect.signature(function).bind(*args, **named)
+    except TypeError as error:
+        raise InputError("kwargs", f"{name_of(function)}: {error}") from None
+    except ValueError:  # what is built in may have no signature that can be read
+        pass
+    return partial(function, **named)
+
+
+def checked_retry(field: str, retry: object) -> Retry:
+    """How often a step is tried: a policy, or a number of attempts. Raises: SettingInvalid."""
+    if retry is None:
+        return ONCE
+    if isinstance(retry, int) and not isinstance(retry, bool):
+        return Retry(attempts=retry)
+    if not isinstance(retry, Retry):
+        raise SettingInvalid(field, f"a perdure.Retry or a number of attempts, not {retry!r}")
+    return retry
+
+
+def checked_text(field: str, text: object) -> str:
     """A text that every store can keep. Raises: SettingInvalid."""
+    if not isinstance(text, str):
+        raise SettingInvalid(field, f"a text, not {text!r}")
     try:
         if not text.isascii():
             text.encode()
@@ -56,18 +131,25 @@ def checked_text(field: str, text: str) -> str:
     return text
 
 
-def checked_time(field: str, value: timedelta | float) -> float:
-    """A time to wait in seconds, at least 0. Raises: SettingInvalid where no instant is so far away."""
-    time = seconds(value)
-    if not (isfinite(time) and time <= MAX_SECONDS):
-        raise SettingInvalid(field, f"a finite time of at most {MAX_SECONDS:,.0f} s, not {value}")
-    return max(0.0, time)
+def checked_time(field: str, value: object) -> float:
+    """A time to wait in seconds. Raises: SettingInvalid where it is below 0, or no instant is so far away."""
+    time = seconds(value, field)
+    if not (isfinite(time) and 0 <= time <= MAX_SECONDS):
+        raise SettingInvalid(field, f"a finite time from 0 to {MAX_SECONDS:,.0f} s, not {value}")
+    return time
 
 
-def _timeout(value: timedelta | float) -> float:
-    timeout = seconds(value)
+def checked_sleep(field: str, value: object) -> float:
+    """As `checked_time`; the time to an instant that has passed is no time at all. Raises: SettingInvalid."""
+    time = seconds(value, field)
+    return 0.0 if isfinite(time) and time < 0 else checked_time(field, value)
+
+
+def checked_timeout(field: str, value: object) -> float:
+    """How long something may take, in seconds. Raises: SettingInvalid."""
+    timeout = seconds(value, field)
     if not (isfinite(timeout) and timeout > 0):
-        raise SettingInvalid("timeout", f"a finite time above 0, not {value}")
+        raise SettingInvalid(field, f"a finite time above 0, not {value}")
     return timeout
 
 

@@ -9,12 +9,12 @@ from perdure.core.ids import check_id, new_seed
 from perdure.core.manifest import Manifest
 from perdure.core.values import Value, encode
 from perdure.errors import NotStorable
-from perdure.runs.workflow import Workflow
+from perdure.runs.workflow import Workflow, WorkflowByName
 from perdure.stores.port import CreateRun
 
 
 def creation(
-    workflow: Workflow[..., Value],
+    workflow: Workflow[..., Value] | WorkflowByName,
     manifest: Manifest,
     *,
     run_id: str,

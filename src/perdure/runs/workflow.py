@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, TypeVarTuple, cast, get_origin
 
-from perdure.core.annotations import Arguments, is_async, name_of, return_type
+from perdure.core.annotations import Arguments, called, first_parameter, is_async, name_of, return_type
 from perdure.core.ids import check_id
 from perdure.core.manifest import Manifest, TaskSpec
-from perdure.core.values import Value, check_storable, decode, loss_check, obstacle
-from perdure.errors import NameTaken, NameUnknown, SettingInvalid
+from perdure.core.values import Value, check_storable, decode, loss_check, obstacle, plain
+from perdure.errors import InputError, NameTaken, NameUnknown, SettingInvalid
 from perdure.runs.options import checked_text
+from perdure.runs.start_options import NO_OPTIONS, StartOptions, split
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+Ts = TypeVarTuple("Ts")
+
+
+class ByPosition(Protocol[*Ts, R_co]):
+    """For type checkers: a workflow whose arguments are given by position, so that keywords can be options."""
+
+    @property
+    def function(self) -> Callable[[Value, *Ts], Awaitable[R_co]]:
+        """Its function."""
+        ...
 
 
 class Workflow(Generic[P, R]):
@@ -25,18 +38,18 @@ class Workflow(Generic[P, R]):
 
     def __init__(
         self,
-        function: Callable[..., Awaitable[R]],
+        function: Callable[Concatenate[Value, P], Awaitable[R]],
         *,
         name: str | None = None,
         version: str | None = None,
         queue: str = "default",
     ) -> None:
-        if not is_async(function):
-            raise SettingInvalid("workflow", f"{name_of(function)} is not an async function")
-        self.function = function
+        _check_function(function)
+        self._function = function
         self.name = check_id("workflow name", name or name_of(function))
         self.version = None if version is None else checked_text("version", version)
-        self.queue = queue
+        self.queue = check_id("queue", queue)
+        self.options: StartOptions | None = None
         self.arguments = Arguments(function, skip=1)
         self.returns = return_type(function)
         self.loss = None if obstacle(self.returns) else loss_check(self.returns)
@@ -44,6 +57,40 @@ class Workflow(Generic[P, R]):
     def check_result_type(self) -> None:
         """Raises: NotStorable where its result could not be stored, before it runs."""
         check_storable(self.returns, f"result of workflow {self.name!r}")
+
+    @property
+    def not_a_step(self) -> str:
+        """What is said where it is given as a step's function."""
+        return f"a workflow, not a function; start it as a child: ctx.start({self.name}, …)"
+
+    @property
+    def function(self) -> Callable[Concatenate[Value, P], Awaitable[R]]:
+        """What it is made of."""
+        return self._function
+
+    def with_options(
+        self,
+        *,
+        run_id: str | None = None,
+        queue: str | None = None,
+        project_id: str = "default",
+        scenario_id: str | None = None,
+        tenant: str | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Workflow[P, R]:
+        """The same workflow with the options of one start, so that every argument of the start is its own."""
+        options = StartOptions(
+            run_id=run_id, queue=queue, project_id=project_id, scenario_id=scenario_id, tenant=tenant, tags=tags
+        )
+        made = copy.copy(self)
+        made.options = options
+        return made
+
+    def split(self, by_position: int, keywords: dict[str, Value]) -> tuple[StartOptions, dict[str, Value]]:
+        """The options of a start, and the workflow's own keywords. Raises: InputError where one could be either."""
+        if self.options is not None:
+            return self.options, keywords
+        return split(self.name, self.arguments.parameters, by_position, keywords) if keywords else (NO_OPTIONS, {})
 
     def manifest(
         self,
@@ -56,10 +103,18 @@ class Workflow(Generic[P, R]):
         tags: dict[str, str] | None = None,
     ) -> Manifest:
         """The request for one run with these arguments. Raises: InputError."""
+        try:
+            data = self.arguments.encode(args, kwargs)
+        except InputError as error:
+            if type(error) is not InputError:
+                raise  # it says by itself what can't be stored
+            bare = [str(one.replace(annotation=one.empty)) for one in self.arguments.parameters]
+            takes = f"{self.name!r} takes ({', '.join(bare)})"
+            raise InputError(error.field, f"{error.reason}; {takes}") from None
         return Manifest(
             project_id=project_id,
             task=TaskSpec(id=self.name, intent=self.name),
-            input=decode(self.arguments.encode(args, kwargs)),
+            input=decode(data),
             scenario_id=scenario_id,
             tenant=tenant,
             tags=tags or {},
@@ -67,8 +122,56 @@ class Workflow(Generic[P, R]):
 
     def call(self, context: object, stored: Value) -> Awaitable[R]:
         """Call the function with arguments as they were stored."""
+        if isinstance(stored, list):  # it was started by its name, where nobody knew the names of its parameters
+            stored = decode(self.arguments.encode(tuple(cast("list[Value]", stored)), {}))
         args, kwargs = self.arguments.restore(stored)
-        return self.function(context, *args, **kwargs)
+        call: Callable[..., Awaitable[R]] = self._function
+        return call(context, *args, **kwargs)
+
+
+class WorkflowByName:
+    """A workflow of which this process knows the name only: its code is where it is executed."""
+
+    version = None
+    queue = "default"
+    options: StartOptions | None = None
+    returns: Value = Value
+
+    def __init__(self, name: str) -> None:
+        self.name = check_id("workflow", name)
+
+    def check_result_type(self) -> None:
+        """Whether its result can be stored is found out where it is executed."""
+
+    def split(self, by_position: int, keywords: dict[str, Value]) -> tuple[StartOptions, dict[str, Value]]:
+        """The options of a start, and the arguments by name."""
+        return split(self.name, (), by_position, keywords)
+
+    def manifest(
+        self,
+        args: tuple[Value, ...],
+        kwargs: dict[str, Value],
+        *,
+        project_id: str = "default",
+        scenario_id: str | None = None,
+        tenant: str | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Manifest:
+        """The request for one run with these arguments, all by position or all by name.
+
+        Raises: InputError. Whether the workflow takes them is found out where it is executed.
+        """
+        if args and kwargs:
+            both = f"pass all by position or all by name: {self.name!r} is not declared here, its parameters not known"
+            raise InputError("arguments", both)
+        return Manifest(
+            project_id=project_id,
+            task=TaskSpec(id=self.name, intent=self.name),
+            input=plain(list(args) if args else kwargs, "arguments"),
+            scenario_id=scenario_id,
+            tenant=tenant,
+            tags=tags or {},
+        )
 
 
 class Workflows:
@@ -78,7 +181,9 @@ class Workflows:
         self._by_name: dict[str, Workflow[..., Value]] = {}
 
     def add(self, workflow: Workflow[..., Value]) -> None:
-        """Raises: NameTaken."""
+        """Raises: NameTaken; SettingInvalid for what is no workflow."""
+        if not isinstance(workflow, Workflow):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise SettingInvalid("workflows", f"a function declared with @app.workflow, not {workflow!r}")
         if self._by_name.get(workflow.name, workflow) is not workflow:
             raise NameTaken("workflow", workflow.name)
         self._by_name[workflow.name] = workflow
@@ -90,9 +195,49 @@ class Workflows:
         except KeyError:
             raise NameUnknown("workflow", name, tuple(self._by_name)) from None
 
+    def find(self, workflow: Workflow[..., R] | str) -> Workflow[..., R] | WorkflowByName:
+        """What a start names: a workflow, or the name of one, which may be declared in another process only.
+
+        Raises: SettingInvalid for anything else; IdInvalid for a text that can be no name.
+        """
+        if isinstance(workflow, str):
+            known = self._by_name.get(workflow)
+            return known if known is not None else WorkflowByName(workflow)
+        return checked_workflow(workflow)
+
     def names(self) -> tuple[str, ...]:
         """All names."""
         return tuple(self._by_name)
 
     def __iter__(self) -> Iterator[Workflow[..., Value]]:
         return iter(self._by_name.values())
+
+
+def checked_workflow(workflow: Workflow[..., R]) -> Workflow[..., R]:
+    """What can be started. Raises: SettingInvalid, with what to do instead."""
+    if isinstance(workflow, Workflow):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+        return workflow
+    given: object = workflow
+    if called(given):
+        raise SettingInvalid("workflow", "a coroutine; pass the workflow uncalled, and its arguments after it")
+    hint = "declare it with @app.workflow first" if callable(given) else "a workflow is declared with @app.workflow"
+    raise SettingInvalid("workflow", f"{name_of(given) if callable(given) else repr(given)} is no workflow; {hint}")
+
+
+_DATA = ("builtins", "datetime", "decimal", "uuid")
+
+
+def _check_function(function: object) -> None:
+    if name := called(function):
+        raise SettingInvalid("workflow", f"a coroutine; pass the function {name} uncalled")
+    if not callable(function):
+        raise SettingInvalid("workflow", f"an async function, not {function!r}; a name goes into name=…")
+    if not is_async(function):
+        raise SettingInvalid("workflow", f"{name_of(function)} is not an async function")
+    kind = first_parameter(function)
+    kind = get_origin(kind) or kind
+    if kind is None or (isinstance(kind, type) and kind.__module__ in _DATA and kind is not object):
+        form = f"async def {name_of(function)}(ctx: perdure.Context, …)"
+        raise SettingInvalid(
+            "workflow", f"{name_of(function)} takes no context: the first parameter is one, as in {form}"
+        )

@@ -17,14 +17,23 @@ async def charge(ctx: perdure.Context, amount: int, currency: str = "EUR") -> di
     return {currency: amount}
 
 
+@app.workflow
+async def refund(ctx: perdure.Context, order: str, *, reason: str = "") -> bool:
+    return True
+
+
 @app.workflow(name="order", version="2", queue="orders")
 async def order(ctx: perdure.Context, number: int) -> bytes:
     child = await ctx.start(charge, 10)
     assert_type(child, Child[dict[str, int]])
     assert_type(await child.result(), dict[str, int])
-    await ctx.start(charge, "ten")  # error: reportArgumentType
+    await ctx.start(charge, "ten")  # error: reportArgumentType, reportCallIssue
     await ctx.start(charge, 10, nothing="x")  # error: reportCallIssue
     await ctx.start(charge)  # error: reportCallIssue
+    slowly = await ctx.start(charge.with_options(queue="slow", tags={"by": "ana"}), 10, currency="NOK")
+    assert_type(slowly, Child[dict[str, int]])
+    both = await ctx.gather(ctx.start(charge, 10), ctx.start(refund, "7"))
+    assert_type(both, tuple[Child[dict[str, int]], Child[bool]])
     return b""
 
 
@@ -54,9 +63,38 @@ async def started() -> None:
     assert_type(await app.emit_event(run.id, "paid", 7), bool)
     assert_type(await run.cancel("no longer needed", within=1), RunRecord)
     assert_type(await app.runs(status=("failed",)), list[RunRecord])
-    await app.start(print)  # error: reportArgumentType
-    await app.start(charge, 10, run_id=7)  # error: reportArgumentType
-    await app.start(charge, 10, tags={"by": 7})  # error: reportArgumentType
+    await app.start(print)  # error: reportArgumentType, reportCallIssue
+    app.start(charge, 10)  # error: reportUnusedCoroutine
+
+
+async def arguments_are_the_workflow_s_own() -> None:
+    assert_type(await app.start(charge, 10, "NOK"), perdure.Run[dict[str, int]])
+    assert_type(await app.start(charge, 10, currency="NOK"), perdure.Run[dict[str, int]])
+    assert_type(await app.start(refund, "7", reason="late"), perdure.Run[bool])
+    await app.start(charge)  # error: reportCallIssue
+    await app.start(charge, "ten")  # error: reportArgumentType, reportCallIssue
+    await app.start(charge, 10, "NOK", 3)  # error: reportCallIssue
+    await app.start(charge, 10, currency=7)  # error: reportArgumentType, reportCallIssue
+    await app.start(charge, 10, currenzy="NOK")  # error: reportCallIssue
+
+
+async def options_of_a_start() -> None:
+    assert_type(await app.start(charge, 10, run_id="charge:1"), perdure.Run[dict[str, int]])
+    assert_type(await app.start(charge, 10, "NOK", queue="slow", tenant="acme"), perdure.Run[dict[str, int]])
+    await app.start(charge, run_id="charge:1")  # error: reportCallIssue
+    await app.start(charge, "ten", run_id="charge:1")  # error: reportCallIssue
+    await app.start(charge, 10, run_id=7)  # error: reportCallIssue
+    await app.start(charge, 10, tags={"by": 7})  # error: reportCallIssue
+    await app.start(charge, 10, run_ids="charge:1")  # error: reportCallIssue
+    apart = charge.with_options(run_id="charge:1", queue="slow", project_id="shop", tags={"by": "ana"})
+    assert_type(await app.start(apart, 10, currency="NOK"), perdure.Run[dict[str, int]])
+    await app.start(apart, "ten")  # error: reportArgumentType, reportCallIssue
+    await app.start(apart)  # error: reportCallIssue
+    charge.with_options(run_id=7)  # error: reportArgumentType
+    charge.with_options(run_ids="charge:1")  # error: reportCallIssue
+
+
+async def other_questions() -> None:
     await app.runs(status=("done",))  # error: reportArgumentType
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
-from typing import assert_type
+from typing import Any, assert_type
 
 import perdure
 from perdure.runs.calls import Call
@@ -20,6 +20,13 @@ async def tell(order: int, who: str = "ana", *, loud: bool = False) -> None: ...
 
 
 def find(order: int = 7) -> int | None: ...
+
+
+async def post(to: str, *, subject: str) -> bytes:
+    return b""
+
+
+async def rows(order: int) -> Any: ...
 
 
 class Shop:
@@ -43,6 +50,22 @@ async def options(ctx: perdure.Context) -> None:
     retry = perdure.Retry(attempts=3, initial=timedelta(seconds=1))
     assert_type(await ctx.step("lines", lines, 7, retry=retry, timeout=2.5, in_doubt="ask"), list[str])
     assert_type(await ctx.step("find", find, read_only=True, idempotent=True, fingerprint=7, kind="db"), int | None)
+
+    assert_type(await ctx.step("lines", lines, 7, retry=3), list[str])
+
+
+async def keywords(ctx: perdure.Context) -> None:
+    assert_type(await ctx.step("tell", tell, 7, kwargs={"loud": True}), None)
+    assert_type(await ctx.step("post", post, "ana", kwargs={"subject": "Hello"}, retry=3), bytes)
+    assert_type(await ctx.step("post", partial(post, "ana", subject="Hello")), bytes)
+    ctx.step("tell", tell, 7, kwargs=["loud"])  # error: reportArgumentType, reportCallIssue
+    ctx.step("post", post, "ana")  # error: reportArgumentType, reportCallIssue
+
+
+async def typed_by_as(ctx: perdure.Context) -> None:
+    assert_type(await ctx.step("rows", rows, 7, as_=list[int]), list[int])
+    assert_type(await ctx.step("price", price, 7, "EUR", as_=int), int)
+    assert_type(ctx.step("post", post, "ana", kwargs={"subject": "Hello"}, as_=str), Call[str])
 
 
 async def wrong(ctx: perdure.Context) -> None:

@@ -24,9 +24,19 @@ async def side_by_side(ctx: perdure.Context) -> None:
     ctx.map(double, ["one"])  # error: reportArgumentType
     ctx.map(sync, [1])  # error: reportArgumentType
     ctx.map(double, [1], limit="3")  # error: reportArgumentType
-    await ctx.gather(ctx.step("double", double, 1), ctx.sleep(1), ctx.now)
-    ctx.gather(3)  # error: reportArgumentType
-    ctx.gather(sync)  # error: reportArgumentType
+    assert_type(await ctx.gather(ctx.step("double", double, 1), ctx.sleep(1), ctx.now), tuple[str, None, datetime])
+    assert_type(ctx.gather(ctx.step("sync", sync, 1), ctx.emit_event("go")), Call[tuple[str, bool]])
+    assert_type(await ctx.gather(ctx.now), tuple[datetime])
+    assert_type(await ctx.gather(*[ctx.step("double", double, n) for n in range(3)]), list[str])
+    text, done = await ctx.gather(ctx.step("double", double, 1), ctx.emit_event("go"))
+    assert_type((text, done), tuple[str, bool])
+    eight = ctx.gather(ctx.now, ctx.now, ctx.now, ctx.now, ctx.now, ctx.now, ctx.now, ctx.emit_event("go"))
+    assert_type((await eight)[7], bool)
+    nine = ctx.gather(ctx.now, ctx.now, ctx.now, ctx.now, ctx.now, ctx.now, ctx.now, ctx.now, ctx.now)
+    assert_type(await nine, list[datetime])
+    ctx.gather(3)  # error: reportArgumentType, reportCallIssue
+    ctx.gather(sync)  # error: reportArgumentType, reportCallIssue
+    ctx.gather(double(1))  # error: reportArgumentType, reportCallIssue
 
 
 async def waiting(ctx: perdure.Context) -> None:

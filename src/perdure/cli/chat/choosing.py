@@ -5,6 +5,8 @@ from __future__ import annotations
 from perdure.agents import Agent, Thread
 from perdure.app import App
 from perdure.app.client import Client
+from perdure.core.states import ENDED
+from perdure.core.threads import ThreadRecord
 from perdure.errors import InputError, NameUnknown, SettingInvalid, StoreUrlInvalid, ThreadMismatch, ThreadNotFound
 
 _HOW_TO_BEGIN = "to begin it, add --new"
@@ -23,21 +25,32 @@ def agent_of(app: App, name: str | None) -> Agent:
     return app.agents[names[0]]
 
 
-async def check_thread(app: App, agent: Agent, thread_id: str) -> None:
-    """Look whether the thread is there, and of this agent; a store that is not there is not made by looking.
+async def look_before(app: App, agent: Agent, thread_id: str | None) -> str | None:
+    """Look at the thread before any work is done here: the run of its latest turn, where that has not ended.
 
-    Raises: ThreadNotFound, ThreadMismatch, StoreUrlInvalid.
+    Shape: without an id, the agent's newest thread. A store that is not there is not made by looking.
+    Raises: where an id is given, ThreadNotFound, ThreadMismatch, StoreUrlInvalid.
     """
     client = Client(app.url, app.workflows, app.clock, create=False)
     try:
         async with client:
-            thread = await client.store.threads.get(thread_id)
+            threads = client.store.threads
+            found = await threads.get(thread_id) if thread_id is not None else await _newest(client, agent)
+            run = await client.store.runs.get(found.run_id) if found and found.run_id else None
     except StoreUrlInvalid as error:
+        if thread_id is None:
+            return None
         raise StoreUrlInvalid(error.url, f"{error.reason} (for thread {thread_id!r}: {_HOW_TO_BEGIN})") from None
-    if thread is None:
+    if thread_id is not None and found is None:
         raise ThreadNotFound(thread_id, _HOW_TO_BEGIN)
-    if thread.agent != agent.name:
-        raise ThreadMismatch(thread_id, thread.agent, agent.name)
+    if found is not None and found.agent != agent.name:
+        raise ThreadMismatch(found.thread_id, found.agent, agent.name)
+    return run.run_id if run is not None and run.status not in ENDED else None
+
+
+async def _newest(client: Client, agent: Agent) -> ThreadRecord | None:
+    threads = await client.threads.list(agent=agent.name, limit=1)
+    return threads[0] if threads else None
 
 
 async def thread_of(app: App, agent: Agent, thread_id: str | None, *, new: bool) -> Thread:
@@ -46,5 +59,5 @@ async def thread_of(app: App, agent: Agent, thread_id: str | None, *, new: bool)
         return app.thread(thread_id)
     if thread_id is not None and await app.store.threads.get(thread_id) is not None:
         raise InputError("--thread", f"there is a thread {thread_id!r} already; to go on with it, leave out --new")
-    newest = [] if new else await app.threads.list(agent=agent.name, limit=1)
-    return app.thread(newest[0].thread_id) if newest else await app.threads.create(agent, thread_id=thread_id)
+    newest = None if new else await _newest(app, agent)
+    return app.thread(newest.thread_id) if newest else await app.threads.create(agent, thread_id=thread_id)

@@ -45,7 +45,7 @@ def chat(
 
 def _converse(app: App, agent: Agent, thread_id: str | None, message: str | None, *, new: bool) -> int:
     from perdure.cli.chat.background import Background
-    from perdure.cli.chat.choosing import check_thread, thread_of
+    from perdure.cli.chat.choosing import look_before, thread_of
     from perdure.cli.chat.following import Leaving
     from perdure.cli.chat.session import Session
     from perdure.cli.exits import INTERRUPTED
@@ -54,13 +54,12 @@ def _converse(app: App, agent: Agent, thread_id: str | None, message: str | None
 
     say_store(app.url)
     with Background() as background:
-        if thread_id is not None and not new:
-            background.call(check_thread(app, agent, thread_id))
+        unfinished = None if new else background.call(look_before(app, agent, thread_id))
         background.call(app.__aenter__())
         try:
             thread = background.call(thread_of(app, agent, thread_id, new=new))
             _introduce(app, agent, thread)
-            session = Session(background, app, thread)
+            session = Session(background, app, thread, unfinished)
             return session.talk() if message is None else session.say(message)
         except (Leaving, KeyboardInterrupt):
             notes().print("left; the next start goes on where it was")

@@ -14,7 +14,7 @@ from perdure.core.states import ENDED
 
 if TYPE_CHECKING:
     from perdure.agents import Turn
-    from perdure.app import App
+    from perdure.app.client import Client
     from perdure.cli.chat.background import Background
     from perdure.cli.turn_view import TurnView
 
@@ -43,10 +43,10 @@ class Over(msgspec.Struct, frozen=True):
 News: TypeAlias = Chunk | Asked | Interrupted | Over
 
 
-def follow(background: Background, app: App, turn: Turn, view: TurnView) -> None:
+def follow(background: Background, client: Client, turn: Turn, view: TurnView) -> None:
     """Show a turn until it has ended; the first Ctrl-C stops it. Raises: Leaving at the second."""
     news: SimpleQueue[News] = SimpleQueue()
-    tasks = [background.submit(_stream(turn, news)), background.submit(_questions(app, turn, news))]
+    tasks = [background.submit(_stream(turn, news)), background.submit(_questions(client, turn, news))]
     interrupted = False
     try:
         with interrupts(lambda: news.put(Interrupted())), no_echo(), view:
@@ -78,13 +78,13 @@ async def _stream(turn: Turn, news: SimpleQueue[News]) -> None:
         news.put(Over())
 
 
-async def _questions(app: App, turn: Turn, news: SimpleQueue[News]) -> None:
+async def _questions(client: Client, turn: Turn, news: SimpleQueue[News]) -> None:
     """A turn that asks a person says nothing in its stream: its run says that it waits."""
     told = set[str]()
-    watch = app.store.watch(f"run:{turn.run_id}")
+    watch = client.store.watch(f"run:{turn.run_id}")
     try:
         while (await turn.record()).status not in ENDED:
-            for question in await app.questions.list(run_id=turn.run_id):
+            for question in await client.questions.list(run_id=turn.run_id):
                 if question.question_id not in told:
                     told.add(question.question_id)
                     how = f"perdure runs resolve {question.run_id} {question.position} --again|--failed|--value JSON"

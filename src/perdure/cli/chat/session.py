@@ -16,12 +16,11 @@ from perdure.cli.exits import INTERRUPTED, OK, fail
 from perdure.cli.messages import said
 from perdure.cli.terminal import answers, notes, one_line
 from perdure.cli.turn_view import TurnView
-from perdure.core.states import ENDED
 from perdure.errors import PerdureError
 
 if TYPE_CHECKING:
     from perdure.agents import Thread, Turn
-    from perdure.app import App
+    from perdure.app.client import Client
     from perdure.cli.chat.background import Background
 
 _SHOWN_TURNS = 2
@@ -30,21 +29,22 @@ _SHOWN_TURNS = 2
 class Session:
     """One thread at the terminal."""
 
-    def __init__(self, background: Background, app: App, thread: Thread) -> None:
+    def __init__(self, background: Background, client: Client, thread: Thread, unfinished: str | None = None) -> None:
+        """Shape: `unfinished` is the run of a turn that had not ended before anything was done here."""
         self._background = background
-        self._app = app
+        self._client = client
         self._thread = thread
+        self._unfinished = unfinished
         logging.getLogger("perdure").addHandler(_Notes(logging.WARNING))
 
     def say(self, message: str) -> int:
         """One message and its answer; what had been interrupted is finished first. The exit code."""
-        self._go_on()
+        self._finish_interrupted()
         return self._show(self._send(message))
 
     def talk(self) -> int:
         """Show what was said, go on with what was interrupted, and converse until the end of input."""
         self._recall()
-        self._go_on()
         while (message := _ask()) is not None:
             try:
                 if message.strip():
@@ -57,22 +57,39 @@ class Session:
         return self._background.call(self._thread.send(message))
 
     def _show(self, turn: Turn) -> int:
-        follow(self._background, self._app, turn, TurnView(answers(), notes()))
+        follow(self._background, self._client, turn, TurnView(answers(), notes()))
         reply = self._background.call(turn.result())
         return INTERRUPTED if reply.status == "stopped" else OK
 
     def _recall(self) -> None:
+        """What was said; a reply that was being written when it was read is followed, though it may have ended since.
+
+        What is asked for after the messages is not what the messages were: a turn may end in between.
+        """
         out = answers() if answers().is_terminal else notes()
         messages = self._background.call(self._thread.messages())
+        turns = {turn.number: turn for turn in self._background.call(self._thread.turns())}
         latest = messages[-1].turn if messages else 0
         for message in messages:
-            if latest - _SHOWN_TURNS < message.turn and message.status != "streaming":
+            if message.turn <= latest - _SHOWN_TURNS:
+                continue
+            if message.status == "streaming" and message.turn in turns:
+                self._go_on(turns[message.turn])
+            else:
                 out.print(said(message))
 
-    def _go_on(self) -> None:
-        turn = self._background.call(self._thread.turn())
-        if turn is None or self._background.call(turn.record()).status in ENDED:
-            return
+    def _finish_interrupted(self) -> None:
+        """Show the turn that had not ended before this process began to work, whether it has ended since or not."""
+        messages = self._background.call(self._thread.messages())
+        written = {message.turn for message in messages if message.status == "streaming"}
+        for turn in self._background.call(self._thread.turns()):
+            if turn.number in written or turn.run_id == self._unfinished:
+                for message in messages:
+                    if message.turn == turn.number and message.role == "user":
+                        notes().print(said(message))
+                self._go_on(turn)
+
+    def _go_on(self, turn: Turn) -> None:
         notes().print(Text("the last turn was not finished; it goes on where it was", style="yellow"))
         try:
             self._show(turn)

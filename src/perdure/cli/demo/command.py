@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from perdure.cli.demo.recounting import Counted
-    from perdure.cli.demo.settings import Settings
+    from perdure.demo.recounting import Counted
+    from perdure.demo.settings import Settings
 
 # On two lines, so that this file is not the best answer to it.
 QUESTION = " ".join(  # noqa: FLY002 - so that it is on two
@@ -36,9 +36,9 @@ def demo(
     ] = False,
 ) -> None:
     """Kill an agent's worker while it answers, and see that answer, report and stream come out whole, and once."""
-    from perdure.cli.demo.processes import WorkerEnded
     from perdure.cli.exits import OK, WRONG
     from perdure.cli.terminal import notes, one_line
+    from perdure.demo.processes import WorkerEnded
 
     settings = _settings(folder, question, model, seed, careless=careless)
     try:
@@ -58,8 +58,8 @@ def _settings(folder: Path | None, question: str, model: str | None, seed: int |
 
     import perdure
     from perdure.app.settings import setting
-    from perdure.cli.demo.settings import Settings
     from perdure.core.ids import random_bits
+    from perdure.demo.settings import Settings
     from perdure.errors import SettingInvalid
 
     folder = folder or Path(perdure.__file__).parent
@@ -76,10 +76,10 @@ def _settings(folder: Path | None, question: str, model: str | None, seed: int |
 
 
 async def _perform(settings: Settings, kills: int, *, plain: bool) -> Counted:
-    from perdure.cli.demo.conductor import Conductor
     from perdure.cli.demo.show import Show
     from perdure.cli.terminal import answers
     from perdure.cli.turn_view import TurnView
+    from perdure.demo.conductor import Conductor
 
     console = _plain() if plain else answers()
     with TurnView(console, console) as view:

@@ -9,13 +9,13 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from perdure.cli.demo.killing import ExtraOperations
-from perdure.cli.demo.ledger import Execution, counted_names
-from perdure.cli.demo.recounting import Counted
-from perdure.cli.demo.settings import Settings
 from perdure.cli.tables import facts
 from perdure.cli.turn_view import TurnView
 from perdure.core.chunks import Chunk
+from perdure.demo.killing import ExtraOperations
+from perdure.demo.ledger import Execution, counted_names
+from perdure.demo.recounting import Counted
+from perdure.demo.settings import Settings
 
 
 class Show:

@@ -29,11 +29,12 @@ def show_run(
 async def _show(store: str | None, run_id: str, limit: int) -> None:
     from perdure.cli.runs.timeline import timeline
     from perdure.cli.terminal import answers, notes, one_line
+    from perdure.core.states import ENDED
 
     async with opened(store) as client:
         run = client.run(run_id)
         record, steps = await run.record(), await run.steps()
-        questions = await client.questions.list(run_id=run_id)
+        questions = [] if record.status in ENDED else await client.questions.list(run_id=run_id)
         now = client.clock.now()
     out = answers()
     out.print(_head(record, len(steps)))
@@ -60,8 +61,9 @@ def _head(run: RunRecord, steps: int) -> Table:
         ("workflow", run.workflow + (f" version {run.version}" if run.version else "")),
         ("status", run.status + (f" ({run.cancel_reason})" if run.cancel_reason else "")),
         ("failure", f"{failure.cause_type}: {failure.message} [{failure.reason}]" if failure else ""),
-        ("waits for", ", ".join(run.waiting_for)),
-        ("due", at(run.due_at) if run.due_at else ""),
+        ("failed in", f"{failure.step} ({failure.positions[0]})" if failure and failure.step else ""),
+        ("waits for", ", ".join(run.waiting_for) if run.completed_at is None else ""),
+        ("due", at(run.due_at) if run.due_at and run.completed_at is None else ""),
         ("made", at(run.created_at)),
         ("took", span),
         ("steps", str(steps)),

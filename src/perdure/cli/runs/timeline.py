@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -12,34 +13,45 @@ from rich.text import Text
 from perdure.cli.colours import STEP_STYLE
 from perdure.cli.durations import at, took
 from perdure.cli.tables import columns
-from perdure.core.records import RunRecord, StepRecord
+from perdure.core.records import RunRecord, StepRecord, StepStatus
+from perdure.core.states import ENDED
 
 WIDTH = 32
+WAITS = {"event", "sleep", "child_result"}
+ENDED_WITH_ITS_RUN: Literal["ended"] = "ended"
 
 
 def timeline(run: RunRecord, steps: Sequence[StepRecord], now: datetime, console: Console) -> Table:
-    """The steps of a run, in the order of their positions; what has not ended reaches until now."""
+    """The steps of a run, in the order of their positions; what is open reaches until now, or its run's end."""
     began = run.created_at
-    ends = [step.completed_at or now for step in steps]
+    ends = [step.completed_at or run.completed_at or now for step in steps]
     span = max((max(ends) - began).total_seconds(), 1e-6)
     bar, rest = ("━", "·") if console.encoding.startswith("utf") else ("#", ".")
     table = columns("pos", "step", "kind", "status", "tries", "after", "took", "")
     for step, end in zip(steps, ends, strict=True):
         after, lasted = (step.started_at - began).total_seconds(), (end - step.started_at).total_seconds()
-        style = STEP_STYLE[step.status]
+        status = _status(run, step)
+        style = "dim" if status == ENDED_WITH_ITS_RUN else STEP_STYLE[status]
         table.add_row(
             step.position,
             step.name,
             Text(step.kind, style="dim"),
-            Text(step.status.replace("_", " "), style=style),
+            Text(status.replace("_", " "), style=style),
             str(step.attempts),
             took(max(0.0, after)),
             took(max(0.0, lasted)),
             _bar(after / span, lasted / span, bar, rest, style),
         )
-        for line in _notes(step):
+        for line in _notes(step, is_open=status == "running"):
             table.add_row("", Text(line, style="red" if step.failure else "dim"))
     return table
+
+
+def _status(run: RunRecord, step: StepRecord) -> StepStatus | Literal["ended"]:
+    """A step's status; what was open when its run ended is over: a wait has ended, an effect is in doubt."""
+    if step.status != "running" or run.status not in ENDED:
+        return step.status
+    return ENDED_WITH_ITS_RUN if step.kind in WAITS or step.retry is not None else "in_doubt"
 
 
 def _bar(after: float, lasted: float, bar: str, rest: str, style: str) -> Text:
@@ -48,12 +60,12 @@ def _bar(after: float, lasted: float, bar: str, rest: str, style: str) -> Text:
     return Text.assemble((rest * start, "dim"), (bar * length, style), (rest * (WIDTH - start - length), "dim"))
 
 
-def _notes(step: StepRecord) -> list[str]:
+def _notes(step: StepRecord, *, is_open: bool) -> list[str]:
     notes = list[str]()
     if step.failure is not None:
         notes.append(f"└ {step.failure.cause_type}: {step.failure.message}")
-    if step.retry_at is not None and step.status == "running":
+    if step.retry_at is not None and is_open:
         notes.append(f"└ tries again at {at(step.retry_at)}")
-    elif step.due_at is not None and step.status == "running":
+    elif step.due_at is not None and is_open:
         notes.append(f"└ due at {at(step.due_at)}")
     return notes

@@ -68,15 +68,14 @@ class LivenessLocks:
         self._file(worker_id).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Drop all locks."""
-        for worker_id in list(self._held):
-            self.drop(worker_id)
-
-    def abandon(self) -> None:
-        """After a fork, in the child: let go of the parent's locks without giving them back."""
+        """Let go of all locks. Their files stay: whose worker was not retired is proven dead by them."""
         for handle in self._held.values():
             os.close(handle)
         self._held.clear()
+
+    def abandon(self) -> None:
+        """After a fork, in the child: let go of the parent's locks without giving them back."""
+        self.close()
 
     def _file(self, worker_id: str) -> Path:
         return self._folder / quote(worker_id, safe="")[:240]

@@ -56,13 +56,14 @@ def say(what: object) -> None:
 
 
 async def start(part: Part) -> None:
-    """Say whether the run is ours."""
+    """Say whether the run is ours; where it is, live on: the death of its holder would be proven."""
     try:
         await part.start()
     except LeaseHeld:
         say("held")
     else:
         say("started")
+        await asyncio.Event().wait()
 
 
 async def append(part: Part) -> None:

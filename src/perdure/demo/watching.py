@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from perdure.cli.demo.journal import Journal
-from perdure.cli.demo.killing import Sight
-from perdure.cli.demo.ledger import Execution
 from perdure.core.chunks import Chunk
 from perdure.core.clock import Clock
+from perdure.demo.journal import Journal
+from perdure.demo.killing import Sight
+from perdure.demo.ledger import Execution
 
 MODEL = "model"
 _ENDS = frozenset({"step_end", "tool_result"})

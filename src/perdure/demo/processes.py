@@ -19,7 +19,7 @@ class Child:
     """One module of the demo, in a process of its own."""
 
     def __init__(self, module: str, environment: dict[str, str], log: Path) -> None:
-        self._module = f"perdure.cli.demo.{module}"
+        self._module = f"perdure.demo.{module}"
         self._environment = environment
         self._log = log
         self._process: Process | None = None

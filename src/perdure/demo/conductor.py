@@ -10,22 +10,22 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from perdure.cli.demo.app import demo_app
-from perdure.cli.demo.killing import ExtraOperations, Killer, Sight, Where
-from perdure.cli.demo.leaving import left_behind
-from perdure.cli.demo.ledger import counted_names, ledger_at
-from perdure.cli.demo.processes import Child, WorkerEnded
-from perdure.cli.demo.recounting import Counted, recount
-from perdure.cli.demo.settings import Settings
-from perdure.cli.demo.watching import Watcher
 from perdure.core.clock import SystemClock, pause
 from perdure.core.ids import derived_random
 from perdure.core.states import ENDED
+from perdure.demo.app import demo_app
+from perdure.demo.display import Display
+from perdure.demo.killing import ExtraOperations, Killer, Sight, Where
+from perdure.demo.leaving import left_behind
+from perdure.demo.ledger import counted_names, ledger_at
+from perdure.demo.processes import Child, WorkerEnded
+from perdure.demo.recounting import Counted, recount
+from perdure.demo.settings import Settings
+from perdure.demo.watching import Watcher
 
 if TYPE_CHECKING:
     from perdure.agents import Turn
     from perdure.app.client import Client
-    from perdure.cli.demo.show import Show
 
 TICK = 0.01
 READER_LIVES_FOR = (0.8, 4.0)
@@ -36,7 +36,7 @@ CATCHES_UP_WITHIN = 0.5
 class Conductor:
     """One demo."""
 
-    def __init__(self, settings: Settings, kills: int, show: Show) -> None:
+    def __init__(self, settings: Settings, kills: int, show: Display) -> None:
         environment = settings.save()
         self._settings = settings
         self._show = show

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from perdure.cli.demo.counting import Tally, differences, reruns
-from perdure.cli.demo.killing import ExtraOperations
-from perdure.cli.demo.leaving import left_behind
-from perdure.cli.demo.ledger import ledger_at
-from perdure.cli.demo.outbox import Outbox
-from perdure.cli.demo.received import folded, received_at
+from perdure.demo.counting import Tally, differences, reruns
+from perdure.demo.killing import ExtraOperations
+from perdure.demo.leaving import left_behind
+from perdure.demo.ledger import ledger_at
+from perdure.demo.outbox import Outbox
+from perdure.demo.received import folded, received_at
 
 if TYPE_CHECKING:
     from perdure.agents import Turn
     from perdure.app.client import Client
-    from perdure.cli.demo.settings import Settings
+    from perdure.demo.settings import Settings
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,11 +10,11 @@ import sys
 from contextlib import aclosing
 
 from perdure.app.client import Client
-from perdure.cli.demo.orphans import end_with_parent
-from perdure.cli.demo.received import Received, received_at
-from perdure.cli.demo.settings import Settings, shared_settings
 from perdure.core.clock import SystemClock, pause
 from perdure.core.ids import Random, derived_random
+from perdure.demo.orphans import end_with_parent
+from perdure.demo.received import Received, received_at
+from perdure.demo.settings import Settings, shared_settings
 from perdure.runs.workflow import Workflows
 
 FEWEST, MOST = 3, 25

@@ -7,10 +7,10 @@ from contextlib import aclosing
 
 import msgspec
 
-from perdure.cli.demo.journal import Journal
-from perdure.cli.demo.ledger import Execution, executing
 from perdure.core.clock import SystemClock, pause
 from perdure.core.messages import TextPart
+from perdure.demo.journal import Journal
+from perdure.demo.ledger import Execution, executing
 from perdure.models.protocol import Model, ModelDelta, ModelEvent, ModelReply, ModelRequest
 from perdure.runs.context import current_step
 

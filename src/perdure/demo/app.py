@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from perdure.agents import Agent
 from perdure.app import App
-from perdure.cli.demo.ledger import ledger_at
-from perdure.cli.demo.settings import Settings
-from perdure.cli.demo.tagging import TaggedModel
-from perdure.cli.demo.tools import tools_of
+from perdure.demo.ledger import ledger_at
+from perdure.demo.settings import Settings
+from perdure.demo.tagging import TaggedModel
+from perdure.demo.tools import tools_of
 from perdure.models.resolve import resolve
 
 INSTRUCTIONS = """\

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from perdure.cli.demo.journal import Journal
 from perdure.core.clock import SystemClock
+from perdure.demo.journal import Journal
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from perdure.cli.demo.counting import Tally
-from perdure.cli.demo.killing import Killer, Sight
-from perdure.cli.demo.ledger import ledger_at
-from perdure.cli.demo.outbox import Outbox
-from perdure.cli.demo.received import chunks_of, received_at
 from perdure.core.ids import derived_random
+from perdure.demo.counting import Tally
+from perdure.demo.killing import Killer, Sight
+from perdure.demo.ledger import ledger_at
+from perdure.demo.outbox import Outbox
+from perdure.demo.received import chunks_of, received_at
 from tests.cli.shell import Shell, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.chaos]

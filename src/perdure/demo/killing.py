@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from perdure.cli.demo.ledger import Execution
-from perdure.cli.demo.tools import REPORT
 from perdure.core.ids import Random
+from perdure.demo.ledger import Execution
+from perdure.demo.tools import REPORT
 from perdure.runs.reaper import MAX_TAKEOVERS
 
 Where = Literal["tool", "answer", "elsewhere"]

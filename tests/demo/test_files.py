@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from perdure.cli.demo.folder import Folder
-from perdure.cli.demo.journal import Journal
-from perdure.cli.demo.outbox import Outbox
+from perdure.demo.folder import Folder
+from perdure.demo.journal import Journal
+from perdure.demo.outbox import Outbox
 
 
 class Line(msgspec.Struct, frozen=True):

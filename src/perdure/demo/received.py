@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from perdure.cli.demo.journal import Journal
 from perdure.core.chunks import Chunk, Fold
+from perdure.demo.journal import Journal
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

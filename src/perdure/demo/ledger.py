@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from perdure.cli.demo.journal import Journal
 from perdure.core.clock import SystemClock
+from perdure.demo.journal import Journal
 from perdure.runs.context import current_step
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perdure.cli.demo.killing import ExtraOperations, Killer, Sight, Where
-from perdure.cli.demo.ledger import Execution
-from perdure.cli.demo.tools import REPORT
 from perdure.core.ids import derived_random
+from perdure.demo.killing import ExtraOperations, Killer, Sight, Where
+from perdure.demo.ledger import Execution
+from perdure.demo.tools import REPORT
 from perdure.runs.reaper import MAX_TAKEOVERS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,11 +8,11 @@ from difflib import SequenceMatcher
 
 import msgspec
 
-from perdure.cli.demo.ledger import Execution
 from perdure.core.chunks import DELTA_KINDS, Fold
 from perdure.core.messages import Message, part_text
 from perdure.core.records import StepRecord
 from perdure.core.states import FINAL
+from perdure.demo.ledger import Execution
 
 _WORD = re.compile(r"\S+\s*|\s+")
 

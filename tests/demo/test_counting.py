@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from perdure.cli.demo.counting import Tally, differences, reruns
-from perdure.cli.demo.ledger import Execution
 from perdure.core.chunks import Chunk, Fold
 from perdure.core.messages import Message, Part, TextPart, ToolCallPart
 from perdure.core.records import StepRecord
+from perdure.demo.counting import Tally, differences, reruns
+from perdure.demo.ledger import Execution
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from perdure.agents import Tool, ToolContext, tool
-from perdure.cli.demo.folder import Folder
-from perdure.cli.demo.ledger import executing, ledger_at
-from perdure.cli.demo.outbox import Outbox
-from perdure.cli.demo.settings import Settings
 from perdure.core.ids import new_id
+from perdure.demo.folder import Folder
+from perdure.demo.ledger import executing, ledger_at
+from perdure.demo.outbox import Outbox
+from perdure.demo.settings import Settings
 
 REPORT = "send_report"
 
