@@ -35,7 +35,7 @@ from typing_extensions import TypeAliasType
 import perdure
 from perdure import Agent
 from perdure.core.values import form_of
-from perdure.errors import NotStorable, PerdureError, RunFailed, ToolSignatureInvalid
+from perdure.errors import InputError, NotStorable, PerdureError, RunFailed, ToolSignatureInvalid
 from tests.runs.cluster import Cluster
 from tests.values.shapes import Card, Cash, Left, Right
 from tests.values.test_table import annotated
@@ -218,6 +218,29 @@ async def test_a_parameter_without_a_form_is_named_by_start(memory: Cluster, kin
     with pytest.raises(NotStorable) as told:
         await memory.start(annotated(flow, given=kind), 1)
     assert told.value.field.startswith("arguments.given")
+    assert await memory.client.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "field"),
+    [
+        (int, "two", "arguments.given"),
+        (dict[str, list[int]], {"a": [1, "two"]}, "arguments.given[...][1]"),
+        (Left, {"x": "two"}, "arguments.given.x"),
+        (Card, {"number": 5}, "arguments.given"),
+        (Card | Cash, [], "arguments.given"),
+    ],
+    ids=str,
+)
+async def test_an_argument_that_does_not_fit_is_refused_with_its_field(
+    memory: Cluster, kind: Any, value: Any, field: str
+) -> None:
+    async def flow(ctx: perdure.Context, given: Any) -> None:
+        raise AssertionError("it ran")
+
+    with pytest.raises(InputError) as told:
+        await memory.start(annotated(flow, given=kind), value)
+    assert told.value.field == field
     assert await memory.client.runs() == []
 
 

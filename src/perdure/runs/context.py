@@ -289,7 +289,7 @@ class Context:
 
         Shape: the payload as `as_` says. An event that is there already is returned at once. The deadline is fixed
         at the first call and survives restarts.
-        Raises: EventTimeout when awaited, for good.
+        Raises: EventTimeout when awaited, for good; NotStorable at the call for an `as_` that has no stored form.
         """
         limit = None if timeout is None else checked_time("timeout", timeout)
         check_storable(as_, "as_")

@@ -18,7 +18,7 @@ from perdure.errors import InputError, NotStorable, TooLarge
 _log = logging.getLogger("perdure.values")
 _NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 _LONG_NUMBER = re.compile(rb"\d{19}")
-_WHERE = re.compile(r"^(?P<reason>.*) - at `(?:key in )?\$(?P<path>[^`]*)`$", re.DOTALL)
+_WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
 
 
 def _to_shown(value: Value) -> Value:
@@ -56,6 +56,8 @@ def encode(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> 
 
 def _hides_a_float(value: Value) -> bool:
     """Whether one of the nulls may have been a NaN or an infinity: in MessagePack their bits show."""
+    if is_model_type(type(value)):
+        return False  # its null was compared with what it holds
     try:
         return _NOT_FINITE.search(_packer.encode(value)) is not None
     except (TypeError, ValueError, OverflowError):
@@ -105,9 +107,12 @@ def convert(value: Value, as_: Value, field: str) -> Value:
 
 
 def _misfit(error: Exception, field: str) -> InputError:
-    """What msgspec says with the place as the field's path."""
-    found = _WHERE.match(str(error))
-    return InputError(f"{field}{found['path']}", found["reason"]) if found else InputError(field, str(error))
+    """What msgspec says; its place is the field's path."""
+    misfit = InputError(field, str(error))
+    found = _WHERE.search(str(error))
+    if found:
+        misfit.field = f"{field}{found[1]}"
+    return misfit
 
 
 def decoder(as_: Value) -> Decoder:
