@@ -38,15 +38,21 @@ class Check(msgspec.Struct, frozen=True):
 class _Adapter(Protocol):
     """pydantic's TypeAdapter."""
 
-    def json_schema(self) -> dict[str, Value]: ...
+    def json_schema(self) -> dict[str, Value]:
+        """The schema of what it accepts, with its definitions under `$defs`."""
+        ...
 
-    def validate_json(self, data: bytes, *, strict: bool) -> Value: ...
+    def validate_json(self, data: bytes, *, strict: bool) -> Value:
+        """The value of a JSON text. Raises: pydantic's ValidationError."""
+        ...
 
 
 class _Invalid(Protocol):
     """pydantic's ValidationError."""
 
-    def errors(self) -> list[dict[str, Value]]: ...
+    def errors(self) -> list[dict[str, Value]]:
+        """What does not fit: `loc`, the way to it, and `msg`."""
+        ...
 
 
 def check_of(annotation: Value) -> Check:
