@@ -340,3 +340,32 @@ async def test_what_was_noted_on_an_error_is_told(memory: Cluster) -> None:
 
     with pytest.raises(RunFailed, match="ValueError: no such card\nthe card ends with 42"):
         await memory.run(flow)
+
+
+async def test_what_was_taken_out_of_a_group_and_raised_ends_its_run(memory: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        try:
+            try:
+                await ctx.step("pay", pay, 7)
+            except StepFailed as failed:
+                raise ExceptionGroup("one", [failed, ValueError("a")]) from None
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None  # its context is the group, which it is inside of
+
+    with pytest.raises(RunFailed, match=r"OverTheLimit: order 7; in step 'pay' \(0\)"):
+        await memory.run(flow)
+
+
+async def test_an_error_whose_text_can_not_be_had_is_a_failure_like_any_other(memory: Cluster) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise KeyError
+
+    def raises() -> None:
+        raise Mute
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("mute", raises)
+
+    with pytest.raises(RunFailed, match=r"Mute: \(its text can't be had: KeyError\); in step 'mute'"):
+        await memory.run(flow)

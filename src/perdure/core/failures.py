@@ -82,11 +82,16 @@ def is_expected(error: BaseException) -> bool:
 
 def _message(error: BaseException) -> str:
     """What an exception says, with what was noted on it; of a group, what each says that is inside."""
-    said = "\n".join((str(error), *getattr(error, "__notes__", ())))
-    if not isinstance(error, BaseExceptionGroup):
-        return said
-    inner = [(type(one).__name__, _message(one)) for one in cast("BaseExceptionGroup[BaseException]", error).exceptions]
-    return f"{said}: [{'; '.join(f'{name}: {text}' if text else name for name, text in inner)}]"
+    said = "\n".join((_text_of(error), *getattr(error, "__notes__", ())))
+    inner = [(type(one).__name__, _message(one)) for one in _inside(error)]
+    return f"{said}: [{'; '.join(f'{name}: {text}' if text else name for name, text in inner)}]" if inner else said
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as another:  # the user's own __str__: to describe a failure is no reason to fail again
+        return f"(its text can't be had: {type(another).__name__})"
 
 
 def _causes(error: BaseException) -> tuple[str, ...]:
@@ -96,21 +101,38 @@ def _causes(error: BaseException) -> tuple[str, ...]:
 def failed_step(error: BaseException) -> StepFailed | None:
     """The failed step that is first among those whose failure an exception is."""
     first = failed_positions(error)[:1]
-    return next((one for one in _within(error) if isinstance(one, StepFailed) and one.position in first), None)
+    within = _within(error, set())
+    return next((one for one in within if isinstance(one, StepFailed) and one.position in first), None)
 
 
 def failed_positions(error: BaseException) -> tuple[str, ...]:
     """The positions of the failed steps in an exception and in what it was raised from."""
-    for current in _chain(error):
-        positions = _own_positions(current)
+    return _positions(error, set())
+
+
+def _positions(error: BaseException, seen: set[int]) -> tuple[str, ...]:
+    for current in _chain(error, seen):
+        own: tuple[str, ...] = getattr(current, "positions", ()) if isinstance(current, OutcomeError) else ()
+        inner = (position for one in _inside(current) for position in _positions(one, seen))
+        positions = tuple(dict.fromkeys((*own, *inner, *vars(current).get("_perdure_positions", ()))))
         if positions:
             return positions  # what was handled before this one was raised stays handled
     return ()
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and those that it was raised from, or while handling."""
-    seen: set[int] = set()
+def _within(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    """Its chain, and those of what is inside of groups."""
+    for current in _chain(error, seen):
+        yield current
+        for one in _inside(current):
+            yield from _within(one, seen)
+
+
+def _chain(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    """An exception and those that it was raised from, or while handling.
+
+    Each once: what was taken out of a group and raised has the group as its context.
+    """
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
@@ -118,21 +140,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def _within(error: BaseException) -> Iterator[BaseException]:
-    """Its chain, and those of what is inside of groups."""
-    for current in _chain(error):
-        yield current
-        if isinstance(current, BaseExceptionGroup):
-            for one in cast("BaseExceptionGroup[BaseException]", current).exceptions:
-                yield from _within(one)
-
-
-def _own_positions(error: BaseException) -> tuple[str, ...]:
-    own: tuple[str, ...] = getattr(error, "positions", ()) if isinstance(error, OutcomeError) else ()
+def _inside(error: BaseException) -> tuple[BaseException, ...]:
     if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        own = tuple(position for one in group.exceptions for position in failed_positions(one))
-    return tuple(dict.fromkeys((*own, *vars(error).get("_perdure_positions", ()))))
+        return cast("BaseExceptionGroup[BaseException]", error).exceptions
+    return ()
 
 
 def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:
