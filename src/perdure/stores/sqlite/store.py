@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import weakref
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +12,8 @@ import apsw
 
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import MAX_VALUE_BYTES
-from perdure.errors import StoreClosed, StoreError, StoreForked
+from perdure.errors import StoreClosed, StoreError, StoreForked, StoreUnavailable
+from perdure.stores.background import in_thread
 from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities, CommitResult, RenewWorker
 from perdure.stores.sqlite.connection import connect, prepare, translate
@@ -60,12 +61,19 @@ class SqliteStore:
         # makes a new one each time: who raises an error again adds to its traceback
         self._unusable: Callable[[], StoreError] | None = None
         self._connection = connection
-        self._turnstile = Turnstile(path)
-        self._locks = LivenessLocks(path)
         self._notices = Notices()
-        self._reader = Reader(path, self._check)
-        group = Group(connection, path, self._turnstile, appliers(self._locks), clock)
-        self._writer = Writer(group, clock, self._publish)
+        with ExitStack() as opened:  # closed again where something can't be opened
+            opened.callback(connection.close)
+            self._turnstile = Turnstile(path)
+            opened.callback(self._turnstile.close)
+            self._locks = LivenessLocks(path)
+            self._reader = Reader(path, self._check)
+            opened.callback(self._reader.close)
+            group = Group(connection, path, self._turnstile, appliers(self._locks), clock)
+            self._writer = Writer(group, clock, self._publish)
+            self._reader.start()
+            self._writer.start()
+            opened.pop_all()
         self.runs = Runs(self._reader)
         self.steps = Steps(self._reader)
         self.events = Events(self._reader)
@@ -101,6 +109,8 @@ class SqliteStore:
         if self._unusable is not None:
             return
         await self._writer.close()
+        if self._unusable is not None:
+            return  # another task has closed it meanwhile
         self._unusable = partial(StoreClosed, f"{self.url} was closed")
         _opened.discard(self)  # its descriptors' numbers may be somebody else's by the time of a fork
         self._notices.publish_all()
@@ -134,12 +144,17 @@ async def open_sqlite(url: str, path: str, clock: Clock | None = None, *, create
     Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreUnavailable; nothing was changed then.
     """
     # the locks lie beside the file itself, by whatever name it was opened, and stay there when the folder changes
-    path = await asyncio.to_thread(os.path.realpath, path)
-    connection = await asyncio.to_thread(_connect, url, path, create)
-    return SqliteStore(url, path, connection, clock or SystemClock())
+    path = await in_thread(os.path.realpath, path)
+    connection = await in_thread(_connect, url, path, create=create)
+    try:
+        return SqliteStore(url, path, connection, clock or SystemClock())
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
 
 
-def _connect(url: str, path: str, create: bool) -> Connection:  # noqa: FBT001 - handed on by to_thread
+def _connect(url: str, path: str, *, create: bool) -> Connection:
     prepare(path, url, create=create)
     connection = connect(path, VERSION)
     try:
