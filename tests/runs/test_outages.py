@@ -12,9 +12,10 @@ from urllib.parse import unquote
 import pytest
 
 import perdure
-from perdure.errors import StoreUnavailable
+from perdure.errors import StoreMoved, StoreReplaced, StoreUnavailable
 from perdure.runs.pool import Pool
 from perdure.stores.port import RegisterWorker, Store
+from perdure.stores.sqlite import identity
 from perdure.testing.wrapped import WrappedStore
 from tests.runs.cluster import LEASE_FOR, Cluster, takes
 
@@ -191,3 +192,67 @@ async def test_a_call_that_finds_no_new_thread_is_served_by_those_there_are(unst
     go.set()
     assert [await first, await second] == [True, 7]
     pool.close()
+
+
+# The file of a database.
+
+
+@pytest.fixture
+def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "LOOK_EVERY", 0.0)
+
+
+def rename(path: str, to: str) -> None:
+    Path(path).rename(to)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("looks_at_once")
+async def test_a_file_that_is_away_for_an_hour_is_waited_out_and_each_step_keeps_its_outcome(sqlite: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        for number in range(3):
+            await ctx.step(f"step {number}", note, number)
+        return "done"
+
+    async def note(number: int) -> None:
+        await sqlite.sleep(10)
+        sqlite.done.append(f"step {number}")
+
+    path = sqlite.url.removeprefix("sqlite:///")
+    run = await sqlite.start(flow)
+    await sqlite.start_worker()
+    await sqlite.clock.advance(11)
+    rename(path, f"{path}-away")
+    with pytest.raises(StoreMoved):
+        await run.record()
+    await sqlite.clock.advance(3600)
+    rename(f"{path}-away", path)
+    assert await sqlite.result(run, within=120) == "done"
+    assert sqlite.done.count("step 0") == 1
+    assert (await sqlite.record()).takeovers == 0
+
+
+@pytest.mark.usefixtures("looks_at_once")
+async def test_a_run_whose_file_was_replaced_is_not_failed_by_it(sqlite: Cluster, tmp_path: Path) -> None:
+    path, another = sqlite.url.removeprefix("sqlite:///"), str(tmp_path / "another")
+    await asyncio.to_thread(Path(another).touch)
+
+    async def flow(ctx: perdure.Context) -> str:
+        await ctx.step("work", work)
+        return "done"
+
+    async def work() -> None:
+        sqlite.done.append("worked")
+        if len(sqlite.done) == 1:
+            rename(path, f"{path}-away")
+            rename(another, path)
+
+    run = await sqlite.start(flow)
+    await sqlite.start_worker()
+    await sqlite.clock.advance(5)
+    with pytest.raises(StoreReplaced):
+        await run.record()
+    assert sqlite.done == ["worked"]
+    rename(f"{path}-away", path)
+    assert await sqlite.result(run, within=120) == "done"
+    assert sqlite.done == ["worked", "worked"]

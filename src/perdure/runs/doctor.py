@@ -58,7 +58,7 @@ async def examine(store: Store, clock: Clock, *, worker: Worker | None = None) -
     """Look at everything that has not ended; changes nothing. A worker of this process tells of its stuck calls."""
     life = await _life(store, clock)
     findings = list[Finding]()
-    async for run in _unfinished(store):
+    async for run in unfinished(store):
         if await _judge(store, clock, run, life) is None:
             continue
         again = await store.runs.get(run.run_id)
@@ -81,7 +81,8 @@ async def _life(store: Store, clock: Clock) -> dict[str, tuple[WorkerRecord, Lif
     return {worker.worker_id: (worker, states[dead.get(worker.worker_id)]) for worker in await store.workers.list()}
 
 
-async def _unfinished(store: Store) -> AsyncIterator[RunRecord]:
+async def unfinished(store: Store) -> AsyncIterator[RunRecord]:
+    """Every run that has not ended, the newest first."""
     before: tuple[datetime, str] | None = None
     while page := await store.runs.list(status=UNFINISHED, before=before, limit=PAGE):
         for run in page:

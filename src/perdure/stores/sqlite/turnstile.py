@@ -67,7 +67,7 @@ class Turnstile:
         """Enter if nobody is inside or waiting. Units: `now` in elapsed seconds."""
         if now - self._looked_after > LOOK_AFTER:
             self._looked_after = now
-            self._is_alone = self._look()
+            self._is_alone = self.is_alone()
         return self._is_alone or self._is_stuck() or self._take()
 
     def leave(self) -> None:
@@ -98,7 +98,7 @@ class Turnstile:
                 fcntl.flock(self._next, fcntl.LOCK_UN)
         return self._inside
 
-    def _look(self) -> bool:
+    def is_alone(self) -> bool:
         """Whether nobody else has the database open."""
         try:
             fcntl.flock(self._present, fcntl.LOCK_EX | fcntl.LOCK_NB)

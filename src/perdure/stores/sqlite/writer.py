@@ -160,6 +160,8 @@ class Writer:
         one every `SLICE`; what they commit then makes a group again.
         """
         now, group = self._clock.elapsed(), self._group
+        if now >= group.file.due_after:
+            return None
         if not self._busy.acquire(blocking=False):
             return None
         try:
