@@ -18,6 +18,7 @@ from perdure.core.records import Question, RunRecord, RunStatus, WorkerRecord
 from perdure.core.states import ENDED, OWNED
 from perdure.runs.worker import Worker
 from perdure.stores.port import Store
+from perdure.stores.reporting import Reporting
 
 UNFINISHED: tuple[RunStatus, ...] = ("queued", "running", "suspended", "paused", "cancelling")
 LATE_AFTER = 60.0
@@ -27,7 +28,7 @@ Life = Literal["live", "lease ended", "dead"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something about a run that somebody should know; `is_wrong` where it will not go on by itself as it is."""
+    """Something about a run or the store that one should know; `is_wrong` where it will not go on by itself."""
 
     run_id: str
     what: str
@@ -65,6 +66,8 @@ async def examine(store: Store, clock: Clock, *, worker: Worker | None = None) -
         finding = await _judge(store, clock, again, await _life(store, clock)) if again is not None else None
         if finding is not None:
             findings.append(finding)
+    if isinstance(store, Reporting) and (said := store.report()):
+        findings.append(Finding("the store", said, is_wrong=False))
     return Health(
         made_of=store.abilities.made_of,
         queues=await store.queues.counts(),

@@ -12,6 +12,7 @@ from typing import cast
 import apsw
 
 from perdure.errors import StoreError, StoreInvalid, StoreTooNew, StoreUnavailable, StoreUrlInvalid
+from perdure.stores.sqlite import log
 from perdure.stores.sqlite.driver import Connection, open_connection
 
 APPLICATION_ID = 0x70647265  # "pdre": what `file` shows, and how a stranger's database is told from ours
@@ -66,6 +67,7 @@ def connect(path: str, known: int) -> Connection:
         _use_log(connection)
         connection.pragma("synchronous", "FULL")
         connection.pragma("trusted_schema", 0)
+        connection.pragma("journal_size_limit", log.LOG_BYTES)
         if sys.platform == "darwin":
             connection.pragma("fullfsync", 1)
     except apsw.Error as error:

@@ -22,6 +22,7 @@ from perdure.stores.sqlite.events import Events
 from perdure.stores.sqlite.group import Group, Settled
 from perdure.stores.sqlite.identity import Identity, OpenFile, adopt, check_unopened, forget
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
+from perdure.stores.sqlite.log import report
 from perdure.stores.sqlite.messages import Messages
 from perdure.stores.sqlite.operations import appliers
 from perdure.stores.sqlite.questions import Questions
@@ -63,6 +64,7 @@ class SqliteStore:
         self._unusable: Callable[[], StoreError] | None = None
         self._connection = connection
         self._elapsed = clock.elapsed
+        self._path = path
         self._notices = Notices()
         with ExitStack() as opened:  # closed again where something can't be opened
             opened.callback(connection.close)
@@ -107,6 +109,9 @@ class SqliteStore:
         self._check()
         self._writer.watch()
         return self._notices.listen(topic, callback)
+
+    def report(self) -> str:
+        return report(self._path)
 
     async def close(self) -> None:
         if self._unusable is not None:
