@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, cast
 import apsw
 import msgspec
 
-from perdure.errors import StoreMoved, StoreReplaced
+from perdure.errors import StoreInvalid, StoreMoved, StoreReplaced
 
 if TYPE_CHECKING:
     from perdure.stores.sqlite.driver import Connection
@@ -118,9 +118,14 @@ def log_bytes(path: str) -> int:
 def adopt(connection: Connection, path: str) -> Identity:
     """Compare a database that has just been opened with what was known of it here.
 
-    Raises: StoreReplaced where it is a copy, or has lost commits; nothing was changed then.
+    Raises: StoreReplaced where it is a copy, or has lost commits; StoreInvalid where its last page is cut off.
+    Nothing was changed then.
     """
-    inode = os.stat(path).st_ino  # noqa: PTH116 - see beside
+    found = os.stat(path)  # noqa: PTH116 - see beside
+    inode = found.st_ino
+    pages = cast("int", connection.pragma("page_size"))
+    if found.st_size % pages and not log_bytes(path):  # SQLite itself misses whole pages only
+        raise StoreInvalid(path, f"is cut short: {found.st_size} bytes are not a whole number of pages")
     own = _row(connection, _READ)
     if own.inode == 0:
         connection.execute(_ADOPT, (inode,))
@@ -137,7 +142,13 @@ def adopt(connection: Connection, path: str) -> Identity:
 
 
 def restore(connection: Connection, path: str) -> Identity:
-    """Accept the file as it is: a new epoch, under the inode that it has now."""
+    """Accept the file as it is: a new epoch, under the inode that it has now.
+
+    Raises: StoreInvalid where its pages do not fit together, as those of a copy that was made during a checkpoint.
+    """
+    wrong = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(1)").fetchall() if row[0] != "ok"]
+    if wrong:
+        raise StoreInvalid(path, f"is damaged, or was copied while it was being written: {wrong[0]}")
     known, own = beside(path), _row(connection, _READ)
     epoch, mark = (known.epoch, known.mark) if known is not None and known.store_id == own.store_id else (0, 0)
     return _row(connection, _RESTORE, epoch, mark, os.stat(path).st_ino)  # noqa: PTH116 - see beside
