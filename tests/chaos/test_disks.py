@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -31,6 +32,45 @@ def small(tmp_path: Path) -> tuple[str, ...]:
     if tried.returncode:
         pytest.skip(f"no mount namespaces here: {tried.stderr.strip()}")
     return command
+
+
+READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+LOOK = """
+import asyncio, sys
+from perdure.errors import PerdureError
+from perdure.stores import open_store
+
+async def main():
+    try:
+        await open_store(sys.argv[1])
+    except PerdureError as error:
+        print(error.code, error)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a file that is there", "a new file"])
+async def test_a_read_only_disk_is_said_to_be_one_and_nothing_is_lost(tmp_path: Path, *, there: bool) -> None:
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        pytest.skip("unshare is missing")
+    url = f"sqlite:///{tmp_path}/runs.db"
+    if there:
+        await (await open_store(url)).close()
+    tried = subprocess.run(  # noqa: ASYNC221 - nothing else runs here
+        [unshare, "-m", "sh", "-c", READ_ONLY, "sh", str(tmp_path), sys.executable, "-c", LOOK, url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if "unshare failed" in tried.stderr or "mount:" in tried.stderr:
+        pytest.skip(f"no mount namespaces here: {tried.stderr.strip()}")
+    code, _, said = tried.stdout.partition(" ")
+    assert (code, tried.stderr) == ("store_unavailable" if there else "store_url_invalid", "")
+    assert "can't be written" in said or "can't write there" in said
+    await (await open_store(url)).close()
 
 
 async def test_a_full_disk_is_a_store_error_and_when_there_is_room_again_everything_goes_on(

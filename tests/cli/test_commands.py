@@ -17,6 +17,7 @@ COMMANDS = [
     ["doctor"],
     *(["runs", name] for name in ("list", "show", "resolve", "restart", "cancel")),
     *(["threads", name] for name in ("list", "show")),
+    ["store", "restore"],
 ]
 HEAVY = {"pydantic_ai", "openai", "starlette", "uvicorn", "apsw", "rich.live"}
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from perdure.core.clock import SystemClock
 from perdure.core.records import Lease
+from perdure.runs.doctor import examine
 from perdure.stores import open_store
-from perdure.stores.sqlite import group
+from perdure.stores.sqlite import group, log
 from perdure.stores.sqlite.driver import open_connection
 from perdure.testing.store_suite.harness import StoreHarness
 
 PAGES = 50
+LIMIT = 100 * (4096 + 24)
 PAGE_BYTES = 4096 + 24  # with its header in the log
 
 
 @pytest.fixture
 async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreHarness]:
     monkeypatch.setattr(group, "CHECKPOINT_PAGES", PAGES)
+    monkeypatch.setattr(log, "LOG_BYTES", LIMIT)
     url = f"sqlite:///{tmp_path}/perdure.db"
     harness = StoreHarness(await open_store(url), url, "", open_store)
     yield harness
@@ -76,3 +82,38 @@ async def test_who_reads_for_long_delays_it_and_nobody_tries_at_every_commit(
     await put(harness, lease, 5 * PAGES, 10 * PAGES)
     assert log_of(harness).stat().st_size < grown + 2 * PAGES * PAGE_BYTES
     assert len(await harness.store.steps.list("run")) == 15 * PAGES
+
+
+READS = """
+import sys
+from perdure.stores.sqlite.driver import open_connection
+reader = open_connection(sys.argv[1])
+reader.execute("BEGIN")
+reader.execute("SELECT count(*) FROM steps").fetchall()
+print("reading", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_log_that_a_reader_let_grow_is_cut_back_when_it_has_gone_and_doctor_names_it(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.stores.sqlite.writer.SLICE", 0.0)
+    lease, path = await harness.running(), harness.url.removeprefix("sqlite:///")
+    reader = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", READS, path, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert reader.stdout is not None
+    assert await reader.stdout.readline() == b"reading\n"
+    await put(harness, lease, 0, 6 * PAGES)
+    assert log_of(harness).stat().st_size > 2 * LIMIT
+    (finding,) = [found for found in (await examine(harness.store, SystemClock())).findings if "log" in found.what]
+    assert finding.run_id == "the store"
+    assert f"read by process {reader.pid} (" in finding.what
+    await reader.communicate(b"")
+    assert log.readers(path) == []
+    assert "cut back when the next commits" in log.report(path)
+    await put(harness, lease, 6 * PAGES, 3 * PAGES)
+    assert log_of(harness).stat().st_size <= LIMIT
+    assert log.report(path) == ""
+    assert len(await harness.store.steps.list("run")) == 9 * PAGES

@@ -15,6 +15,7 @@ from perdure.cli.runs.list import list_runs
 from perdure.cli.runs.resolve import resolve_run
 from perdure.cli.runs.restart import restart_run
 from perdure.cli.runs.show import show_run
+from perdure.cli.store.restore import restore_file
 from perdure.cli.threads.list import list_threads
 from perdure.cli.threads.show import show_thread
 from perdure.cli.worker import worker
@@ -27,6 +28,7 @@ def _group(about: str) -> typer.Typer:
 commands = _group("AI agents and functions that survive crashes, deploys, closed browsers and week-long waits.")
 runs = _group("Runs: list and show them, answer their questions, restart or cancel them.")
 threads = _group("Threads: list and show conversations.")
+store = _group("The store: accept a database file that is a copy or a backup.")
 
 commands.command("demo")(demo)
 commands.command("chat")(chat)
@@ -34,6 +36,7 @@ commands.command("worker")(worker)
 commands.command("run")(run)
 commands.add_typer(runs, name="runs")
 commands.add_typer(threads, name="threads")
+commands.add_typer(store, name="store")
 commands.command("doctor")(doctor)
 
 runs.command("list")(list_runs)
@@ -44,6 +47,8 @@ runs.command("cancel")(cancel_run)
 
 threads.command("list")(list_threads)
 threads.command("show")(show_thread)
+
+store.command("restore")(restore_file)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature

@@ -53,9 +53,11 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
           StepInputMismatch          step_input_mismatch
       StoreError
         StoreUnavailable             store_unavailable
+          StoreMoved                 store_moved
         StoreClosed                  store_closed
         StoreInvalid                 store_invalid
         StoreTooNew                  store_too_new
+        StoreReplaced                store_replaced
         StoreForked                  store_forked
         StepFinal                    step_final
         InboxMoved                   inbox_moved
@@ -142,6 +144,8 @@ from perdure.errors.stores import (
     StoreError,
     StoreForked,
     StoreInvalid,
+    StoreMoved,
+    StoreReplaced,
     StoreTooNew,
     StoreUnavailable,
     StreamError,
@@ -218,6 +222,8 @@ __all__ = [
     "StoreError",
     "StoreForked",
     "StoreInvalid",
+    "StoreMoved",
+    "StoreReplaced",
     "StoreTooNew",
     "StoreUnavailable",
     "StoreUrlInvalid",

@@ -49,6 +49,27 @@ class StoreTooNew(StoreError):
         self.path, self.found, self.known = path, found, known
 
 
+class StoreMoved(StoreUnavailable):
+    """The path names no file any more: the database was moved or removed while it was open."""
+
+    code = "store_moved"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: the database was moved or removed while it was open; put it back, or start again")
+        self.path = path
+
+
+class StoreReplaced(StoreError):
+    """The file is not the one that was last used here: another one, a copy, or an older state of it."""
+
+    code = "store_replaced"
+
+    def __init__(self, path: str, reason: str) -> None:
+        what = f"put the right file back, or accept this one: perdure store restore {path}"
+        super().__init__(f"{path}: {reason}; {what}")
+        self.path, self.reason = path, reason
+
+
 class StoreForked(StoreError):
     """The store was opened before a fork; open it in the child."""
 

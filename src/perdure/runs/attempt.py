@@ -29,7 +29,16 @@ from perdure.core.failures import Failure, failure_of
 from perdure.core.manifest import Manifest, Outcome
 from perdure.core.records import EventRecord, Lease, Loaded, RunStatus
 from perdure.core.values import Value, encode
-from perdure.errors import InputError, LeaseLost, ReplayError, StepNotAwaited, StoreUnavailable
+from perdure.errors import (
+    InputError,
+    LeaseLost,
+    ReplayError,
+    StepNotAwaited,
+    StoreInvalid,
+    StoreReplaced,
+    StoreTooNew,
+    StoreUnavailable,
+)
 from perdure.runs.branch import Branch, current_branch
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.journal import Journal
@@ -259,7 +268,7 @@ class Attempt:
         while True:
             try:
                 return await store.commit(*operations, lease=self.lease)
-            except LeaseLost as error:
+            except (LeaseLost, StoreInvalid, StoreReplaced, StoreTooNew) as error:  # no fault of the run's
                 self.stop(Halt("lost", str(error)))
                 raise Unwind(Halt("lost", str(error))) from None
             except StoreUnavailable as error:

@@ -18,6 +18,7 @@ from perdure.core.records import Question, RunRecord, RunStatus, WorkerRecord
 from perdure.core.states import ENDED, OWNED
 from perdure.runs.worker import Worker
 from perdure.stores.port import Store
+from perdure.stores.reporting import Reporting
 
 UNFINISHED: tuple[RunStatus, ...] = ("queued", "running", "suspended", "paused", "cancelling")
 LATE_AFTER = 60.0
@@ -27,7 +28,7 @@ Life = Literal["live", "lease ended", "dead"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A run that will not go on by itself as things are."""
+    """A run that will not go on by itself as things are, or something about the store that one should know."""
 
     run_id: str
     what: str
@@ -57,13 +58,15 @@ async def examine(store: Store, clock: Clock, *, worker: Worker | None = None) -
     """Look at everything that has not ended; changes nothing. A worker of this process tells of its stuck calls."""
     life = await _life(store, clock)
     findings = list[Finding]()
-    async for run in _unfinished(store):
+    async for run in unfinished(store):
         if await _judge(store, clock, run, life) is None:
             continue
         again = await store.runs.get(run.run_id)
         finding = await _judge(store, clock, again, await _life(store, clock)) if again is not None else None
         if finding is not None:
             findings.append(finding)
+    if isinstance(store, Reporting) and (said := store.report()):
+        findings.append(Finding("the store", said))
     return Health(
         made_of=store.abilities.made_of,
         queues=await store.queues.counts(),
@@ -80,7 +83,8 @@ async def _life(store: Store, clock: Clock) -> dict[str, tuple[WorkerRecord, Lif
     return {worker.worker_id: (worker, states[dead.get(worker.worker_id)]) for worker in await store.workers.list()}
 
 
-async def _unfinished(store: Store) -> AsyncIterator[RunRecord]:
+async def unfinished(store: Store) -> AsyncIterator[RunRecord]:
+    """Every run that has not ended, the newest first."""
     before: tuple[datetime, str] | None = None
     while page := await store.runs.list(status=UNFINISHED, before=before, limit=PAGE):
         for run in page:

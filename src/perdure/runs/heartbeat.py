@@ -15,6 +15,7 @@ from typing import Protocol
 
 from perdure.core.clock import Clock
 from perdure.errors import PerdureError, StoreClosed, StoreForked, WorkerExpired
+from perdure.stores.background import BackgroundThread, tell
 from perdure.stores.port import RenewWorker, Store
 
 STALL_LIMIT = 120.0
@@ -28,6 +29,7 @@ class RenewedLease(Protocol):
     store: Store
     clock: Clock
     worker_id: str
+    registering: bool
     lease_for: float
     lease_until: float
     ticked_after: float
@@ -40,8 +42,8 @@ class RenewedLease(Protocol):
         """Whether the lease still runs."""
         ...
 
-    def expired(self) -> None:
-        """The lease has ended; called on the loop."""
+    def expired(self, worker_id: str) -> None:
+        """The lease that the worker had under this id has ended; called on the loop."""
         ...
 
     def stray(self, run_ids: list[str]) -> None:
@@ -58,10 +60,10 @@ class Heartbeat:
         self._stop = threading.Event()
         self._strays: set[str] = set()
         self._pause = holder.lease_for / 3
-        self._thread = threading.Thread(target=self._serve, name="perdure-heartbeat", daemon=True)
+        self._thread = BackgroundThread("perdure-heartbeat", self._serve)
 
     def start(self) -> None:
-        """Begin to renew."""
+        """Begin to renew. Raises: StoreUnavailable where no thread can be started."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -71,14 +73,26 @@ class Heartbeat:
     def beat(self) -> bool:
         """Renew once; false where the lease is gone. From any thread but the loop's."""
         holder = self._holder
+        worker_id = holder.worker_id
+        if holder.registering:
+            return True  # there is nothing to renew yet
+        try:
+            return self._renew(worker_id)
+        except Exception:  # a fault of ours: a lease that nobody renews, and nobody declares lost, would be worse
+            _log.exception("worker %s could not renew", worker_id)
+            self._pause = holder.lease_for / 30
+            return holder.holds()
+
+    def _renew(self, worker_id: str) -> bool:
+        holder = self._holder
         clock = holder.clock
         if clock.elapsed() - holder.ticked_after > STALL_LIMIT:
-            _log.error("the event loop has not run for %.0f s; worker %s is not renewed", STALL_LIMIT, holder.worker_id)
+            _log.error("the event loop has not run for %.0f s; worker %s is not renewed", STALL_LIMIT, worker_id)
             return True
         lease_now = clock.lease_now()
         lease_until = lease_now + holder.lease_for
         renewal = RenewWorker(
-            worker_id=holder.worker_id,
+            worker_id=worker_id,
             lease_until=lease_until,
             lease_now=lease_now,
             at=clock.now(),
@@ -93,7 +107,7 @@ class Heartbeat:
             return True
         except PerdureError as error:
             self._pause = holder.lease_for / 30  # soon: what is left of the lease may be short
-            _log.warning("worker %s could not renew: %s", holder.worker_id, error)
+            _log.warning("worker %s could not renew: %s", worker_id, error)
             return holder.holds()
         holder.lease_until = lease_until
         self._pause = holder.lease_for / 3
@@ -107,14 +121,15 @@ class Heartbeat:
         if again:
             self._call(lambda: self._holder.stray(again))
 
-    def _serve(self) -> None:
+    def _serve(self) -> bool:
         holder = self._holder
-        while not holder.clock.wait(self._stop, self._pause):
-            if not self.beat() and not self._stop.is_set():
-                self._call(holder.expired)
+        if holder.clock.wait(self._stop, self._pause):
+            return False
+        worker_id = holder.worker_id
+        if not self.beat() and not self._stop.is_set():
+            self._call(lambda: holder.expired(worker_id))
+        return True
 
     def _call(self, callback: Callable[[], object]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback)
-        except RuntimeError:
-            self._stop.set()  # the loop is closed
+        if not tell(self._loop, callback):
+            self._stop.set()

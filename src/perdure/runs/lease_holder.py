@@ -20,7 +20,15 @@ from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
 from perdure.core.records import Lease, Loaded, RunRecord, RunStatus, StepRecord, WorkerRecord
 from perdure.core.values import Value
-from perdure.errors import LeaseLost, PerdureError, RunStateWrong, SettingInvalid, StoreError, WorkerExpired
+from perdure.errors import (
+    LeaseLost,
+    PerdureError,
+    RunStateWrong,
+    SettingInvalid,
+    StoreClosed,
+    StoreError,
+    WorkerExpired,
+)
 from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import Settled, settle
 from perdure.runs.context import Context
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
 
 SHOW_AFTER = 0.1
 IDLE_TICK_AFTER = 1.0
+REGISTER_AGAIN_AFTER = 1.0
 
 
 _log = logging.getLogger("perdure.worker")
@@ -74,7 +83,7 @@ class LeaseHolder:
         self.default_outcome = default_outcome
         self.cancel_for = 5.0
         self.boot_id = boot_id()
-        self.pool = Pool()
+        self.pool = Pool(clock=clock)
         self.attempts: dict[str, Attempt] = {}
         self.lease_until = 0.0
         self.ticked_after = clock.elapsed()
@@ -84,15 +93,23 @@ class LeaseHolder:
         self._background: set[asyncio.Task[Value]] = set()
         self._timer: Value = None
         self._loop = asyncio.get_running_loop()
+        self.registering = False
         self._heartbeat = Heartbeat(self, self._loop)
 
     # The lease.
 
     async def open(self) -> None:
-        """Register the worker and begin to renew its lease."""
+        """Register the worker and begin to renew its lease.
+
+        Raises: StoreUnavailable, and the worker is not registered.
+        """
         await self.register()
+        try:
+            self._heartbeat.start()
+        except StoreError:
+            await self._retire(self.worker_id)  # nobody would renew it
+            raise
         self._tick()
-        self._heartbeat.start()
 
     async def register(self) -> None:
         """Add this worker's row."""
@@ -116,20 +133,46 @@ class LeaseHolder:
         """Whether this worker's own lease still runs, by this machine's clock."""
         return self.clock.lease_now() < self.lease_until
 
-    def expired(self) -> None:
-        """The lease has ended: every attempt is lost, and the worker takes a new id."""
-        for attempt in tuple(self.attempts.values()):
-            attempt.stop(Halt("lost", f"worker {self.worker_id} has expired"))
-        self.worker_id = new_worker_id()
-        self.spawn(self._register_again())
+    def expired(self, worker_id: str) -> None:
+        """The lease has ended: every attempt is lost, and the worker takes a new id.
 
-    async def _register_again(self) -> None:
-        while True:
-            try:
-                return await self.register()
-            except StoreError as error:
-                _log.warning("worker %s can't register: %s", self.worker_id, error)
-                await self.pause(1.0)
+        Shape: `worker_id` is whose lease it was: the heartbeat may say it several times, and late.
+        """
+        if worker_id != self.worker_id or self.registering:
+            return
+        for attempt in tuple(self.attempts.values()):
+            attempt.stop(Halt("lost", f"worker {worker_id} has expired"))
+        self.registering = True  # before the new id is there to be seen: the heartbeat asks the other way round
+        self.worker_id = new_worker_id()
+        self.spawn(self._register_again(worker_id))
+
+    async def _register_again(self, expired: str) -> None:
+        """Register under the new id, then take back the row and the lock of the one that has expired."""
+        try:
+            while not await self._registered():
+                await self.pause(REGISTER_AGAIN_AFTER)
+        finally:
+            self.registering = False
+        await self._retire(expired)
+
+    async def _registered(self) -> bool:
+        try:
+            await self.register()
+        except StoreClosed:
+            return True  # there is nothing to register with any more
+        except PerdureError as error:
+            _log.warning("worker %s can't register: %s", self.worker_id, error)
+            return False
+        except Exception:  # a fault of ours: a worker that lives on and is not registered would be worse
+            _log.exception("worker %s can't register", self.worker_id)
+            return False
+        return True
+
+    async def _retire(self, worker_id: str) -> None:
+        try:
+            await self.store.commit(RetireWorker(worker_id=worker_id, at=self.clock.now()))
+        except StoreError as error:
+            _log.warning("worker %s could not deregister: %s", worker_id, error)
 
     async def close(self) -> None:
         """Stop renewing, and remove the worker's row. Safe twice."""
@@ -144,10 +187,7 @@ class LeaseHolder:
         for stop in self._stops.values():
             stop()
         self._stops.clear()
-        try:
-            await self.store.commit(RetireWorker(worker_id=self.worker_id, at=self.clock.now()))
-        except StoreError as error:
-            _log.warning("worker %s could not deregister: %s", self.worker_id, error)
+        await self._retire(self.worker_id)
 
     # Attempts.
 

@@ -7,14 +7,21 @@ process. A timed-out call keeps its thread until it ends; `stuck` counts those.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 
+from perdure.core.clock import Clock, SystemClock, pause
 from perdure.core.values import Value
+from perdure.errors import StoreUnavailable
+from perdure.stores.background import BackgroundThread, tell
 
 MAX_THREADS = 64
+START_AGAIN_AFTER = 1.0
+
+_log = logging.getLogger("perdure.worker")
 
 
 class Calling(asyncio.Future[Value]):
@@ -24,8 +31,9 @@ class Calling(asyncio.Future[Value]):
 class Pool:
     """At most `limit` threads, started when needed; calls beyond that wait their turn."""
 
-    def __init__(self, limit: int = MAX_THREADS) -> None:
+    def __init__(self, limit: int = MAX_THREADS, clock: Clock | None = None) -> None:
         self._limit = limit
+        self._clock = clock or SystemClock()
         self._calls: deque[Callable[[], None]] = deque()
         self._ready = threading.Condition()
         self._threads = 0
@@ -48,11 +56,12 @@ class Pool:
             try:
                 result = context.run(function, *args, **kwargs)
             except BaseException as error:
-                _tell(loop, self._settle, future, None, error)
+                tell(loop, self._settle, future, None, error)
             else:
-                _tell(loop, self._settle, future, result, None)
+                tell(loop, self._settle, future, result, None)
 
-        self._submit(work)
+        while not self._submit(work):
+            await pause(self._clock, START_AGAIN_AFTER)
         try:
             return await future
         except asyncio.CancelledError:
@@ -66,27 +75,43 @@ class Pool:
             self._idle = 0
             self._ready.notify_all()
 
-    def _submit(self, work: Callable[[], None]) -> None:
+    def _submit(self, work: Callable[[], None]) -> bool:
+        """Let a thread call it; false where there is none, and none can be started now."""
         with self._ready:
             self._calls.append(work)
             if self._idle:
                 self._idle -= 1
                 self._ready.notify()
             elif self._threads < self._limit:
-                self._threads += 1
-                threading.Thread(target=self._serve, name="perdure-call", daemon=True).start()
+                return self._start() or self._takes_back(work)
+        return True
 
-    def _serve(self) -> None:
-        while True:
-            with self._ready:
-                while not self._calls:
-                    if self._closed:
-                        self._threads -= 1
-                        return
-                    self._idle += 1
-                    self._ready.wait()
-                work = self._calls.popleft()
-            work()
+    def _start(self) -> bool:
+        try:
+            BackgroundThread("perdure-call", self._serve).start()
+        except StoreUnavailable as error:
+            _log.warning("a synchronous call waits: %s", error)
+            return False
+        self._threads += 1
+        return True
+
+    def _takes_back(self, work: Callable[[], None]) -> bool:
+        """Nothing where a thread will come to it by and by, else take the call back; whether one will."""
+        if not self._threads:
+            self._calls.remove(work)
+        return self._threads > 0
+
+    def _serve(self) -> bool:
+        with self._ready:
+            while not self._calls:
+                if self._closed:
+                    self._threads -= 1
+                    return False
+                self._idle += 1
+                self._ready.wait()
+            work = self._calls.popleft()
+        work()
+        return True
 
     def _settle(self, future: asyncio.Future[Value], result: Value, error: BaseException | None) -> None:
         self._abandoned.discard(future)
@@ -98,10 +123,3 @@ class Pool:
             future.set_exception(error)
         else:
             future.set_result(result)
-
-
-def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object) -> None:
-    try:
-        loop.call_soon_threadsafe(callback, *args)
-    except RuntimeError:
-        return  # the loop is closed: nobody waits

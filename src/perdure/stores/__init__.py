@@ -3,6 +3,6 @@
 May import `core` and `errors`. Read next: `port/store`, then `port/runs`.
 """
 
-from perdure.stores.opening import open_store
+from perdure.stores.opening import open_store, restore_store
 
-__all__ = ["open_store"]
+__all__ = ["open_store", "restore_store"]

@@ -6,7 +6,9 @@ from urllib.parse import unquote
 
 from perdure.core.clock import Clock
 from perdure.errors import StoreUrlInvalid
+from perdure.stores.background import in_thread
 from perdure.stores.port import Store
+from perdure.stores.restored import Log, Restored
 
 
 async def open_store(url: str, *, clock: Clock | None = None, create: bool = True) -> Store:
@@ -14,7 +16,7 @@ async def open_store(url: str, *, clock: Clock | None = None, create: bool = Tru
 
     Shape: `memory:` is a new store of this process; `sqlite:///relative/path.db` and `sqlite:////absolute/path.db`
     are files, made where they are missing, unless `create` is off.
-    Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreUnavailable; nothing was changed then.
+    Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreReplaced, StoreUnavailable; nothing was changed then.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and rest in {"", "//"}:
@@ -24,9 +26,28 @@ async def open_store(url: str, *, clock: Clock | None = None, create: bool = Tru
 
         return MemoryStore(url)
     if scheme == "sqlite":
-        if not rest.startswith("///") or len(rest) == len("///"):
-            raise StoreUrlInvalid(url, "write sqlite:///relative/path.db or sqlite:////absolute/path.db")
         from perdure.stores.sqlite import open_sqlite
 
-        return await open_sqlite(url, unquote(rest.removeprefix("///")), clock, create=create)
+        return await open_sqlite(url, _path_of(url, rest), clock, create=create)
     raise StoreUrlInvalid(url, f"the scheme {scheme!r} is not known; use memory: or sqlite:///path.db")
+
+
+async def restore_store(url: str, *, log: Log | None = None) -> Restored:
+    """Accept a database that is a copy or a backup, which `open_store` refuses with StoreReplaced.
+
+    Shape: its epoch grows. `log` says what becomes of a write-ahead log beside it that may be that of another file.
+    Raises: StoreUrlInvalid where there is no file; StoreUnavailable where a process has it open; SettingInvalid where
+    `log` has to be said; StoreInvalid, StoreTooNew. Nothing was changed then.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme != "sqlite":
+        raise StoreUrlInvalid(url, "only a file can be a copy or a backup; use sqlite:///path.db")
+    from perdure.stores.sqlite.restoring import restore_file
+
+    return await in_thread(restore_file, url, _path_of(url, rest), log)
+
+
+def _path_of(url: str, rest: str) -> str:
+    if not rest.startswith("///") or len(rest) == len("///"):
+        raise StoreUrlInvalid(url, "write sqlite:///relative/path.db or sqlite:////absolute/path.db")
+    return unquote(rest.removeprefix("///"))

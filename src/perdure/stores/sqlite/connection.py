@@ -12,6 +12,7 @@ from typing import cast
 import apsw
 
 from perdure.errors import StoreError, StoreInvalid, StoreTooNew, StoreUnavailable, StoreUrlInvalid
+from perdure.stores.sqlite import log
 from perdure.stores.sqlite.driver import Connection, open_connection
 
 APPLICATION_ID = 0x70647265  # "pdre": what `file` shows, and how a stranger's database is told from ours
@@ -25,8 +26,8 @@ _OWNER = (
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "ncpfs"}
 
 
-def prepare(path: str, url: str, *, create: bool = True) -> None:
-    """Check the place and make the file, readable by its owner only.
+def prepare(path: str, url: str, *, create: bool = True) -> bool:
+    """Check the place and make the file, readable by its owner only; whether it was made.
 
     Raises: StoreUrlInvalid for a folder that is missing or can't be written, a network file system, whose locks
     are not to be trusted, or a missing file that may not be made; StoreInvalid for what is no database file.
@@ -45,9 +46,10 @@ def prepare(path: str, url: str, *, create: bool = True) -> None:
         # O_EXCL: only a file that is new is ever opened outside SQLite; closing an old one would drop its locks
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        return
+        return False
     except OSError as error:
         raise StoreUrlInvalid(url, f"can't write there: {os.strerror(error.errno or errno.EIO)}") from None
+    return True
 
 
 def connect(path: str, known: int) -> Connection:
@@ -65,6 +67,7 @@ def connect(path: str, known: int) -> Connection:
         _use_log(connection)
         connection.pragma("synchronous", "FULL")
         connection.pragma("trusted_schema", 0)
+        connection.pragma("journal_size_limit", log.LOG_BYTES)
         if sys.platform == "darwin":
             connection.pragma("fullfsync", 1)
     except apsw.Error as error:

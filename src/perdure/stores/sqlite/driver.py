@@ -47,6 +47,10 @@ class Connection(Protocol):
         """Ask for a setting, or change it."""
         ...
 
+    def config(self, op: int, value: int, /) -> int:
+        """Change a setting of this connection."""
+        ...
+
     def data_version(self) -> int:
         """A number that changes with every commit, this connection's and others', as far as it has read."""
         ...
@@ -78,6 +82,11 @@ class Connection(Protocol):
     def close(self) -> None:
         """Close it."""
         ...
+
+
+def leave_log(connection: Connection) -> None:
+    """Let the connection close without moving its log into the database, and without removing it."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
 
 def open_connection(path: str) -> Connection:

@@ -13,10 +13,11 @@ from perdure.core.clock import Clock
 from perdure.core.ids import random_bits
 from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.errors import PerdureError, StoreInvalid, StoreTooNew, StoreUnavailable
+from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew, StoreUnavailable
 from perdure.stores.port import CommitResult, PutStep
 from perdure.stores.sqlite.connection import BUSY_SECONDS, translate
 from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.identity import OpenFile
 from perdure.stores.sqlite.operations import PUT, Apply, Request, apply, apply_all
 from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.steps import put_alone
@@ -53,13 +54,21 @@ class Group:
     """The writing connection, used by one thread at a time, and only between `enter` and `leave`."""
 
     def __init__(
-        self, connection: Connection, path: str, turnstile: Turnstile, table: dict[type, Apply], clock: Clock
+        self,
+        connection: Connection,
+        path: str,
+        turnstile: Turnstile,
+        table: dict[type, Apply],
+        clock: Clock,
+        file: OpenFile,
     ) -> None:
         self._connection = connection
         self._path = path
         self._turnstile = turnstile
         self._table = table
         self._clock = clock
+        self.file = file
+        self._is_gone = False
         self.tx = Transaction(connection)
         self._writer = random_bits(62)
         self._seen_data = -1  # the connection's version of the data as it was last looked at, and our own commits since
@@ -144,6 +153,12 @@ class Group:
     def look(self) -> Settled:
         """What other processes have committed since we looked."""
         try:
+            self.file.check(self._clock.elapsed())
+        except StoreError:
+            was_gone, self._is_gone = self._is_gone, True
+            return Settled([], _NOTHING, missed=not was_gone)  # whoever waits looks for itself, and meets the error
+        self._is_gone = False
+        try:
             self.tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
             if not self.is_behind:
                 return Settled([], _NOTHING)
@@ -163,19 +178,26 @@ class Group:
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._pages = self._log()
+        if not self._pages:
+            self.file.log_begins_anew()
         self._checkpoint_at = self._pages + CHECKPOINT_PAGES
 
     def _commit(self, requests: Sequence[Request]) -> Settled:
         tx, run, connection = self.tx, self.tx.run, self._connection
+        now = self._clock.elapsed()
+        self.file.check(now)
         pages = self._log()
         run("BEGIN IMMEDIATE")
         news, missed = self._news() if self.is_behind else (_NOTHING, False)
         outcomes = self._apply(requests)
         if tx.topics:
             self._announce(tx)
+        self.file.mark(tx, now)
         begun = self._clock.elapsed()
         run("COMMIT")
-        self.measure(self._clock.elapsed() - begun, pages)
+        now = self._clock.elapsed()
+        self.file.landed(now)
+        self.measure(now - begun, pages)
         self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
         return Settled(outcomes, news | self.take_topics() if news or tx.topics else _NOTHING, missed)
 

@@ -1,17 +1,25 @@
-"""Proof of locks: each worker holds an OS lock on a file of its own beside the store.
+"""Proof of life: each worker holds an OS lock on a file of its own beside the store.
 
 The kernel drops the lock when the process dies, however it dies, and across containers; a pid says nothing there. So
-a lock that can be taken proves death, and a lock that can't proves locks. A missing file proves nothing.
+a lock that can be taken proves death, and a lock that can't proves life. A missing file proves nothing.
+
+A worker holds its lock alone, and whoever looks takes it shared, for an instant: so two that look do not take each
+other for the worker, and a worker that registers at that instant can tell them from another worker, and waits.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 from urllib.parse import quote
 
 from perdure.errors import SettingInvalid
+
+LOOKS = 50
+LOOK_TAKES = 0.001
+"""Units: seconds between two tries to take a lock that somebody looks at."""
 
 
 class LivenessLocks:
@@ -29,13 +37,36 @@ class LivenessLocks:
         if worker_id in self._held:
             return
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(self._file(worker_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        never = threading.Event()
+        for attempt in range(2 * LOOKS):
+            handle = self._take(worker_id, patiently=attempt < LOOKS)
+            if handle is not None:
+                self._held[worker_id] = handle
+                return
+            never.wait(LOOK_TAKES)
+        raise SettingInvalid("worker_id", f"the lock of the worker {worker_id!r} can't be taken")
+
+    def _take(self, worker_id: str, *, patiently: bool) -> int | None:
+        """Take the lock; None where somebody looks just now, or the file was removed meanwhile.
+
+        Shape: without patience, whoever looks keeps the file, which is made anew: that process stands still.
+        Raises: SettingInvalid where a living process is this worker.
+        """
+        file = self._file(worker_id)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise SettingInvalid("worker_id", f"another process is the worker {worker_id!r}") from None
-        self._held[worker_id] = handle
+            if _lock(handle, fcntl.LOCK_EX):
+                if _names(file, handle):
+                    taken, handle = handle, -1
+                    return taken
+            elif not _lock(handle, fcntl.LOCK_SH):
+                raise SettingInvalid("worker_id", f"another process is the worker {worker_id!r}")
+            elif not patiently and _names(file, handle):
+                file.unlink(missing_ok=True)  # while the lock is shared, nobody can become this worker
+        finally:
+            if handle >= 0:
+                os.close(handle)
+        return None
 
     def drop(self, worker_id: str) -> None:
         """Give a worker's lock back, and remove its file."""
@@ -53,11 +84,9 @@ class LivenessLocks:
         except OSError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        else:
-            return True
+            return _lock(handle, fcntl.LOCK_SH)
+        except OSError:
+            return False  # a lock that can't be asked for proves nothing either
         finally:
             os.close(handle)
 
@@ -79,3 +108,21 @@ class LivenessLocks:
 
     def _file(self, worker_id: str) -> Path:
         return self._folder / quote(worker_id, safe="")[:240]
+
+
+def _lock(handle: int, kind: int) -> bool:
+    """Take a lock at once, or not."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _names(file: Path, handle: int) -> bool:
+    """Whether the path still names the open file: a lock on one that was removed is seen by nobody."""
+    try:
+        named = file.stat()
+    except FileNotFoundError:
+        return False
+    return (named.st_dev, named.st_ino) == (os.fstat(handle).st_dev, os.fstat(handle).st_ino)

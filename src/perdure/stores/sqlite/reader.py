@@ -6,7 +6,6 @@ In WAL mode a read waits for nobody. No read transaction outlives one call: an o
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Concatenate, ParamSpec, TypeVar
@@ -14,8 +13,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 import apsw
 
 from perdure.core.values import Value
+from perdure.stores.background import BackgroundThread, answer, tell
 from perdure.stores.sqlite.connection import connect, translate
-from perdure.stores.sqlite.driver import Cell, Connection, Row
+from perdure.stores.sqlite.driver import Cell, Connection, Row, leave_log
 from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.transaction import Transaction
 
@@ -55,7 +55,10 @@ class Reader:
         self._long = _open(path)
         self._small_tx = SmallReads(self._small, path)
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="perdure-reader", daemon=True)
+        self._thread = BackgroundThread("perdure-reader", self._serve)
+
+    def start(self) -> None:
+        """Start the thread of long reads. Raises: StoreUnavailable."""
         self._thread.start()
 
     @property
@@ -80,18 +83,25 @@ class Reader:
             try:
                 result = _in_transaction(self._long, tx, lambda: read(tx, *args, **kwargs))
             except apsw.Error as error:
-                loop.call_soon_threadsafe(_settle, future, None, translate(error, self._path))
+                tell(loop, _settle, future, None, translate(error, self._path))
             except BaseException as error:
-                loop.call_soon_threadsafe(_settle, future, None, error)
+                tell(loop, _settle, future, None, answer(error))
             else:
-                loop.call_soon_threadsafe(_settle, future, result, None)
+                tell(loop, _settle, future, result, None)
 
         self._queue.put(task)
         return await future
 
-    def _serve(self) -> None:
-        while (task := self._queue.get()) is not None:
+    def _serve(self) -> bool:
+        task = self._queue.get()
+        if task is not None:
             task()
+        return task is not None
+
+    def leave_log(self) -> None:
+        """Let both connections close without touching the log."""
+        leave_log(self._small)
+        leave_log(self._long)
 
     def close(self) -> None:
         """Close both connections."""

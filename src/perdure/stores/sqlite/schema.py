@@ -7,6 +7,7 @@ BLOBs of JSON, lease time REAL seconds of the boot that the row names.
 from __future__ import annotations
 
 from perdure.core.positions import to_place
+from perdure.stores.sqlite import identity
 from perdure.stores.sqlite.connection import APPLICATION_ID, check_owner
 from perdure.stores.sqlite.driver import Connection
 
@@ -194,7 +195,7 @@ DROP TABLE steps;
 ALTER TABLE placed_steps RENAME TO steps;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, identity.SQL)
 VERSION = len(STEPS)
 # A statement that commits by itself has no transaction in which to look at the version first. It reads from this view
 # instead, which every step of the schema replaces: SQLite prepares a statement anew when the schema has changed, and

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import weakref
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -12,14 +12,17 @@ import apsw
 
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import MAX_VALUE_BYTES
-from perdure.errors import StoreClosed, StoreError, StoreForked
+from perdure.errors import StoreClosed, StoreError, StoreForked, StoreUnavailable
+from perdure.stores.background import in_thread
 from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities, CommitResult, RenewWorker
 from perdure.stores.sqlite.connection import connect, prepare, translate
-from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.driver import Connection, leave_log
 from perdure.stores.sqlite.events import Events
 from perdure.stores.sqlite.group import Group, Settled
+from perdure.stores.sqlite.identity import Identity, OpenFile, adopt, check_unopened, forget
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
+from perdure.stores.sqlite.log import report
 from perdure.stores.sqlite.messages import Messages
 from perdure.stores.sqlite.operations import appliers
 from perdure.stores.sqlite.questions import Questions
@@ -54,18 +57,28 @@ class SqliteStore:
         made_of={"SQLite": apsw.sqlite_lib_version(), "schema": str(VERSION)},
     )
 
-    def __init__(self, url: str, path: str, connection: Connection, clock: Clock) -> None:
+    def __init__(self, url: str, path: str, connection: Connection, identity: Identity, clock: Clock) -> None:
         """Use `open_sqlite`."""
         self.url = url
         # makes a new one each time: who raises an error again adds to its traceback
         self._unusable: Callable[[], StoreError] | None = None
         self._connection = connection
-        self._turnstile = Turnstile(path)
-        self._locks = LivenessLocks(path)
+        self._elapsed = clock.elapsed
+        self._path = path
         self._notices = Notices()
-        self._reader = Reader(path, self._check)
-        group = Group(connection, path, self._turnstile, appliers(self._locks), clock)
-        self._writer = Writer(group, clock, self._publish)
+        with ExitStack() as opened:  # closed again where something can't be opened
+            opened.callback(connection.close)
+            self._file = OpenFile(path, identity)
+            self._turnstile = Turnstile(path)
+            opened.callback(self._turnstile.close)
+            self._locks = LivenessLocks(path)
+            self._reader = Reader(path, self._check)
+            opened.callback(self._reader.close)
+            group = Group(connection, path, self._turnstile, appliers(self._locks), clock, self._file)
+            self._writer = Writer(group, clock, self._publish)
+            self._reader.start()
+            self._writer.start()
+            opened.pop_all()
         self.runs = Runs(self._reader)
         self.steps = Steps(self._reader)
         self.events = Events(self._reader)
@@ -97,13 +110,21 @@ class SqliteStore:
         self._writer.watch()
         return self._notices.listen(topic, callback)
 
+    def report(self) -> str:
+        return report(self._path)
+
     async def close(self) -> None:
         if self._unusable is not None:
             return
         await self._writer.close()
+        if self._unusable is not None:
+            return  # another task has closed it meanwhile
         self._unusable = partial(StoreClosed, f"{self.url} was closed")
         _opened.discard(self)  # its descriptors' numbers may be somebody else's by the time of a fork
         self._notices.publish_all()
+        if self._file.is_replaced:  # what has the name now may be a database that somebody needs, and its log
+            leave_log(self._connection)
+            self._reader.leave_log()
         self._reader.close()
         self._connection.close()
         self._locks.close()
@@ -120,6 +141,7 @@ class SqliteStore:
     def _check(self) -> None:
         if self._unusable is not None:
             raise self._unusable()
+        self._file.check(self._elapsed())
 
     def _publish(self, settled: Settled) -> None:
         if settled.missed:
@@ -131,26 +153,33 @@ class SqliteStore:
 async def open_sqlite(url: str, path: str, clock: Clock | None = None, *, create: bool = True) -> SqliteStore:
     """Open a file, made (unless told not to) and migrated where it needs to be.
 
-    Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreUnavailable; nothing was changed then.
+    Raises: StoreUrlInvalid, StoreInvalid, StoreTooNew, StoreReplaced, StoreUnavailable; nothing was changed then.
     """
     # the locks lie beside the file itself, by whatever name it was opened, and stay there when the folder changes
-    path = await asyncio.to_thread(os.path.realpath, path)
-    connection = await asyncio.to_thread(_connect, url, path, create)
-    return SqliteStore(url, path, connection, clock or SystemClock())
+    path = await in_thread(os.path.realpath, path)
+    connection, identity = await in_thread(_connect, url, path, create=create)
+    try:
+        return SqliteStore(url, path, connection, identity, clock or SystemClock())
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
 
 
-def _connect(url: str, path: str, create: bool) -> Connection:  # noqa: FBT001 - handed on by to_thread
-    prepare(path, url, create=create)
+def _connect(url: str, path: str, *, create: bool) -> tuple[Connection, Identity]:
+    if prepare(path, url, create=create):
+        forget(path)
+    check_unopened(path)
     connection = connect(path, VERSION)
     try:
         migrate(connection, path)
+        return connection, adopt(connection, path)
     except apsw.Error as error:
         connection.close()
         raise translate(error, path) from error
     except StoreError:
         connection.close()
         raise
-    return connection
 
 
 _opened: weakref.WeakSet[SqliteStore] = weakref.WeakSet()

@@ -14,12 +14,18 @@ it queued would hold up all others, so after `PATIENCE` a writer goes around it,
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import threading
 from contextlib import suppress
 
+from perdure.errors import StoreUnavailable
+from perdure.stores.background import BackgroundThread
+
 LOOK_AFTER = 0.05
 PATIENCE = 2.0
+
+_log = logging.getLogger("perdure.store")
 
 
 class Turnstile:
@@ -39,16 +45,29 @@ class Turnstile:
         """Wait for our turn, at most `PATIENCE`."""
         if self._is_stuck() or self._take():
             return
-        place = self._place = _Place(self._next, self._lock)
+        place = self._queue_up()
+        if place is None:
+            return
         if place.come.wait(PATIENCE) or not place.give_up():
             self._place = None
             self._inside = True
+
+    def _queue_up(self) -> _Place | None:
+        """A place in the queue; None where no thread can be started for it: SQLite's own lock has to do then."""
+        place = _Place(self._next, self._lock)
+        try:
+            place.start()
+        except StoreUnavailable as error:
+            _log.warning("a commit goes around the turnstile: %s", error)
+            return None
+        self._place = place
+        return place
 
     def try_enter(self, now: float) -> bool:
         """Enter if nobody is inside or waiting. Units: `now` in elapsed seconds."""
         if now - self._looked_after > LOOK_AFTER:
             self._looked_after = now
-            self._is_alone = self._look()
+            self._is_alone = self.is_alone()
         return self._is_alone or self._is_stuck() or self._take()
 
     def leave(self) -> None:
@@ -79,7 +98,7 @@ class Turnstile:
                 fcntl.flock(self._next, fcntl.LOCK_UN)
         return self._inside
 
-    def _look(self) -> bool:
+    def is_alone(self) -> bool:
         """Whether nobody else has the database open."""
         try:
             fcntl.flock(self._present, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,7 +121,7 @@ class _Place:
         self._lock = lock
         self._mutex = threading.Lock()
         self._given_up = False
-        threading.Thread(target=self._wait, name="perdure-turnstile", daemon=True).start()
+        self.start = BackgroundThread("perdure-turnstile", self._wait).start
 
     def give_up(self) -> bool:
         """Go around; false where our turn has just come."""
@@ -110,18 +129,21 @@ class _Place:
             self._given_up = not self.come.is_set()
             return self._given_up
 
-    def _wait(self) -> None:
-        with suppress(OSError):
-            fcntl.flock(self._queue, fcntl.LOCK_EX)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            fcntl.flock(self._queue, fcntl.LOCK_UN)
-        with self._mutex:
-            if not self._given_up:
-                self.come.set()
-                return
-        with suppress(OSError):
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
-        self.is_over = True
+    def _wait(self) -> bool:
+        try:
+            with suppress(OSError):
+                fcntl.flock(self._queue, fcntl.LOCK_EX)
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+                fcntl.flock(self._queue, fcntl.LOCK_UN)
+            with self._mutex:
+                if not self._given_up:
+                    self.come.set()
+                    return False
+            with suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+        finally:
+            self.is_over = not self.come.is_set()
+        return False
 
 
 def _open(path: str) -> int:

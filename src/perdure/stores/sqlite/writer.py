@@ -18,6 +18,7 @@ thread makes them, inside the turnstile: one during which others commit would ne
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from queue import Empty, SimpleQueue
@@ -28,7 +29,8 @@ import msgspec
 from perdure.core.clock import Clock
 from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.errors import StoreUnavailable
+from perdure.errors import StoreClosed, StoreUnavailable
+from perdure.stores.background import BackgroundThread, tell
 from perdure.stores.port import CommitResult
 from perdure.stores.shielded import AfterATurn, Present, Shielded
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
@@ -37,6 +39,8 @@ from perdure.stores.sqlite.operations import Request
 GROUP = 512
 SLICE = 0.002
 POLL_AFTER = 0.03
+
+_log = logging.getLogger("perdure.store")
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -58,7 +62,7 @@ class Writer:
         """Shape: `publish` is called on the loop with what there is news of."""
         self._group = group
         self._clock = clock
-        self._publish = publish
+        self._publish_news = publish
         self._loop = asyncio.get_running_loop()
         self._pending: list[Item] = []
         self._lone: Lease | None = None
@@ -69,7 +73,13 @@ class Writer:
         self._work: SimpleQueue[Work] = SimpleQueue()
         self._put_back: list[Work] = []
         self._watching = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="perdure-writer", daemon=True)
+        self._idle: Shielded[None] | None = None
+        self._ended: Shielded[None] | None = None
+        self._closed = False
+        self._thread = BackgroundThread("perdure-writer", self._serve)
+
+    def start(self) -> None:
+        """Start the thread. Raises: StoreUnavailable."""
         self._thread.start()
 
     def commit(self, operations: tuple[Value, ...], lease: Lease | None) -> Awaitable[CommitResult]:
@@ -86,8 +96,10 @@ class Writer:
         return future
 
     def call(self, operations: tuple[Value, ...]) -> CommitResult:
-        """Commit on this thread, which is not the loop's, and wait."""
+        """Commit on this thread, which is not the loop's, and wait. Raises: StoreClosed; what a commit raises."""
         with self._busy:
+            if self._closed:
+                raise StoreClosed("the store was closed")
             settled = self._settle([(operations, None)])
         self._tell(self._publish, settled)
         outcome = settled.outcomes[0]
@@ -102,18 +114,19 @@ class Writer:
             self._hand_over([])
 
     async def close(self) -> None:
-        """Land what is on its way, then stop the thread."""
+        """Land what is on its way, then stop the thread. Safe twice, and at once."""
         while self._pending or self._handed:
             waiting = [item.future for item in self._pending]
             self._flush()
             await asyncio.gather(*waiting, return_exceptions=True)
-            await asyncio.to_thread(self._barrier)
-        self._work.put(None)
-        await asyncio.to_thread(self._thread.join)
-
-    def _barrier(self) -> None:
-        with self._busy:
-            return
+            if self._handed:
+                self._idle = self._idle or Shielded(loop=self._loop)
+                await self._idle
+        if self._ended is None:
+            self._ended = Shielded(loop=self._loop)
+            self._work.put(None)
+        await self._ended
+        self._thread.join()
 
     def _flush(self) -> None:
         """Commit what is pending, on the loop where that is quick, else by the thread."""
@@ -147,10 +160,12 @@ class Writer:
         one every `SLICE`; what they commit then makes a group again.
         """
         now, group = self._clock.elapsed(), self._group
+        if now >= group.file.due_after:
+            return None
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            if not group.try_enter(now):
+            if not self._try_enter(now):
                 return None
             landed = group.commit_alone(operations, lease)
             is_turn_due = now - self._turned_after > SLICE
@@ -159,7 +174,7 @@ class Writer:
                 if group.is_behind or group.pace > SLOW_AFTER:
                     self._lone = None  # the next one is for the loop, or for the thread
         finally:
-            group.leave()
+            self._leave()
             self._busy.release()
         if landed is None:
             return None
@@ -176,25 +191,42 @@ class Writer:
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            if not self._group.try_enter(now):
+            if not self._try_enter(now):
                 return None
             try:
                 return self._group.commit_if_free(requests)
+            except Exception as error:
+                return _failed(error, len(requests), unknown=True)
             finally:
-                self._group.leave()
+                self._leave()
         finally:
             self._busy.release()
 
     def _settle(self, requests: list[Request]) -> Settled:
         """Commit a group when it is our turn."""
+        entered = False
         try:
             self._group.enter()
-        except OSError as error:
-            return Settled([StoreUnavailable(str(error)) for _ in requests], frozenset())
-        try:
+            entered = True
             return self._group.commit(requests)
+        except Exception as error:
+            return _failed(error, len(requests), unknown=entered)
         finally:
+            self._leave()
+
+    def _try_enter(self, now: float) -> bool:
+        try:
+            return self._group.try_enter(now)
+        except Exception:
+            _log.exception("the turnstile could not be looked at")
+            return False  # so the commit goes to the thread, which waits for its turn, or says what is wrong
+
+    def _leave(self) -> None:
+        """What has landed has landed: an error here is for the log."""
+        try:
             self._group.leave()
+        except Exception:
+            _log.exception("the turnstile could not be left")
 
     def _hand_over(self, items: list[Item]) -> None:
         self._lone = None
@@ -209,31 +241,54 @@ class Writer:
                 item.future.set_result(outcome)
         self._publish(settled)
 
+    def _publish(self, settled: Settled) -> None:
+        """Whoever listens is told; what one of them raises is no reason for the commit to fail, or for the next."""
+        try:
+            self._publish_news(settled)
+        except Exception:
+            _log.exception("a listener failed")
+
     def _delivered(self, items: list[Item], settled: Settled, taken: int) -> None:
         self._handed -= taken
         self._deliver(items, settled)
-        if self._checkpointing and not self._handed:
+        if self._handed:
+            return
+        if self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
+        if self._checkpointing:
             self._checkpointing = False
             if self._pending:
                 self._flush()
 
     # The thread.
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                work = self._next(POLL_AFTER if self._watching.is_set() else None)
-            except Empty:
-                self._look()
-                continue
-            if work is None:
-                return
-            items, taken = self._gather(work)
+    def _serve(self) -> bool:
+        try:
+            work = self._next(POLL_AFTER if self._watching.is_set() else None)
+        except Empty:
+            self._look()
+            return True
+        if work is None:
+            self._end()
+            return False
+        items, taken = self._gather(work)
+        settled = _NOTHING
+        try:
             with self._busy:
-                settled = self._settle([(item.operations, item.lease) for item in items]) if items else self._idle()
-                if self._group.is_checkpoint_due:
-                    self._checkpoint()
-            self._tell(self._delivered, items, settled, taken)
+                if items:
+                    settled = self._settle([(item.operations, item.lease) for item in items])
+                self._checkpoint()
+        except BaseException as error:
+            settled = _failed(error, len(items), unknown=True)
+        self._tell(self._delivered, items, settled, taken)
+        return True
+
+    def _end(self) -> None:
+        with self._busy:  # a heartbeat may be committing
+            self._closed = True
+        if self._ended is not None:
+            self._tell(self._ended.set_result, None)
 
     def _next(self, timeout: float | None) -> Work:
         return self._put_back.pop() if self._put_back else self._work.get(timeout=timeout)
@@ -253,15 +308,17 @@ class Writer:
             taken += 1
         return items, taken
 
-    def _idle(self) -> Settled:
-        return Settled([], frozenset())
-
     def _checkpoint(self) -> None:
-        self._group.enter()
+        """Make a checkpoint where one is due; one that fails is made the next time."""
         try:
+            if not self._group.is_checkpoint_due:
+                return
+            self._group.enter()
             self._group.checkpoint()
+        except Exception:
+            _log.exception("a checkpoint failed")
         finally:
-            self._group.leave()
+            self._leave()
 
     def _look(self) -> None:
         if not self._busy.acquire(blocking=False):
@@ -275,7 +332,15 @@ class Writer:
 
     def _tell(self, callback: Callable[..., object], *args: object) -> None:
         """Call back on the loop; a loop that is closed has nobody who waits."""
-        try:
-            self._loop.call_soon_threadsafe(callback, *args)
-        except RuntimeError:
-            return
+        tell(self._loop, callback, *args)
+
+
+_NOTHING = Settled([], frozenset())
+
+
+def _failed(error: BaseException, count: int, *, unknown: bool) -> Settled:
+    """A group that an error which nobody expected has ended. Shape: `unknown` as in StoreUnavailable."""
+    if not isinstance(error, OSError | StoreUnavailable):
+        _log.error("a group of %d commits failed", count, exc_info=error)
+    reason = f"{type(error).__name__}: {error}"
+    return Settled([StoreUnavailable(reason, unknown=unknown) for _ in range(count)], frozenset(), missed=unknown)

@@ -1,0 +1,1 @@
+"""`perdure store …`: the database itself."""
