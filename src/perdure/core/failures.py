@@ -35,7 +35,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def failure_of(error: BaseException, reason: str = "error") -> Failure:
     """What is stored of an exception: its class's name, message, code and, where they can be stored, its `data`."""
-    cause_type, message = type(error).__name__, str(error)
+    cause_type, message = type(error).__name__, _said(error)
     code = error.code if isinstance(error, PerdureError) else ""
     if isinstance(error, StepFailed):  # the run failed of what the step's function raised
         cause_type, message, code = (
@@ -79,6 +79,13 @@ def step_error(name: str, position: str, failure: Failure, attempts: int) -> Ste
 
 
 _KINDS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": StepInDoubt}
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as unsaid:  # an error that fails to describe itself is stored all the same
+        return f"its message can't be read: {type(unsaid).__name__}"
 
 
 def _text(message: str) -> str:

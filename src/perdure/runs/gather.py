@@ -14,6 +14,7 @@ from perdure.core.values import Value
 from perdure.errors import StepAborted
 from perdure.runs.branch import Branch
 from perdure.runs.calls import Call
+from perdure.runs.halting import Carried
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
@@ -90,4 +91,5 @@ class GatherCall(Call[list[Value]]):
 
 
 def _error(task: asyncio.Task[Value]) -> BaseException | None:
-    return asyncio.CancelledError("a branch cancelled itself") if task.cancelled() else task.exception()
+    error = asyncio.CancelledError("a branch cancelled itself") if task.cancelled() else task.exception()
+    return error.error if isinstance(error, Carried) else error

@@ -19,6 +19,14 @@ class Halt(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
 
+class Carried(Exception):
+    """Carries what user code raised through the end of its task: there asyncio lets it end the loop."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+
+
 class Unwind(BaseException):
     """Raised by every call of the context while an attempt unwinds.
 

@@ -50,7 +50,7 @@ class RenewedLease(Protocol):
 
 
 class Heartbeat:
-    """Keeps one holder's lease alive; start once, stop twice if you like."""
+    """Keeps one holder's lease alive; start twice, stop twice, stop before start: all safe."""
 
     def __init__(self, holder: RenewedLease, loop: asyncio.AbstractEventLoop) -> None:
         self._holder = holder
@@ -61,8 +61,9 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._serve, name="perdure-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to renew."""
-        self._thread.start()
+        """Begin to renew. Safe twice; not again after a stop."""
+        if self._thread.ident is None and not self._stop.is_set():
+            self._thread.start()
 
     def stop(self) -> None:
         """Stop renewing."""
@@ -72,6 +73,9 @@ class Heartbeat:
         """Renew once; false where the lease is gone. From any thread but the loop's."""
         holder = self._holder
         clock = holder.clock
+        if self._loop.is_closed():
+            self._stop.set()  # nobody executes anything any more: what it held goes to others when its lease ends
+            return True
         if clock.elapsed() - holder.ticked_after > STALL_LIMIT:
             _log.error("the event loop has not run for %.0f s; worker %s is not renewed", STALL_LIMIT, holder.worker_id)
             return True

@@ -64,6 +64,19 @@ class StepInfo(Called, Protocol):
         ...
 
 
+class BranchOwner(Protocol):
+    """Whose branch it is: one attempt."""
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether the attempt is over, for whatever reason."""
+        ...
+
+    def let_go(self) -> None:
+        """Somebody has cancelled one of its tasks whom nobody has asked to: release the run."""
+        ...
+
+
 class Waiting(Protocol):
     """A parked task's wait."""
 
@@ -91,7 +104,19 @@ class Waiting(Protocol):
         ...
 
 
-class AttemptHost(Protocol):
+class LeaseTerm(Protocol):
+    """For how long a lease lasts."""
+
+    def holds(self) -> bool:
+        """Whether the lease still runs, by this machine's clock."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, by the clock."""
+        ...
+
+
+class AttemptHost(LeaseTerm, Protocol):
     """Who holds the lease of an attempt, and what attempts share.
 
     Units: `cancel_for` in seconds.
@@ -102,14 +127,6 @@ class AttemptHost(Protocol):
     pool: Pool
     default_outcome: Outcome | None
     cancel_for: float
-
-    def holds(self) -> bool:
-        """Whether the lease still runs, by this machine's clock."""
-        ...
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, by the clock."""
-        ...
 
     def raised(self, run: RunRecord, error: BaseException) -> None:
         """The workflow raised."""
