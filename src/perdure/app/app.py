@@ -141,7 +141,7 @@ class App(Client):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            await self.stop_work()
+            await self.stop_work(at_once=isinstance(error, KeyboardInterrupt))
         finally:
             if self._worker is not None:
                 await self._worker.abandon()
