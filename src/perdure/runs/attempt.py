@@ -30,7 +30,7 @@ from perdure.core.failures import Failure, failure_of
 from perdure.core.manifest import Manifest, Outcome
 from perdure.core.records import EventRecord, Lease, Loaded, RunStatus
 from perdure.core.values import Value, encode
-from perdure.errors import InputError, ReplayError, StepNotAwaited
+from perdure.errors import InputError, ReplayError, StepNotAwaited, WorkflowError
 from perdure.runs.branch import Branch, BranchTask, current_branch
 from perdure.runs.effects import Effects
 from perdure.runs.halting import Carried, Halt, Unwind
@@ -49,6 +49,7 @@ R = TypeVar("R")
 
 HOLD_FOR = 1.0
 UNWIND_FOR = 5.0
+UNSEEN_FOR = 0.1
 
 _log = logging.getLogger("perdure.runs")
 _manifests = msgspec.json.Decoder(Manifest)
@@ -208,6 +209,20 @@ class Attempt:
         if self.halt is None and not self.ending:
             _log.warning("run %s: its task was cancelled from outside; released", self.run.run_id)
             self.stop(Halt("release", "its task was cancelled from outside"))
+
+    def look_at(self, task: asyncio.Task[Value]) -> None:
+        """A task that used the context without being one of its own has ended: fail the run if nobody awaits it."""
+        if not task.cancelled():
+            self.host.clock.call_after(UNSEEN_FOR, lambda: self._fail_unseen(task))
+
+    def _fail_unseen(self, task: asyncio.Task[Value]) -> None:
+        if not getattr(task, "_log_traceback", False):
+            return  # somebody has asked for what it raised
+        error = task.exception()
+        if isinstance(error, WorkflowError) and self.halt is None and not self.ending:
+            self.error = error
+            self.host.raised(self.run, error)
+            self.stop(Halt("failed", str(error), failure_of(error)))
 
     def reopen(self) -> None:
         """Make the context usable again, for what is to be cleaned up after a cancel."""

@@ -35,7 +35,7 @@ async def settle(attempt: Attempt) -> Settled:
         if halt.kind == "release":
             await attempt.commit(ReleaseRun(run_id=run_id, at=attempt.now()))
             return "released"
-        if halt.kind == "diverged":
+        if halt.kind in {"diverged", "failed"}:
             failed = FinishRun(run_id=run_id, status="failed", at=attempt.now(), failure=halt.failure)
             await attempt.commit(*attempt.last("failed", halt.failure), failed)
             attempt.status = "failed"

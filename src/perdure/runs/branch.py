@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from perdure.core.positions import child
 from perdure.core.values import Value
-from perdure.errors import ForeignTask, StepNested
+from perdure.errors import ForeignTask, StepNested, WorkflowError
 
 if TYPE_CHECKING:
     from perdure.runs.protocols import BranchOwner, StepInfo
@@ -121,9 +121,17 @@ def enter(what: object) -> Branch:
     if branch is None:
         raise ForeignTask(str(what))
     if branch.step is not None:
-        raise StepNested(str(what))
+        raise _refused(StepNested(str(what)), branch)
     # The loop is passed on purpose: to ask for the running one costs a system call, twice a step. So the thread is
     # compared too, since a function in another thread sees the loop's task.
     if get_ident() != branch.thread or current_task(branch.loop) is not branch.task:
-        raise ForeignTask(str(what))
+        raise _refused(ForeignTask(str(what)), branch)
     return branch
+
+
+def _refused(error: WorkflowError, branch: Branch) -> WorkflowError:
+    """Where this is raised in a task that nobody awaits, the run must not wait for what will never come."""
+    task = current_task(branch.loop) if branch.owner is not None and get_ident() == branch.thread else None
+    if task is not None and branch.owner is not None and task is not branch.task:
+        task.add_done_callback(branch.owner.look_at)
+    return error

@@ -8,7 +8,7 @@ import msgspec
 
 from perdure.core.failures import Failure
 
-HaltKind = Literal["suspend", "cancel", "lost", "release", "diverged"]
+HaltKind = Literal["suspend", "cancel", "lost", "release", "diverged", "failed"]
 
 
 class Halt(msgspec.Struct, frozen=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Protocol
 
 from perdure.core.clock import Clock
 from perdure.core.manifest import Outcome
 from perdure.core.records import EventRecord, RunRecord, StepRecord, StepStatus
+from perdure.core.values import Value
 from perdure.runs.halting import Halt
 from perdure.runs.pool import Pool
 from perdure.stores.port import Store
@@ -74,6 +76,10 @@ class BranchOwner(Protocol):
 
     def let_go(self) -> None:
         """Somebody has cancelled one of its tasks whom nobody has asked to: release the run."""
+        ...
+
+    def look_at(self, task: asyncio.Task[Value]) -> None:
+        """A task that used the context without being one of its own has ended: fail the run if nobody awaits it."""
         ...
 
 

@@ -51,6 +51,8 @@ class StepCall(Call[R]):
         "timeout",
     )
 
+    may_wait = False
+
     def __init__(
         self,
         attempt: Attempt,
