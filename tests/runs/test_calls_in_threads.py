@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,11 +24,23 @@ def let_go() -> Iterator[threading.Event]:
     event.set()
 
 
-async def until(is_so: object) -> None:
-    assert callable(is_so)
+async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - a thread makes it so
             await asyncio.sleep(0.001)
+
+
+async def hang(pool: Pool, let_go: threading.Event) -> None:
+    """A call that was given up while it runs."""
+    began = threading.Event()
+
+    def work() -> None:
+        began.set()
+        let_go.wait(30)
+
+    call = pool.start(work)
+    await asyncio.to_thread(began.wait, 10)
+    assert pool.abandon(call)
 
 
 async def test_calls_that_hang_past_their_timeout_keep_nobody_from_running(
@@ -100,11 +112,8 @@ async def test_the_places_that_are_given_back_have_a_limit_and_then_a_typed_erro
     let_go: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = Pool(limit=2, stuck_limit=3)
-    calls = [pool.start(let_go.wait) for _ in range(5)]
-    for call in calls:
-        await until(lambda call=call: pool.abandon(call) or call not in pool._running)
-    assert pool.stuck <= 5
-    await until(lambda: _is_stuck(pool, let_go))
+    for _ in range(5):
+        await hang(pool, let_go)
     with pytest.raises(ThreadsExhausted) as refused:
         pool.start(let_go.wait)
     assert refused.value.stuck == pool.stuck == 5
@@ -113,14 +122,6 @@ async def test_the_places_that_are_given_back_have_a_limit_and_then_a_typed_erro
     await until(lambda: pool.stuck == 0)
     assert await pool.start(lambda: "again") == "again"
     pool.close()
-
-
-def _is_stuck(pool: Pool, let_go: threading.Event) -> bool:
-    if pool.stuck < 5:
-        call = pool.start(let_go.wait)
-        threading.Event().wait(0.005)
-        pool.abandon(call)
-    return pool.stuck == 5
 
 
 async def test_that_no_thread_is_left_is_a_failure_that_a_retry_may_repeat(
@@ -135,8 +136,7 @@ async def test_that_no_thread_is_left_is_a_failure_that_a_retry_may_repeat(
 
     await memory.start_worker()
     pool = memory.workers[0].worker.holder.pool = Pool(limit=1, stuck_limit=0)
-    stuck = pool.start(let_go.wait)
-    await until(lambda: pool.abandon(stuck))
+    await hang(pool, let_go)
     assert await memory.run(flow) == "threads_exhausted 2"
 
 

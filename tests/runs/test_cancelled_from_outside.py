@@ -173,6 +173,7 @@ async def test_a_run_whose_settling_is_cancelled_is_not_held_for_ever(cluster: C
         task.cancel()
     for _ in range(5):  # whatever settles it, at whatever step
         await asyncio.sleep(0)
-        for task in simulated.worker.holder._background:
-            task.cancel()
+        for task in tuple(simulated.process.tasks):
+            if "_settle" in repr(task.get_coro()):
+                task.cancel()
     assert await cluster.result(run) == "done"

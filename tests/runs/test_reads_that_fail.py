@@ -1,4 +1,4 @@
-"""What an attempt reads is read again while its lease lasts; then the attempt is lost, and the run never fails of it."""
+"""What an attempt reads is read again while its lease lasts; then the attempt is lost, and the run does not fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever user code raises is the failure of its step, its tool or its workflow, and is stored with its type's name."""
+"""Whatever user code raises is the failure of its step, tool or workflow, and is stored with its type's name."""
 
 from __future__ import annotations
 
@@ -200,22 +200,19 @@ def test_what_a_signal_handler_raises_is_told_apart_from_what_code_raises() -> N
     def handler(number: int, frame: object) -> None:
         sys.exit(0)
 
+    def raised_by(code: Callable[[], object]) -> SystemExit:
+        with pytest.raises(SystemExit) as raised:
+            code()
+        return raised.value
+
     before = signal.signal(signal.SIGTERM, handler)
     try:
-        with pytest.raises(SystemExit) as by_signal:
-            signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(SystemExit) as by_code:
-            sys.exit(0)
+        by_signal, by_code = raised_by(partial(signal.raise_signal, signal.SIGTERM)), raised_by(partial(sys.exit, 0))
+        assert is_of_signal(by_signal)
+        assert not is_of_signal(by_code)
     finally:
         signal.signal(signal.SIGTERM, before)
-        found = is_of_signal(by_signal.value)
-    signal.signal(signal.SIGTERM, handler)
-    try:
-        assert is_of_signal(by_signal.value)
-        assert not is_of_signal(by_code.value)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert not found  # a handler that is not in place is a function like any other
+    assert not is_of_signal(by_signal)  # a handler that is not in place is a function like any other
 
 
 def test_pythons_own_handler_of_ctrl_c_is_told_apart_too() -> None:
