@@ -208,10 +208,9 @@ def test_calls_that_nobody_waits_for_are_counted_in_their_process(shell: Shell) 
         async with app.client() as client:
             worker = app.worker(client.store)
             await worker.start()
-            call = asyncio.ensure_future(worker.holder.pool.call(event.wait))
+            call = worker.holder.pool.start(event.wait)
             await asyncio.sleep(0.05)
-            call.cancel()
-            await asyncio.gather(call, return_exceptions=True)
+            worker.holder.pool.abandon(call)
             try:
                 return await examine(client.store, client.clock, worker=worker)
             finally:

@@ -108,26 +108,65 @@ async def test_a_run_that_suspends_or_retries_meanwhile_leaves_the_worker(cluste
     assert await cluster.result(run) == "gone"
 
 
-async def test_user_code_that_swallows_its_release_is_given_up(cluster: Cluster) -> None:
+async def test_a_step_that_swallows_its_release_is_given_up_and_its_run_is_held_until_it_ends(
+    cluster: Cluster,
+) -> None:
     let_go = asyncio.Event()
 
     async def flow(ctx: perdure.Context) -> None:
         async def deaf() -> None:
+            cluster.done.append("began")
             while not let_go.is_set():
                 try:
                     await let_go.wait()
                 except asyncio.CancelledError:
                     continue
+            cluster.done.append("ended")
 
         await ctx.step("deaf", deaf)
 
-    await cluster.start(flow)
+    run = await cluster.start(flow)
     simulated = await cluster.start_worker()
     await cluster.clock.advance(1)
-    await cluster.clock.until(simulated.worker.stop(at_once=True))
-    assert cluster.clock.elapsed() <= 7
-    assert await cluster.status() == "queued"
-    let_go.set()
+    try:
+        await cluster.clock.until(simulated.worker.stop(at_once=True))
+        assert cluster.clock.elapsed() <= 7
+        await cluster.start_worker()
+        await cluster.clock.advance(100)
+        assert (await cluster.status(), cluster.done) == ("running", ["began"])
+    finally:
+        let_go.set()
+    await cluster.result(run)
+    assert cluster.done == ["began", "ended"]
+
+
+async def test_a_synchronous_step_that_outlives_the_stop_holds_its_run_until_it_ends(cluster: Cluster) -> None:
+    let_go = threading.Event()
+
+    def slow() -> str:
+        cluster.done.append("began")
+        let_go.wait(30)
+        cluster.done.append("ended")
+        return "done"
+
+    async def flow(ctx: perdure.Context) -> str:
+        return await ctx.step("slow", slow)
+
+    run = await cluster.start(flow)
+    simulated = await cluster.start_worker()
+    await cluster.clock.settle()
+    try:
+        await cluster.clock.until(simulated.worker.stop(at_once=True))
+        assert cluster.clock.elapsed() <= 7
+        await cluster.start_worker()
+        await cluster.clock.advance(100)
+        assert (await cluster.status(), cluster.done) == ("running", ["began"])
+        assert len(await cluster.store.workers.list()) == 2
+    finally:
+        let_go.set()
+    assert await cluster.result(run) == "done"
+    assert cluster.done == ["began", "ended", "began", "ended"]
+    assert len(await cluster.store.workers.list()) == 1
 
 
 async def test_a_run_that_was_being_cancelled_is_cancelled_by_its_release(cluster: Cluster) -> None:

@@ -41,7 +41,7 @@ def turn_workflow(agent: Agent, default_model: str) -> Workflow[..., None]:
 
 async def run_turn(context: Context, agent: Agent, given: TurnInput, default_model: str) -> None:
     """One turn. Raises: StepFailed when the model can't be asked; TurnTooLong."""
-    state = await load(context.attempt.host.store, given)
+    state = await context.attempt.read(lambda store: load(store, given))
     context.attempt.at_end = partial(_finish, context, state, ())
     model = agent.resolve_model(given.model, default_model)
     while True:

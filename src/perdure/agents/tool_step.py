@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import msgspec
 
 from perdure.agents.agent import Agent
@@ -68,8 +66,7 @@ class _Calling:
         if tool.is_async:
             value = await tool.function(*args, **kwargs)
         else:
-            value = await self._context.attempt.host.pool.call(tool.function, *args, **kwargs)
-            value = await value if inspect.isawaitable(value) else value
+            value = await self.step.call_in_thread(tool.function, *args, **kwargs)
         limit = self._context.attempt.host.store.abilities.max_value
         output = shown(value, f"output of tool {tool.name!r}", limit, well_formed_data)
         self._output = _sendable(output, tool.name)

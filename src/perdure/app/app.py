@@ -59,6 +59,7 @@ class App(Client):
         self._lease_for = seconds(lease_for, "lease_for")
         self._grace = seconds(grace, "grace")
         self._observer = observer
+        self._worker: Worker | None = None
         self.agents: dict[str, Agent] = {}
         self.model = setting("PERDURE_MODEL", model)
         for workflow in _several("workflows", workflows):
@@ -132,26 +133,35 @@ class App(Client):
         )
 
     async def stop_work(self, *, at_once: bool = False) -> None:
-        """Do no more work here, as `Worker.stop`; asking goes on until the app is left. Safe twice."""
-        await self._worker.stop(at_once=at_once)
+        """Do no more work here, as `Worker.stop`; asking goes on until the app is left.
+
+        Safe twice, and before the app is entered.
+        """
+        if self._worker is not None:
+            await self._worker.stop(at_once=at_once)
 
     async def __aenter__(self) -> Self:
         self.check_models()
         await super().__aenter__()
-        worker = self.worker(self.store)
         try:
-            await worker.start()
+            self._worker = self.worker(self.store)
+            await self._worker.start()
         except BaseException:
+            self._worker = None
             await super().__aexit__(None, None, None)
             raise
-        self._worker = worker
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.stop_work()
-        await super().__aexit__(kind, error, trace)
+        try:
+            await self.stop_work(at_once=isinstance(error, KeyboardInterrupt))
+        finally:
+            if self._worker is not None:
+                await self._worker.abandon()
+            self._worker = None
+            await super().__aexit__(kind, error, trace)
 
 
 def _several(field: str, given: Iterable[T]) -> Iterable[T]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, TypeVarTuple, overload
 
@@ -13,8 +15,9 @@ from perdure.core.clock import Clock
 from perdure.core.ids import new_id
 from perdure.core.records import RunRecord, RunStatus
 from perdure.core.values import Value, encode
-from perdure.errors import NameUnknown, StoreClosed
+from perdure.errors import AlreadyOpen, NameUnknown, StoreClosed
 from perdure.runs.handles import Run
+from perdure.runs.patience import wait_patiently
 from perdure.runs.start_options import StartKeywords
 from perdure.runs.starting import creation
 from perdure.runs.workflow import ByPosition, Workflow, WorkflowByName, Workflows
@@ -38,6 +41,8 @@ class Client:
         self.clock = clock
         self._create = create
         self._store: Store | None = None
+        self._is_open = False
+        self._entering = threading.Lock()
 
     @property
     def store(self) -> Store:
@@ -133,12 +138,26 @@ class Client:
         return await open_store(self.url, clock=self.clock, create=self._create)
 
     async def __aenter__(self) -> Self:
-        self._store = await self.open_store()
+        """Raises: AlreadyOpen where it is open; who opened it keeps it."""
+        with self._entering:
+            if self._is_open:
+                raise AlreadyOpen(type(self).__name__)
+            self._is_open = True
+        try:
+            self._store = await self.open_store()
+        except BaseException:
+            self._is_open = False
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._store is not None:
-            store, self._store = self._store, None
-            await store.close()
+        store, self._store = self._store, None
+        closing = None if store is None else asyncio.ensure_future(store.close())
+        try:
+            if closing is not None:
+                await wait_patiently(closing)
+                closing.result()
+        finally:
+            self._is_open = False

@@ -7,6 +7,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         StoreUrlInvalid              store_url_invalid
         NameTaken                    name_taken
         NameUnknown                  name_unknown
+        AlreadyOpen                  already_open
         SettingInvalid               setting_invalid
         ToolSignatureInvalid         tool_signature_invalid
         AnnotationUnresolved         annotation_unresolved
@@ -48,6 +49,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         ForeignTask                  foreign_task
         StepNested                   step_nested
         StepAborted                  step_aborted
+          TimeoutNotDurable          timeout_not_durable
       ReplayError
         Divergence                   divergence
           StepInputMismatch          step_input_mismatch
@@ -79,12 +81,14 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         ToolFailed                   tool_failed
         ToolTimedOut                 tool_timed_out
         ToolInDoubt                  tool_in_doubt
+      ThreadsExhausted               threads_exhausted
       TerminalError                  terminal
       RetryableError                 retryable
 """
 
 from perdure.errors.base import PerdureError, RetryableError, TerminalError
 from perdure.errors.configuration import (
+    AlreadyOpen,
     AnnotationUnresolved,
     ConfigurationError,
     ExtraMissing,
@@ -160,10 +164,13 @@ from perdure.errors.workflows import (
     StepInputMismatch,
     StepNested,
     StepNotAwaited,
+    ThreadsExhausted,
+    TimeoutNotDurable,
     WorkflowError,
 )
 
 __all__ = [
+    "AlreadyOpen",
     "AnnotationUnresolved",
     "ChildFailed",
     "ConfigurationError",
@@ -232,6 +239,8 @@ __all__ = [
     "ThreadBusy",
     "ThreadMismatch",
     "ThreadNotFound",
+    "ThreadsExhausted",
+    "TimeoutNotDurable",
     "TooLarge",
     "ToolError",
     "ToolFailed",

@@ -38,6 +38,16 @@ class NameUnknown(ConfigurationError):
         self.kind, self.name, self.known = kind, name, known
 
 
+class AlreadyOpen(ConfigurationError):
+    """An App or a Client was entered while it is open; what is open stays as it is."""
+
+    code = "already_open"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"this {what} is open already, here or in another task, loop or thread; make one for each")
+        self.what = what
+
+
 class SettingInvalid(ConfigurationError):
     """A setting or an argument has a value that can't be used."""
 

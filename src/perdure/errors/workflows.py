@@ -62,6 +62,20 @@ class StepAborted(WorkflowError):
         self.step, self.position = step, position
 
 
+class TimeoutNotDurable(StepAborted):
+    """A wait was awaited inside an asyncio.timeout, which a suspended run would forget."""
+
+    code = "timeout_not_durable"
+
+    def __init__(self, what: str, position: str) -> None:
+        PerdureError.__init__(
+            self,
+            f"{what} ({position}) inside an asyncio.timeout (or wait_for, or another scope that cancels its task): "
+            "it would not last while the run waits; use timeout= of the call, or wait for less",
+        )
+        self.step, self.position = what, position
+
+
 class ReplayError(PerdureError):
     """The journal and the code disagree."""
 
@@ -80,3 +94,14 @@ class StepInputMismatch(Divergence):
     """A step's fingerprint is not the recorded one: its input changed."""
 
     code = "step_input_mismatch"
+
+
+class ThreadsExhausted(PerdureError):
+    """No synchronous function can begin: too many calls that nobody waits for still run in threads."""
+
+    code = "threads_exhausted"
+    retryable = True
+
+    def __init__(self, stuck: int) -> None:
+        super().__init__(f"{stuck} synchronous calls still run after they were given up; end them from inside")
+        self.stuck = stuck

@@ -11,7 +11,8 @@ store refuses if something has come in since this attempt looked; then it begins
 
 What can go wrong: a wake-up between looking and suspending (the inbox guard), a lost lease while everything is parked
 (a halt wakes parked tasks too), user code that swallows cancellation (`UNWIND_FOR` bounds the wait for it), a store
-that can't be reached (a commit is tried again until the lease has ended).
+that can't be reached (a commit is tried again until the lease has ended), a task that is cancelled by somebody whom
+nobody has asked to, such as the end of its loop (the run is released, never failed).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -29,30 +30,26 @@ from perdure.core.failures import Failure, failure_of
 from perdure.core.manifest import Manifest, Outcome
 from perdure.core.records import EventRecord, Lease, Loaded, RunStatus
 from perdure.core.values import Value, encode
-from perdure.errors import (
-    InputError,
-    LeaseLost,
-    ReplayError,
-    StepNotAwaited,
-    StoreInvalid,
-    StoreReplaced,
-    StoreTooNew,
-    StoreUnavailable,
-)
-from perdure.runs.branch import Branch, current_branch
-from perdure.runs.halting import Halt, Unwind
+from perdure.errors import InputError, ReplayError, StepNotAwaited, WorkflowError
+from perdure.runs.branch import Branch, BranchTask, current_branch
+from perdure.runs.effects import Effects
+from perdure.runs.halting import Carried, Halt, Unwind
+from perdure.runs.insisting import insist
+from perdure.runs.interrupts import is_of_signal, is_of_user_code
 from perdure.runs.journal import Journal
 from perdure.runs.protocols import AttemptHost, Called, StepInfo, Waiting
-from perdure.stores.port import CommitResult, FinishRun, Operation
+from perdure.stores.port import CommitResult, FinishRun, Operation, Store
 
 if TYPE_CHECKING:
     from perdure.core.clock import Timer
     from perdure.core.records import StepRecord
     from perdure.runs.workflow import Workflow
 
+R = TypeVar("R")
+
 HOLD_FOR = 1.0
 UNWIND_FOR = 5.0
-COMMIT_AGAIN_AFTER = 0.05
+UNSEEN_FOR = 0.1
 
 _log = logging.getLogger("perdure.runs")
 _manifests = msgspec.json.Decoder(Manifest)
@@ -99,9 +96,13 @@ class Attempt:
         self.ending = False
         self.status: RunStatus = "running"
         self.suspension = Suspension(None, ())
+        self._root = Branch("")
         self._active = 0
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[BranchTask[Value]] = set()
         self._giving_up: Timer | None = None
+        self.effects = Effects(host.clock)
+        self.is_held = False
+        self._halted_after = 0.0
         self._manifest = loaded.manifest
         self._context_of = context_of
         self._on_ended = on_ended
@@ -115,7 +116,7 @@ class Attempt:
 
     def start(self) -> asyncio.Task[object]:
         """Begin; the task ends when this attempt has."""
-        return self.spawn(Branch(""), self._main)
+        return self.spawn(self._root, self._main)
 
     def spawn(
         self, branch: Branch, work: Callable[[], Awaitable[Value]], joined: Callable[[], None] | None = None
@@ -124,10 +125,10 @@ class Attempt:
         self._active += 1
         token = current_branch.set(branch)
         try:
-            task: asyncio.Task[Value] = asyncio.get_running_loop().create_task(_await(work))
+            task = BranchTask[Value](_await(work), branch, asyncio.get_running_loop())
         finally:
             current_branch.reset(token)
-        branch.begin(task)
+        branch.begin(task, self)
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, branch=branch, joined=joined))
         return task
@@ -141,13 +142,15 @@ class Attempt:
         self._active -= 1
         self._check_parked()
 
-    def _ended(self, task: asyncio.Task[object], *, branch: Branch, joined: Callable[[], None] | None) -> None:
+    def _ended(self, task: BranchTask[Value], *, branch: Branch, joined: Callable[[], None] | None) -> None:
         branch.end()
         if joined is not None:
             joined()
         self._active -= 1
         error = None if task.cancelled() else task.exception()
-        if joined is None and error is not None and not isinstance(error, Unwind):
+        if isinstance(error, SystemExit | KeyboardInterrupt):
+            self.let_go()  # a signal handler raised it: the loop is about to end
+        elif joined is None and error is not None and not isinstance(error, Unwind):
             self.error = error  # whoever joins a task raises what it raised; a root has only us to tell
             _log.error("run %s: its end could not be written", self.run.run_id, exc_info=error)
         if task not in self._tasks:
@@ -184,6 +187,7 @@ class Attempt:
         if halt.kind != "lost" and (self.halt is not None or self.ending):
             return
         self.halt = halt
+        self.effects.changed()
         for wait in tuple(self.waits.values()):
             wait.unwind(halt)
         if halt.kind != "suspend":
@@ -192,7 +196,33 @@ class Attempt:
                 if task is not current:
                     task.cancel()
         if self._giving_up is None:
+            self._halted_after = self.host.clock.elapsed()
             self._giving_up = self.host.clock.call_after(UNWIND_FOR, self._give_up)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether this attempt is over, for whatever reason."""
+        return self.halt is not None
+
+    def let_go(self) -> None:
+        """Somebody has cancelled a task whom nobody has asked to: somebody else goes on with the run."""
+        if self.halt is None and not self.ending:
+            _log.warning("run %s: its task was cancelled from outside; released", self.run.run_id)
+            self.stop(Halt("release", "its task was cancelled from outside"))
+
+    def look_at(self, task: asyncio.Task[Value]) -> None:
+        """A task that used the context without being one of its own has ended: fail the run if nobody awaits it."""
+        if not task.cancelled():
+            self.host.clock.call_after(UNSEEN_FOR, lambda: self._fail_unseen(task))
+
+    def _fail_unseen(self, task: asyncio.Task[Value]) -> None:
+        if not getattr(task, "_log_traceback", False):
+            return  # somebody has asked for what it raised
+        error = task.exception()
+        if isinstance(error, WorkflowError) and self.halt is None and not self.ending:
+            self.error = error
+            self.host.raised(self.run, error)
+            self.stop(Halt("failed", str(error), failure_of(error)))
 
     def reopen(self) -> None:
         """Make the context usable again, for what is to be cleaned up after a cancel."""
@@ -202,8 +232,26 @@ class Attempt:
         """User code swallows its cancellation: go on without it. What it still calls raises Unwind."""
         if self._tasks:
             _log.error("run %s: %d tasks would not end", self.run.run_id, len(self._tasks))
+            for task in self._tasks:
+                if task.branch.step is not None:
+                    ended = self.effects.go_on(task)
+                    task.add_done_callback(lambda _, ended=ended: ended())
             self._tasks.clear()
             self._leave()
+
+    async def effects_ended(self, on_held: Callable[[], None]) -> None:
+        """Wait until no step's function runs any more, or the lease is lost; `on_held` is told where it takes long."""
+
+        def hold() -> None:
+            self.is_held = True
+            _log.warning("run %s: a step's function goes on; the run is held until it ends", self.run.run_id)
+            on_held()
+
+        waited = self.host.clock.elapsed() - self._halted_after
+        await self.effects.ended(within=UNWIND_FOR - waited, late=hold, is_over=self._is_lost)
+
+    def _is_lost(self) -> bool:
+        return self.halt is not None and self.halt.kind == "lost"
 
     def _leave(self) -> None:
         """No task is left."""
@@ -228,15 +276,14 @@ class Attempt:
 
         An attempt that unwinds takes nothing in: its suspension must be refused where something came in meanwhile.
         """
-        store = self.host.store
-        run = await store.runs.get(self.run.run_id)
+        run = await self.read(lambda store: store.runs.get(self.run.run_id))
         if run is None or run.token != self.lease.token or run.worker_id != self.lease.worker_id:
             self.stop(Halt("lost", "the run has another owner"))
             return
         if run.status == "cancelling":
             self.stop(Halt("cancel", run.cancel_reason or ""))
         if run.inbox > self.inbox and self.halt is None:
-            events = await store.events.list(self.run.run_id)
+            events = await self.read(lambda store: store.events.list(self.run.run_id))
             if self.halt is not None:
                 return
             self.inbox = run.inbox  # read before the events: what came in between is found by the next look
@@ -264,20 +311,19 @@ class Attempt:
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        store, pause = self.host.store, COMMIT_AGAIN_AFTER
-        while True:
-            try:
-                return await store.commit(*operations, lease=self.lease)
-            except (LeaseLost, StoreInvalid, StoreReplaced, StoreTooNew) as error:  # no fault of the run's
-                self.stop(Halt("lost", str(error)))
-                raise Unwind(Halt("lost", str(error))) from None
-            except StoreUnavailable as error:
-                if not self.host.holds():
-                    self.stop(Halt("lost", str(error)))
-                    raise Unwind(Halt("lost", str(error))) from None
-                _log.warning("run %s: %s; trying again in %.2f s", self.run.run_id, error, pause)
-            await self.host.pause(pause)
-            pause = min(pause * 2, HOLD_FOR)
+        return await insist(
+            self.host,
+            f"run {self.run.run_id}",
+            lambda: self.host.store.commit(*operations, lease=self.lease),
+            self.stop,
+        )
+
+    async def read(self, ask: Callable[[Store], Awaitable[R]]) -> R:
+        """Read from the store: the one way in which an attempt does. Tried again as `commit` is.
+
+        Raises: Unwind where the lease is lost, and this attempt with it.
+        """
+        return await insist(self.host, self.run.run_id, partial(ask, self.host.store), self.stop)
 
     def now(self) -> datetime:
         """The instant."""
@@ -296,12 +342,9 @@ class Attempt:
         except ReplayError as error:
             self.diverge(error)
             return
-        except asyncio.CancelledError as error:
-            if self.halt is None:
-                self.error = error
-                await self._finish("failed", failure=failure_of(error))
-            return
-        except Exception as error:
+        except BaseException as error:  # whatever user code raises is the workflow's failure
+            if not is_of_user_code(error, self._root):
+                raise
             if self.halt is None:
                 self.error = error
                 self.host.raised(self.run, error)
@@ -351,4 +394,9 @@ class Attempt:
 
 
 async def _await(work: Callable[[], Awaitable[Value]]) -> Value:
-    return await work()
+    try:
+        return await work()
+    except (SystemExit, KeyboardInterrupt) as error:
+        if is_of_signal(error):
+            raise
+        raise Carried(error) from None

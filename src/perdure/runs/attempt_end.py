@@ -11,6 +11,7 @@ from perdure.core.positions import CANCEL_BRANCH
 from perdure.errors import InboxMoved
 from perdure.runs.branch import Branch
 from perdure.runs.halting import Halt, Unwind
+from perdure.runs.interrupts import is_of_signal
 from perdure.stores.port import CancelRun, FinishRun, ReleaseRun, SuspendRun
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def settle(attempt: Attempt) -> Settled:
         if halt.kind == "release":
             await attempt.commit(ReleaseRun(run_id=run_id, at=attempt.now()))
             return "released"
-        if halt.kind == "diverged":
+        if halt.kind in {"diverged", "failed"}:
             failed = FinishRun(run_id=run_id, status="failed", at=attempt.now(), failure=halt.failure)
             await attempt.commit(*attempt.last("failed", halt.failure), failed)
             attempt.status = "failed"
@@ -99,5 +100,11 @@ async def _each(attempt: Attempt) -> None:
     for cleanup in reversed(attempt.cleanups):
         try:
             await cleanup()
-        except Exception:
+        except Unwind:
+            raise
+        except BaseException as error:  # whatever it raises is its own failure, and the others run
+            task = asyncio.current_task()
+            is_cut_off = attempt.halt is not None or task is None or task.cancelling() > 0
+            if is_of_signal(error) or (is_cut_off and isinstance(error, asyncio.CancelledError | GeneratorExit)):
+                raise
             _log.exception("run %s: an on_cancel function failed", attempt.run.run_id)

@@ -1,18 +1,29 @@
-"""Branches: the run's own, and one for each function that a gather or a map started, with positions of their own."""
+"""Branches: the run's own, and one for each function that a gather or a map started, with positions of their own.
+
+A branch is driven by one task, which tells by whom it was cancelled. Three may cancel it. The attempt, which has
+halted before it does. The workflow's own code (`asyncio.timeout`, a task group, `Task.cancel`): it runs in a context
+that holds one of the attempt's branches, since timers and callbacks keep the context in which they were made. And
+anybody else: `asyncio.run` at the end of its loop, a signal handler, code that cancels every task of the process.
+Nobody has asked perdure to end the run then, so the attempt lets go of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import current_task
-from contextvars import ContextVar
+from collections.abc import Coroutine
+from contextvars import ContextVar, copy_context
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from perdure.core.positions import child
-from perdure.errors import ForeignTask, StepNested
+from perdure.core.values import Value
+from perdure.errors import ForeignTask, StepNested, WorkflowError
 
 if TYPE_CHECKING:
-    from perdure.runs.protocols import StepInfo
+    from perdure.runs.protocols import BranchOwner, StepInfo
+
+R = TypeVar("R")
 
 NO_THREAD = 0
 DEAF_AFTER = 100
@@ -21,7 +32,7 @@ DEAF_AFTER = 100
 class Branch:
     """A line of calls with positions; driven by exactly one task."""
 
-    __slots__ = ("_lead", "_next", "loop", "prefix", "step", "task", "thread", "unwound")
+    __slots__ = ("_lead", "_next", "loop", "owner", "prefix", "step", "task", "thread", "unwound")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -30,8 +41,9 @@ class Branch:
         self._lead = child(prefix, "")
         self._next = 0
         self.thread = NO_THREAD
+        self.owner: BranchOwner | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.task: asyncio.Task[object] | None = None
+        self.task: BranchTask[Value] | None = None
 
     @property
     def next_number(self) -> int:
@@ -43,13 +55,13 @@ class Branch:
         """Whether its code swallows each Unwind and calls again, which would never let the loop run."""
         return self.unwound > DEAF_AFTER
 
-    def begin(self, task: asyncio.Task[object]) -> None:
+    def begin(self, task: BranchTask[Value], owner: BranchOwner) -> None:
         """This task drives the branch from now on."""
-        self.thread, self.loop, self.task = get_ident(), task.get_loop(), task
+        self.thread, self.loop, self.task, self.owner = get_ident(), task.get_loop(), task, owner
 
     def end(self) -> None:
         """Nobody drives it any more. The task's context holds the branch: let go, or only the collector frees them."""
-        self.thread, self.loop, self.task = NO_THREAD, None, None
+        self.thread, self.loop, self.task, self.owner = NO_THREAD, None, None, None
 
     def take(self) -> str:
         """The next position of this branch."""
@@ -61,6 +73,45 @@ class Branch:
 current_branch: ContextVar[Branch | None] = ContextVar("perdure_branch", default=None)
 
 
+class BranchTask(asyncio.Task[R]):
+    """A branch's task. Made directly and not by the loop's task factory: an eager one would start it too early.
+
+    Shape: `context` is what its code runs in; `is_cut_off` says whether the workflow's own code has cancelled it, and
+    nothing has handled that yet.
+    """
+
+    def __init__(self, work: Coroutine[Value, Value, R], branch: Branch, loop: asyncio.AbstractEventLoop) -> None:
+        self.context = copy_context()
+        super().__init__(work, loop=loop, context=self.context)
+        self.branch = branch
+        self.is_cut_off = False
+
+    def cancel(self, msg: Value = None) -> bool:
+        owner = self.branch.owner
+        if owner is not None and not owner.is_halted:
+            asker, loop = current_branch.get(), self.get_loop()
+            if asker is None or asker.owner is not owner:
+                if not loop.is_closed():
+                    loop.call_soon(owner.let_go)  # before the task is woken: it must find that the attempt is over
+            elif self.branch.step is None or current_task(loop) is not self:
+                self.is_cut_off = True  # else a step's function cancels itself: that is how it fails
+        return super().cancel(msg)
+
+    def uncancel(self) -> int:
+        left = super().uncancel()
+        self.is_cut_off = self.is_cut_off and left > 0
+        return left
+
+    def expire(self) -> None:
+        """Cancel it because its step's time is over."""
+        super().cancel()
+
+    def forgive(self) -> None:
+        """What has cancelled it so far is handled."""
+        while self.cancelling():
+            self.uncancel()
+
+
 def enter(what: object) -> Branch:
     """The branch of the running task; `what` is asked for its text when it is refused.
 
@@ -70,9 +121,17 @@ def enter(what: object) -> Branch:
     if branch is None:
         raise ForeignTask(str(what))
     if branch.step is not None:
-        raise StepNested(str(what))
+        raise _refused(StepNested(str(what)), branch)
     # The loop is passed on purpose: to ask for the running one costs a system call, twice a step. So the thread is
     # compared too, since a function in another thread sees the loop's task.
     if get_ident() != branch.thread or current_task(branch.loop) is not branch.task:
-        raise ForeignTask(str(what))
+        raise _refused(ForeignTask(str(what)), branch)
     return branch
+
+
+def _refused(error: WorkflowError, branch: Branch) -> WorkflowError:
+    """Where this is raised in a task that nobody awaits, the run must not wait for what will never come."""
+    task = current_task(branch.loop) if branch.owner is not None and get_ident() == branch.thread else None
+    if task is not None and branch.owner is not None and task is not branch.task:
+        task.add_done_callback(branch.owner.look_at)
+    return error

@@ -6,8 +6,9 @@ from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from perdure.core.values import Value
-from perdure.errors import StepAwaitedTwice
+from perdure.errors import StepAwaitedTwice, TimeoutNotDurable
 from perdure.runs.branch import Branch, enter
+from perdure.runs.scopes import is_in_scope
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
@@ -21,6 +22,9 @@ class Call(Generic[R]):
 
     __slots__ = ("kind", "name", "position", "run_attempt")
 
+    may_wait = True
+    """Whether it is refused inside an `asyncio.timeout`; a step is not, unless it waits for its next attempt."""
+
     def __init__(self, attempt: Attempt, position: str, name: str, kind: str) -> None:
         self.run_attempt = attempt
         self.position = position
@@ -29,7 +33,16 @@ class Call(Generic[R]):
         attempt.calls[position] = self
 
     def __await__(self) -> Generator[Value, None, R]:
-        return self.run_in(enter(self)).__await__()
+        branch = enter(self)
+        if self.may_wait:
+            self.check_scope(branch)
+        return self.run_in(branch).__await__()
+
+    def check_scope(self, branch: Branch) -> None:
+        """Raises: TimeoutNotDurable inside an `asyncio.timeout`: it would be forgotten while the run waits."""
+        if branch.task is not None and is_in_scope(branch.task):
+            self.run_attempt.calls.pop(self.position, None)
+            raise TimeoutNotDurable(str(self), self.position)
 
     def run_in(self, branch: Branch) -> Coroutine[Value, Value, R]:
         """Run in the task of a branch."""

@@ -124,7 +124,8 @@ class ChildResult(Recorded[Value]):
         key = f"child:{self._started_at}"
         if not reopened:
             return key
-        child = await self.run_attempt.host.store.runs.get(child_id(self.run_attempt.run, self._started_at))
+        run_id = child_id(self.run_attempt.run, self._started_at)
+        child = await self.run_attempt.read(lambda store: store.runs.get(run_id))
         return (child.parent_key if child else None) or key
 
 

@@ -23,6 +23,7 @@ from perdure.runs.attempt_end import Settled
 from perdure.runs.halting import Halt
 from perdure.runs.handles import Run, outcome_of
 from perdure.runs.lease_holder import LeaseHolder, checked_lease
+from perdure.runs.patience import wait_patiently
 from perdure.runs.replaying import replay
 from perdure.runs.starting import creation
 from perdure.runs.stopping import stop_run
@@ -116,6 +117,7 @@ class _Driver:
         self._clock = clock
         self._workflow = workflow
         self._settled: asyncio.Future[tuple[Attempt, Settled]] | None = None
+        self._free: asyncio.Future[None] | None = None
         self._holder = LeaseHolder(
             store,
             clock,
@@ -124,14 +126,15 @@ class _Driver:
             observer=observer,
             default_outcome=default_outcome,
             on_ended=self._ended,
+            on_held=self._look_if_free,
         )
 
     async def drive(self, run_id: str, signal: asyncio.Event | None) -> tuple[RunRecord, BaseException | None]:
         """Execute until the run has ended; its record, and what the function raised in the last attempt."""
-        await self._holder.open()
         watch = self._store.watch(f"run:{run_id}")
         watcher = asyncio.ensure_future(self._heed(run_id, signal)) if signal is not None else None
         try:
+            await self._holder.open()
             while True:
                 attempt = await self._attempt(run_id)
                 run = await self._record(run_id)
@@ -146,7 +149,7 @@ class _Driver:
             if watcher is not None:
                 watcher.cancel()
             watch.close()
-            await self._stop()
+            await wait_patiently(asyncio.ensure_future(self._stop()))
 
     async def _attempt(self, run_id: str) -> Attempt | None:
         """One attempt, from its lease to its end; None where there was none: look at the run."""
@@ -172,6 +175,7 @@ class _Driver:
     def _ended(self, attempt: Attempt, settled: Settled) -> None:
         if self._settled is not None and not self._settled.done():
             self._settled.set_result((attempt, settled))
+        self._look_if_free()
 
     async def _due(self, run: RunRecord, watch: Watch) -> None:
         """Wait, without a lease, until the suspended run is woken or due."""
@@ -195,9 +199,18 @@ class _Driver:
         return await Run[Value](self._store, self._clock, run_id).record()
 
     async def _stop(self) -> None:
-        """Whoever drives goes away: what runs is cut off and released, for the next one to go on."""
+        """Whoever drives goes away: what runs is cut off and released, for the next one to go on.
+
+        Where a step's function goes on all the same, its run stays held until that ends, also after this.
+        """
         for attempt in tuple(self._holder.attempts.values()):
             attempt.stop(Halt("release", "its driver was cancelled"))
-            if self._settled is not None:
-                await asyncio.shield(self._settled)
+        if self._holder.is_busy:
+            self._free = asyncio.get_running_loop().create_future()
+            with suppress(asyncio.CancelledError):  # once more cancelled: that changes nothing
+                await wait_patiently(self._free)
         await self._holder.close()
+
+    def _look_if_free(self) -> None:
+        if self._free is not None and not self._free.done() and not self._holder.is_busy:
+            self._free.set_result(None)

@@ -84,7 +84,7 @@ class EmitCall(Recorded[bool]):
             return emitted.accepted
         if record.status == "failed":
             raise self._not_found()
-        event = await self.run_attempt.host.store.events.get(self._to, self.name)
+        event = await self.run_attempt.read(lambda store: store.events.get(self._to, self.name))
         return event is not None and event.by == by
 
     def _not_found(self) -> RunNotFound:

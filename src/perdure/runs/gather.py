@@ -16,6 +16,7 @@ from perdure.core.values import Value
 from perdure.errors import SettingInvalid, StepAborted
 from perdure.runs.branch import Branch
 from perdure.runs.calls import Call
+from perdure.runs.halting import Carried
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
@@ -112,4 +113,5 @@ async def _call(function: Callable[[], Awaitable[Value]]) -> Value:
 
 
 def _error(task: asyncio.Task[Value]) -> BaseException | None:
-    return asyncio.CancelledError("a branch cancelled itself") if task.cancelled() else task.exception()
+    error = asyncio.CancelledError("a branch cancelled itself") if task.cancelled() else task.exception()
+    return error.error if isinstance(error, Carried) else error

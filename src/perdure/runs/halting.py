@@ -8,7 +8,7 @@ import msgspec
 
 from perdure.core.failures import Failure
 
-HaltKind = Literal["suspend", "cancel", "lost", "release", "diverged"]
+HaltKind = Literal["suspend", "cancel", "lost", "release", "diverged", "failed"]
 
 
 class Halt(msgspec.Struct, frozen=True):
@@ -17,6 +17,14 @@ class Halt(msgspec.Struct, frozen=True):
     kind: HaltKind
     reason: str = ""
     failure: Failure | None = None
+
+
+class Carried(Exception):
+    """Carries what user code raised through the end of its task: there asyncio lets it end the loop."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
 
 
 class Unwind(BaseException):

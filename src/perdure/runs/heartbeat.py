@@ -52,7 +52,7 @@ class RenewedLease(Protocol):
 
 
 class Heartbeat:
-    """Keeps one holder's lease alive; start once, stop twice if you like."""
+    """Keeps one holder's lease alive; start twice, stop twice, stop before start: all safe."""
 
     def __init__(self, holder: RenewedLease, loop: asyncio.AbstractEventLoop) -> None:
         self._holder = holder
@@ -61,10 +61,16 @@ class Heartbeat:
         self._strays: set[str] = set()
         self._pause = holder.lease_for / 3
         self._thread = BackgroundThread("perdure-heartbeat", self._serve)
+        self._is_started = False
 
     def start(self) -> None:
-        """Begin to renew. Raises: StoreUnavailable where no thread can be started."""
-        self._thread.start()
+        """Begin to renew. Safe twice; not again after a stop.
+
+        Raises: StoreUnavailable where no thread can be started.
+        """
+        if not (self._is_started or self._stop.is_set()):
+            self._thread.start()
+            self._is_started = True
 
     def stop(self) -> None:
         """Stop renewing."""
@@ -86,6 +92,9 @@ class Heartbeat:
     def _renew(self, worker_id: str) -> bool:
         holder = self._holder
         clock = holder.clock
+        if self._loop.is_closed():
+            self._stop.set()  # nobody executes anything any more: what it held goes to others when its lease ends
+            return True
         if clock.elapsed() - holder.ticked_after > STALL_LIMIT:
             _log.error("the event loop has not run for %.0f s; worker %s is not renewed", STALL_LIMIT, worker_id)
             return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -32,8 +32,9 @@ from perdure.errors import (
 from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import Settled, settle
 from perdure.runs.context import Context
-from perdure.runs.halting import Halt
+from perdure.runs.halting import Halt, Unwind
 from perdure.runs.heartbeat import Heartbeat
+from perdure.runs.insisting import insist
 from perdure.runs.pool import Pool
 from perdure.stores.port import PutStep, RegisterWorker, ReleaseRun, RetireWorker, Store
 
@@ -73,6 +74,7 @@ class LeaseHolder:
         observer: Observer | None = None,
         default_outcome: Outcome | None = None,
         on_ended: Ended | None = None,
+        on_held: Callable[[], None] | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -88,6 +90,12 @@ class LeaseHolder:
         self.lease_until = 0.0
         self.ticked_after = clock.elapsed()
         self._on_ended = on_ended
+        self._on_held = on_held
+        self._is_registered = False
+        self._is_leaving = False
+        self._leaving: asyncio.Task[None] | None = None
+        self._left_running: dict[str, Attempt] = {}
+        self._waiting: set[str] = set()
         self._stops: dict[str, Callable[[], None]] = {}
         self._fresh: list[Attempt] = []
         self._background: set[asyncio.Task[Value]] = set()
@@ -128,6 +136,7 @@ class LeaseHolder:
         )
         await self.store.commit(RegisterWorker(worker=worker))
         self.lease_until = lease_until
+        self._is_registered = True
 
     def holds(self) -> bool:
         """Whether this worker's own lease still runs, by this machine's clock."""
@@ -174,25 +183,73 @@ class LeaseHolder:
         except StoreError as error:
             _log.warning("worker %s could not deregister: %s", worker_id, error)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an attempt runs, but for those that only hold their run until a step's function has ended."""
+        return any(not attempt.is_held for attempt in self.attempts.values())
+
     async def close(self) -> None:
-        """Stop renewing, and remove the worker's row. Safe twice."""
+        """Stop renewing, and remove the worker's row: at once, or when the last run that is held has ended.
+
+        Safe twice.
+        """
+        self._is_leaving = True
+        if not self.attempts:
+            await self._leave()
+
+    async def abandon(self) -> None:
+        """Stop renewing, also where runs are held: their leases stay until the worker's ends. Safe twice."""
+        if self.attempts:
+            self._is_leaving = False
+            self._heartbeat.stop()
+            _log.warning("worker %s: %d runs stay held until its lease ends", self.worker_id, len(self.attempts))
+            for attempt in tuple(self.attempts.values()):
+                attempt.stop(Halt("lost", "its worker was left while a step's function goes on"))
+            await self._let_go()
+
+    async def _end_background(self) -> None:
+        for task in tuple(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _leave(self) -> None:
         self._heartbeat.stop()
+        await self._let_go()
+        if self._is_registered:  # else the row of this id, where there is one, is another's
+            await self._retire(self.worker_id)
+
+    async def _let_go(self) -> None:
         self.pool.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for task in tuple(self._background):
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._end_background()
         for stop in self._stops.values():
             stop()
         self._stops.clear()
-        await self._retire(self.worker_id)
 
     # Attempts.
 
-    def begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> Attempt:
-        """Begin an attempt of a run that was leased to this worker."""
+    def begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> None:
+        """Begin an attempt of a run that was leased to this worker; when no function of an earlier one runs here."""
+        earlier = self._left_running.get(loaded.run.run_id)
+        if earlier is None:
+            self._begin(loaded, workflow)
+        else:
+            self._waiting.add(loaded.run.run_id)
+            self.spawn(self._begin_after(earlier, loaded, workflow))
+
+    async def _begin_after(self, earlier: Attempt, loaded: Loaded, workflow: Workflow[..., Value]) -> None:
+        run_id = loaded.run.run_id
+        try:
+            await earlier.effects.ended()
+            now = await self.store.runs.load(run_id)
+        finally:
+            self._waiting.discard(run_id)  # where it does not begin, it is a stray, and given back as one
+        if now is not None and (now.run.token, now.run.worker_id) == (loaded.run.token, loaded.run.worker_id):
+            self._begin(now, workflow)
+
+    def _begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> None:
         attempt = Attempt(self, loaded, workflow, Context, self.ended)
         run_id = loaded.run.run_id
         if not self.attempts and self._timer is not None:
@@ -207,35 +264,45 @@ class LeaseHolder:
         attempt.start()
         if loaded.run.status == "cancelling":
             attempt.stop(Halt("cancel", loaded.run.cancel_reason or ""))
-        return attempt
 
     def ended(self, attempt: Attempt) -> None:
         """The attempt has no task left."""
         if attempt.halt is None:
             self._done(attempt, "ended")
         else:
-            self.spawn(self._settle(attempt))
+            self.spawn(self._settle(attempt)).add_done_callback(partial(self._settling_ended, attempt))
 
     async def _settle(self, attempt: Attempt) -> None:
+        settled: Settled = "lost"
         try:
+            if attempt.halt is not None and attempt.halt.kind == "release":
+                await attempt.effects_ended(self._held)
             settled = await settle(attempt)
-            if settled == "again" and await self._again(attempt):
-                return
+            if settled == "again":
+                loaded = await attempt.read(lambda store: store.runs.load(attempt.run.run_id))
+                if loaded is not None and loaded.run.token == attempt.lease.token:
+                    self._begin(loaded, attempt.workflow)
+                    return
+        except Unwind:
+            settled = "lost"
         except Exception:
             _log.exception("run %s could not be settled", attempt.run.run_id)
             settled = "lost"
         self._done(attempt, settled)
 
-    async def _again(self, attempt: Attempt) -> bool:
-        """Begin anew with the lease that the attempt has; false where it has none any more."""
-        loaded = await self.store.runs.load(attempt.run.run_id)
-        if loaded is None or loaded.run.token != attempt.lease.token:
-            return False
-        self.begin(loaded, attempt.workflow)
-        return True
+    def _settling_ended(self, attempt: Attempt, task: asyncio.Task[Value]) -> None:
+        if task.cancelled():
+            self._done(attempt, "lost")  # whether its end has landed is not known; where it has not, it is a stray
+
+    def _held(self) -> None:
+        if self._on_held is not None:
+            self._on_held()
 
     def _done(self, attempt: Attempt, settled: Settled) -> None:
         run_id = attempt.run.run_id
+        if attempt.effects:
+            self._left_running[run_id] = attempt
+            self.spawn(self._forget(attempt))
         if self.attempts.get(run_id) is attempt:
             del self.attempts[run_id]
             stop = self._stops.pop(run_id, None)
@@ -246,6 +313,13 @@ class LeaseHolder:
             self._observe(self.observer.run_ended, run_id, attempt.workflow.name, status)
         if self._on_ended is not None:
             self._on_ended(attempt, settled)
+        if self._is_leaving and not self.attempts and self._leaving is None:
+            self._leaving = self._loop.create_task(self._leave())
+
+    async def _forget(self, attempt: Attempt) -> None:
+        await attempt.effects.ended()
+        if self._left_running.get(attempt.run.run_id) is attempt:
+            del self._left_running[attempt.run.run_id]
 
     def _news(self, run_id: str) -> None:
         attempt = self.attempts.get(run_id)
@@ -255,12 +329,12 @@ class LeaseHolder:
     async def _look(self, attempt: Attempt) -> None:
         try:
             await attempt.look()
-        except StoreError as error:
-            _log.warning("run %s: can't look for news: %s", attempt.run.run_id, error)
+        except Unwind:
+            return  # the lease is lost, and the attempt knows
 
     def executing(self) -> frozenset[str]:
         """The runs that are really being executed; from any thread."""
-        return frozenset(self.attempts)
+        return frozenset((*self.attempts, *self._waiting))
 
     def stray(self, run_ids: list[str]) -> None:
         """Give back what names this worker and is not executed by it."""
@@ -270,7 +344,7 @@ class LeaseHolder:
         """Give back runs that name this worker but that it does not execute."""
         for run_id in run_ids:
             run = await self.store.runs.get(run_id)
-            if run is None or run.worker_id != self.worker_id or run_id in self.attempts:
+            if run is None or run.worker_id != self.worker_id or run_id in self.executing():
                 continue
             lease = Lease(run_id, self.worker_id, run.token)
             try:
@@ -296,7 +370,10 @@ class LeaseHolder:
     async def _look_at(self, fresh: list[Attempt]) -> None:
         """What came between the claim and the listening: one read for all."""
         begun = {attempt.run.run_id: attempt for attempt in fresh}
-        inboxes = await self.store.runs.inboxes(tuple(begun))
+        try:
+            inboxes = await insist(self, self.worker_id, partial(self.store.runs.inboxes, tuple(begun)), _log_loss)
+        except Unwind:
+            return  # the lease is lost, and with it every attempt
         for run_id, attempt in begun.items():
             if self.attempts.get(run_id) is attempt and inboxes.get(run_id) != attempt.inbox:
                 self._news(run_id)
@@ -321,11 +398,12 @@ class LeaseHolder:
         finally:
             timer.cancel()
 
-    def spawn(self, work: Awaitable[Value]) -> None:
+    def spawn(self, work: Coroutine[Value, Value, Value]) -> asyncio.Task[Value]:
         """Run something in the background of this holder; what it raises is logged."""
-        task = asyncio.ensure_future(work)
+        task = self._loop.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background_ended)
+        return task
 
     def _background_ended(self, task: asyncio.Task[Value]) -> None:
         self._background.discard(task)
@@ -355,3 +433,7 @@ class LeaseHolder:
             tell(*args)
         except Exception:
             _log.exception("an observer failed")
+
+
+def _log_loss(halt: Halt) -> None:
+    _log.warning("a worker can't look for news: %s", halt.reason)

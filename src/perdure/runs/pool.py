@@ -1,7 +1,8 @@
 """Daemon threads for synchronous user functions.
 
 A pool of our own: asyncio's default one is waited for at exit, so a call that was timed out and hangs would hang the
-process. A timed-out call keeps its thread until it ends; `stuck` counts those.
+process. A call that nobody waits for any more and that still runs is stuck: its place is given to others, and its
+thread ends with it. `stuck` counts those; at most `stuck_limit` of them give their place back.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 
-from perdure.core.clock import Clock, SystemClock, pause
+from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import Value
-from perdure.errors import StoreUnavailable
+from perdure.errors import StoreUnavailable, ThreadsExhausted
+from perdure.runs.halting import Carried
 from perdure.stores.background import BackgroundThread, tell
 
 MAX_THREADS = 64
+MAX_STUCK = 1_000
 START_AGAIN_AFTER = 1.0
 
 _log = logging.getLogger("perdure.worker")
@@ -27,46 +30,72 @@ _log = logging.getLogger("perdure.worker")
 class Calling(asyncio.Future[Value]):
     """What a thread will settle: a class of its own, so that a test's clock can tell that it must wait."""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.when_ended: Callable[[], None] | None = None
+        """Called on the loop when a call that was abandoned has ended."""
+
 
 class Pool:
-    """At most `limit` threads, started when needed; calls beyond that wait their turn."""
+    """At most `limit` threads, started when needed, beside those that are stuck; calls beyond that wait their turn."""
 
-    def __init__(self, limit: int = MAX_THREADS, clock: Clock | None = None) -> None:
+    def __init__(self, limit: int = MAX_THREADS, stuck_limit: int = MAX_STUCK, *, clock: Clock | None = None) -> None:
         self._limit = limit
         self._clock = clock or SystemClock()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._stuck_limit = stuck_limit
+        self._waiting: deque[tuple[Calling, Callable[[], None]]] = deque()
+        self._running: set[Calling] = set()
+        self._stuck: set[Calling] = set()
         self._ready = threading.Condition()
         self._threads = 0
         self._idle = 0
         self._closed = False
-        self._abandoned: set[asyncio.Future[Value]] = set()
+        self._said = False
 
     @property
     def stuck(self) -> int:
         """Calls that nobody waits for any more, and that still run."""
-        return len(self._abandoned)
+        return len(self._stuck)
 
-    async def call(self, function: Callable[..., Value], *args: Value, **kwargs: Value) -> Value:
-        """Call the function in a thread, with this task's context variables."""
+    def start(self, function: Callable[[], Value], began: Callable[[], None] | None = None) -> Calling:
+        """Call the function in a thread, with this task's context variables; `began` is told on the loop.
+
+        Raises: ThreadsExhausted.
+        """
         loop = asyncio.get_running_loop()
-        future = Calling(loop=loop)
+        calling = Calling(loop)
         context = copy_context()
 
         def work() -> None:
+            if began is not None:
+                tell(loop, began)
+            result, raised = None, None
             try:
-                result = context.run(function, *args, **kwargs)
+                result = context.run(function)
             except BaseException as error:
-                tell(loop, self._settle, future, None, error)
-            else:
-                tell(loop, self._settle, future, result, None)
+                raised = error
+            with self._ready:
+                self._running.discard(calling)
+                self._stuck.discard(calling)
+            tell(loop, _settle, calling, result, raised)
 
-        while not self._submit(work):
-            await pause(self._clock, START_AGAIN_AFTER)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self._abandoned.add(future)
-            raise
+        with self._ready:
+            if len(self._stuck) >= self._stuck_limit + self._limit:
+                _log.error("%d synchronous calls go on although nobody waits for them; no more begins", self.stuck)
+                raise ThreadsExhausted(self.stuck)
+            self._waiting.append((calling, work))
+            self._serve_next()
+        return calling
+
+    def abandon(self, calling: Calling) -> bool:
+        """Nobody waits for this call any more; whether it goes on. One that has not begun never does."""
+        with self._ready:
+            if calling in self._running:
+                self._stuck.add(calling)
+                self._serve_next()
+                return True
+            self._waiting = deque(each for each in self._waiting if each[0] is not calling)
+        return False
 
     def close(self) -> None:
         """Let the threads end, one that still runs a call when that has ended. Safe twice."""
@@ -75,51 +104,64 @@ class Pool:
             self._idle = 0
             self._ready.notify_all()
 
-    def _submit(self, work: Callable[[], None]) -> bool:
-        """Let a thread call it; false where there is none, and none can be started now."""
-        with self._ready:
-            self._calls.append(work)
-            if self._idle:
-                self._idle -= 1
-                self._ready.notify()
-            elif self._threads < self._limit:
-                return self._start() or self._takes_back(work)
-        return True
+    def _is_full(self) -> bool:
+        return self._threads - min(len(self._stuck), self._stuck_limit) >= self._limit
 
-    def _start(self) -> bool:
+    def _serve_next(self) -> None:
+        if not self._waiting:
+            return
+        if self._idle:
+            self._idle -= 1
+            self._ready.notify()
+        elif not self._is_full():
+            self._start()
+        elif not self._said:
+            self._said = True
+            _log.warning("all %d threads for synchronous functions are busy; calls wait for one", self._limit)
+
+    def _start(self) -> None:
+        """Start a thread; where none can be started and none will come to what waits, again later."""
         try:
             BackgroundThread("perdure-call", self._serve).start()
         except StoreUnavailable as error:
             _log.warning("a synchronous call waits: %s", error)
-            return False
-        self._threads += 1
-        return True
+            if not self._threads:
+                self._clock.call_after(START_AGAIN_AFTER, self._start_again)
+        else:
+            self._threads += 1
 
-    def _takes_back(self, work: Callable[[], None]) -> bool:
-        """Nothing where a thread will come to it by and by, else take the call back; whether one will."""
-        if not self._threads:
-            self._calls.remove(work)
-        return self._threads > 0
+    def _start_again(self) -> None:
+        with self._ready:
+            self._serve_next()
 
     def _serve(self) -> bool:
         with self._ready:
-            while not self._calls:
+            if self._threads - min(len(self._stuck), self._stuck_limit) > self._limit:
+                self._threads -= 1  # its place was given to another thread while its call was stuck
+                return False
+            while not self._waiting:
+                self._said = False
                 if self._closed:
                     self._threads -= 1
                     return False
                 self._idle += 1
                 self._ready.wait()
-            work = self._calls.popleft()
+            calling, work = self._waiting.popleft()
+            self._running.add(calling)
         work()
         return True
 
-    def _settle(self, future: asyncio.Future[Value], result: Value, error: BaseException | None) -> None:
-        self._abandoned.discard(future)
-        if future.cancelled():
-            return
-        if isinstance(error, StopIteration):
-            future.set_exception(RuntimeError("the function raised StopIteration"))  # a future can't carry one
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+
+def _settle(calling: Calling, result: Value, error: BaseException | None) -> None:
+    if calling.when_ended is not None:
+        calling.when_ended()
+    if calling.done():
+        return
+    if isinstance(error, StopIteration):
+        calling.set_exception(RuntimeError("the function raised StopIteration"))  # a future can't carry one
+    elif error is not None and not isinstance(error, Exception):
+        calling.set_exception(Carried(error))  # thrown into a coroutine as it is, it would mean something to it
+    elif error is not None:
+        calling.set_exception(error)
+    else:
+        calling.set_result(result)

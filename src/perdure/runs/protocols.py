@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Protocol
 
 from perdure.core.clock import Clock
 from perdure.core.manifest import Outcome
 from perdure.core.records import EventRecord, RunRecord, StepRecord, StepStatus
+from perdure.core.values import Value
 from perdure.runs.halting import Halt
 from perdure.runs.pool import Pool
 from perdure.stores.port import Store
@@ -64,6 +66,23 @@ class StepInfo(Called, Protocol):
         ...
 
 
+class BranchOwner(Protocol):
+    """Whose branch it is: one attempt."""
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether the attempt is over, for whatever reason."""
+        ...
+
+    def let_go(self) -> None:
+        """Somebody has cancelled one of its tasks whom nobody has asked to: release the run."""
+        ...
+
+    def look_at(self, task: asyncio.Task[Value]) -> None:
+        """A task that used the context without being one of its own has ended: fail the run if nobody awaits it."""
+        ...
+
+
 class Waiting(Protocol):
     """A parked task's wait."""
 
@@ -91,7 +110,19 @@ class Waiting(Protocol):
         ...
 
 
-class AttemptHost(Protocol):
+class LeaseTerm(Protocol):
+    """For how long a lease lasts."""
+
+    def holds(self) -> bool:
+        """Whether the lease still runs, by this machine's clock."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, by the clock."""
+        ...
+
+
+class AttemptHost(LeaseTerm, Protocol):
     """Who holds the lease of an attempt, and what attempts share.
 
     Units: `cancel_for` in seconds.
@@ -102,14 +133,6 @@ class AttemptHost(Protocol):
     pool: Pool
     default_outcome: Outcome | None
     cancel_for: float
-
-    def holds(self) -> bool:
-        """Whether the lease still runs, by this machine's clock."""
-        ...
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, by the clock."""
-        ...
 
     def raised(self, run: RunRecord, error: BaseException) -> None:
         """The workflow raised."""

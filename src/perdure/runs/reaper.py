@@ -26,7 +26,9 @@ class Reaper:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Look once, then go on in the background."""
+        """Look once, then go on in the background. Safe twice."""
+        if self._task is not None:
+            return
         await self.reap()
         self._task = asyncio.get_running_loop().create_task(self._serve())
 

@@ -27,6 +27,9 @@ class _Replay(Attempt):
     async def commit(self, *operations: Operation) -> CommitResult:
         raise AssertionError(f"a replay wrote {operations!r}")
 
+    def let_go(self) -> None:
+        self.stop(Halt("lost", "its task was cancelled from outside"))
+
     def diverge(self, error: ReplayError) -> None:
         self.disagreement = error
         self.stop(Halt("lost", str(error)))
@@ -48,13 +51,17 @@ async def replay(store: Store, clock: Clock, run: RunRecord, workflow: Workflow[
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_ended(attempt: Attempt, settled: Settled) -> None:  # noqa: ARG001 - the signature is the holder's
-        ended.set_result(None)
+        if not ended.done():
+            ended.set_result(None)
 
     # a holder that is never opened: it has no row, no lease and no heartbeat
     holder = LeaseHolder(store, clock, on_ended=on_ended)
     attempt = _Replay(holder, loaded, workflow, Context, holder.ended)
     attempt.journal = Journal(loaded.steps, complete=True)
     attempt.start()
-    await ended
+    try:
+        await asyncio.shield(ended)
+    finally:
+        attempt.stop(Halt("lost", "who replays it has gone"))
     if attempt.disagreement is not None:
         raise attempt.disagreement

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
@@ -17,8 +18,11 @@ from perdure.core.records import StepRecord, StepStatus
 from perdure.core.values import Value, decode_by, encode
 from perdure.errors import InputError, NotStorable, StepAborted
 from perdure.runs.calls import Call
+from perdure.runs.halting import Carried, Unwind
 from perdure.runs.in_doubt import ask, decision_of
+from perdure.runs.interrupts import is_of_user_code
 from perdure.runs.options import MAX_SECONDS, StepOptions
+from perdure.runs.step_timeout import StepTimeout
 from perdure.runs.waits import park
 from perdure.stores.port import Operation, PutStep
 
@@ -34,7 +38,20 @@ ExtraOperations: TypeAlias = Callable[[StepRecord], tuple[Operation, ...]]
 class StepCall(Call[R]):
     """A step of user code; inside its function, what the function may know of it."""
 
-    __slots__ = ("args", "attempt", "began", "began_after", "forgiven", "function", "landing", "options", "recorded")
+    __slots__ = (
+        "args",
+        "attempt",
+        "began",
+        "began_after",
+        "forgiven",
+        "function",
+        "landing",
+        "options",
+        "recorded",
+        "timeout",
+    )
+
+    may_wait = False
 
     def __init__(
         self,
@@ -56,6 +73,7 @@ class StepCall(Call[R]):
         self.recorded = False
         self.began: float | None = None
         self.began_after = 0.0
+        self.timeout: StepTimeout | None = None
 
     @property
     def run_id(self) -> str:
@@ -107,18 +125,23 @@ class StepCall(Call[R]):
         if options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
             self.recorded = True
             await attempt.commit(PutStep(self.run_id, self.record("running")))
-        timeout = asyncio.timeout(None) if options.timeout is not None else None
+        timeout = StepTimeout(host.clock, options.timeout, branch) if options.timeout is not None else None
+        self.timeout = timeout
         branch.step = attempt.running[self.position] = self
         try:
             try:
                 if timeout is not None:
                     value = await self._call_within(timeout, is_async=is_async)
                 else:
-                    value = await (self.function(*self.args) if is_async else self._call_in_thread())
+                    value = await self._call(is_async=is_async)
             finally:  # only meanwhile is it running: a pause before the next attempt is none of it
                 branch.step = None
                 del attempt.running[self.position]
-        except (asyncio.CancelledError, Exception) as error:
+        except Unwind:
+            raise
+        except BaseException as error:  # whatever a step's function raises is the step's failure
+            if not is_of_user_code(error, branch):
+                raise
             raised = error
         else:
             try:
@@ -129,7 +152,7 @@ class StepCall(Call[R]):
                 return await self._unstorable(error)
             await self._end(self.record("completed", result=data))
             return data
-        return await self._raised(raised, timeout)
+        return await self._raised(raised, timeout, branch)
 
     async def _unstorable(self, error: InputError) -> None:
         """The effect has happened: the step fails for good, and is never run again because of its result."""
@@ -138,35 +161,55 @@ class StepCall(Call[R]):
         named = failure.data | {"field": f"{result}{error.field}"}
         await self._fail(msgspec.structs.replace(failure, message=f"{result}{failure.message}", data=named))
 
-    async def _call_in_thread(self) -> Value:
-        value = await self.run_attempt.host.pool.call(self.function, *self.args)
+    async def call_in_thread(self, function: Callable[..., Value], *args: Value, **kwargs: Value) -> Value:
+        """Call a synchronous function in a thread. The step's time begins when the function does.
+
+        Raises: ThreadsExhausted.
+        """
+        attempt, timeout = self.run_attempt, self.timeout
+        if timeout is not None:
+            timeout.stop()
+        pool = attempt.host.pool
+        calling = pool.start(partial(function, *args, **kwargs), None if timeout is None else timeout.start)
+        try:
+            value = await calling
+        except Carried as carried:
+            raise carried.error from None
+        except asyncio.CancelledError:
+            if pool.abandon(calling) and attempt.halt is not None:
+                calling.when_ended = attempt.effects.go_on(calling)
+            raise
         return await value if inspect.isawaitable(value) else value
 
-    async def _call_within(self, timeout: asyncio.Timeout, *, is_async: bool) -> Value:
-        """Call it, and let the clock that was passed in, not the loop's, say when it has run too long."""
-        async with timeout:
-            clock = self.run_attempt.host.clock
-            timer = clock.call_after(self.options.timeout or 0.0, lambda: timeout.reschedule(0.0))
-            try:
-                return await (self.function(*self.args) if is_async else self._call_in_thread())
-            finally:
-                timer.cancel()
+    def _call(self, *, is_async: bool) -> Awaitable[Value]:
+        return self.function(*self.args) if is_async else self.call_in_thread(self.function, *self.args)
 
-    async def _raised(self, error: BaseException, timeout: asyncio.Timeout | None) -> bytes | None:
-        if not isinstance(error, Exception):
+    async def _call_within(self, timeout: StepTimeout, *, is_async: bool) -> Value:
+        """Call it, and let the clock that was passed in, not the loop's, say when it has run too long."""
+        with timeout:
+            return await self._call(is_async=is_async)
+
+    async def _raised(self, error: BaseException, timeout: StepTimeout | None, branch: Branch) -> bytes | None:
+        task = branch.task
+        was_cancelled = isinstance(error, asyncio.CancelledError)
+        if self.run_attempt.halt is not None or (was_cancelled and task is not None and task.is_cut_off):
             return await self._cut_off()
-        if timeout is not None and timeout.expired():
+        if was_cancelled and task is not None:
+            task.forgive()  # the function has cancelled its own task, or raised it
+        if timeout is not None and timeout.expired:
             return await self._timed_out(error)
         return await self._failed(error)
 
-    async def _failed(self, error: Exception) -> None:
+    async def _failed(self, error: BaseException) -> None:
         """Wait for the next attempt, or raise for good."""
-        pause = self.options.retry.pause(self.attempt - self.forgiven, error, random_share())
+        pause = None
+        if isinstance(error, Exception):  # whoever raises something else does not ask for another try
+            pause = self.options.retry.pause(self.attempt - self.forgiven, error, random_share())
         if pause is None:
             await self._fail(failure_of(error), error)
         await self._wait(failure_of(error), pause or 0.0)
 
-    async def _timed_out(self, error: Exception) -> bytes | None:
+    async def _timed_out(self, error: BaseException) -> bytes | None:
         """A timeout leaves the attempt in doubt: repeated only where that does no harm."""
         failure = Failure(cause_type="TimeoutError", message=f"no end after {self.options.timeout} s", reason="timeout")
         if self.options.repeatable:
@@ -223,7 +266,7 @@ class StepCall(Call[R]):
         self.forgiven = self.attempt
         return None
 
-    async def _fail(self, failure: Failure, cause: Exception | None = None) -> None:
+    async def _fail(self, failure: Failure, cause: BaseException | None = None) -> None:
         """End as failed, and raise it."""
         record = self.record("failed", failure=failure)
         await self._end(record)

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from perdure.core.records import EventRecord
-from perdure.errors import StepAborted
+from perdure.errors import StepAborted, TimeoutNotDurable
 from perdure.runs.halting import Halt, Unwind
+from perdure.runs.scopes import is_in_scope
 
 if TYPE_CHECKING:
     from perdure.core.clock import Timer
@@ -71,6 +72,9 @@ async def park(
 ) -> EventRecord | None:
     """Park the running task until the event is there, or the time: then None."""
     attempt.check()
+    task = asyncio.current_task()
+    if task is not None and is_in_scope(task):  # a step may have begun in one; its wait for a next attempt may not
+        raise TimeoutNotDurable(f"the wait {name!r}", position)
     wait = attempt.waits[position] = Wait(attempt, name, key, due_at)
     try:
         return await wait.settled(position)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from perdure.core.clock import Clock, SystemClock, Timer
 from perdure.core.observe import Observer
@@ -16,6 +17,7 @@ from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import Settled
 from perdure.runs.halting import Halt
 from perdure.runs.lease_holder import LeaseHolder
+from perdure.runs.patience import wait_patiently
 from perdure.runs.reaper import Reaper
 from perdure.runs.workflow import Workflows
 from perdure.stores.port import Claim, ReleaseRun, Store
@@ -63,22 +65,32 @@ class Worker:
         self._grace = grace
         self._clock = clock or SystemClock()
         self._stopping = False
+        self._at_once = False
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
+        self._changing = asyncio.Lock()
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._stops: list[Value] = []
-        self.holder = LeaseHolder(
+        self._store = store
+        self._holder_for = partial(
+            LeaseHolder,
             store,
             self._clock,
-            worker_id=worker_id,
             lease_for=lease_for,
             queues=tuple(self.queues),
             observer=observer,
             on_ended=self._ended,
+            on_held=self._end_when_idle,
         )
-        self._reaper = Reaper(self.holder)
-        self._store = store
+        self._given_id = worker_id
+        self._use(self._holder_for(worker_id=worker_id))
+
+    def _use(self, holder: LeaseHolder) -> None:
+        self.holder = holder
+        self._reaper = Reaper(holder)
+        self._is_used = False
 
     @property
     def worker_id(self) -> str:
@@ -86,38 +98,91 @@ class Worker:
         return self.holder.worker_id
 
     async def start(self) -> None:
-        """Register and begin to work. Safe twice."""
-        if self._task is not None:
-            return
-        await self.holder.open()
-        self._stops = [self._store.listen(f"queue:{name}", self._news.set) for name in self.queues]
-        await self._reaper.start()
-        self._task = asyncio.get_running_loop().create_task(self._claim_all())
+        """Register and begin to work. Safe twice, and after a stop."""
+        async with self._changing:
+            if self._task is not None:
+                return
+            if self._is_used:
+                self._use(self._holder_for(worker_id=None if self.holder.attempts else self._given_id))
+            self._is_used = True
+            self._idle.clear()
+            try:
+                await self.holder.open()
+                self._stops = [self._store.listen(f"queue:{name}", self._news.set) for name in self.queues]
+                await self._reaper.start()
+            except BaseException:
+                await self._close()
+                raise
+            self._task = asyncio.get_running_loop().create_task(self._claim_all())
 
     async def stop(self, *, at_once: bool = False) -> None:
-        """Claim nothing new, let the runs end within the grace time, release the rest. Safe twice and before start.
+        """Claim nothing new, let the runs end within the grace time, release the rest.
 
-        Shape: a second call with `at_once` does not wait any longer.
+        A run whose step's function goes on all the same (in a thread, or deaf to its cancellation) stays held, also
+        after this returns, and is released when the function has ended. Safe twice, before start, and meanwhile: each
+        call returns when it is done. One with `at_once`, or whose task is cancelled, lets the others wait no longer.
         """
-        self._stopping = True
-        self._news.set()
+        if self._ending is None:
+            if self._task is None and not self._changing.locked():
+                return
+            self._stopping = True
+            self._ending = asyncio.get_running_loop().create_task(self._stop())
         if at_once:
-            self._release()
-        if self._task is None:
-            return
-        task, self._task = self._task, None
-        self._end_when_idle()
-        timer = self._clock.call_after(0 if at_once else self._grace, self._release)
-        await self._idle.wait()
-        timer.cancel()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+            self._hurry()
+        ending = self._ending
+        await wait_patiently(ending, self._hurry)
+        ending.result()
+
+    async def abandon(self) -> None:
+        """After a stop: hold what is held no longer than its lease lasts, since the store is about to be closed."""
+        await self.holder.abandon()
+
+    async def _stop(self) -> None:
+        try:
+            async with self._changing:
+                if self._task is None:
+                    return
+                task, self._task = self._task, None
+                self._news.set()
+                self._end_when_idle()
+                timer = self._clock.call_after(0 if self._at_once else self._grace, self._release)
+                await self._all_gone()
+                timer.cancel()
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await self._close()
+        finally:
+            self._stopping = self._at_once = False
+            self._ending = None
+
+    async def _all_gone(self) -> None:
+        while not self._idle.is_set():
+            try:
+                await self._idle.wait()
+            except asyncio.CancelledError:  # the loop ends: what is left is released, and that has an end
+                self._hurry()
+
+    async def _close(self) -> None:
+        self._arm(None)
         for stop in self._stops:
             stop()
+        self._stops = []
         await self._reaper.stop()
         await self.holder.close()
 
+    def _hurry(self) -> None:
+        self._at_once = True
+        self._release()
+
     async def _claim_all(self) -> None:
+        try:
+            await self._claim_until_stopped()
+        except asyncio.CancelledError:
+            if not self._stopping:
+                _log.warning("worker %s was cancelled from outside; it claims nothing more", self.worker_id)
+            raise
+
+    async def _claim_until_stopped(self) -> None:
         while not self._stopping:
             try:
                 claimed = await self._claim()
@@ -190,11 +255,10 @@ class Worker:
     def _ended(self, attempt: Attempt, settled: Settled) -> None:  # noqa: ARG002 - the signature is the holder's
         if len(self.holder.attempts) == self._slots - 1:
             self._news.set()  # a place is free again
-        if self._stopping:
-            self._end_when_idle()
+        self._end_when_idle()
 
     def _end_when_idle(self) -> None:
-        if not self.holder.attempts:
+        if self._stopping and not self.holder.is_busy:
             self._idle.set()
 
     def _release(self) -> None:

@@ -14,6 +14,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from perdure.core.values import Value
+from perdure.runs.branch import BranchTask
 from perdure.stores import port
 from perdure.stores.notices import TopicWatch
 from perdure.testing.clock import FakeClock
@@ -60,18 +61,22 @@ class Process:
         self.is_dead = True
         self.died.set()
         self.clock.kill()
-        for task in tuple(self.tasks):
+        for task in self._left():
             task.cancel()
 
     async def kill(self) -> None:
         """Die, and wait until no task of it is left, but for those that swallow their cancellation."""
         self.die()
         for _ in range(_CANCEL_SO_OFTEN):
-            if not self.tasks:
+            if not self._left():
                 return
             await asyncio.sleep(0)
-            for task in tuple(self.tasks):
+            for task in self._left():
                 task.cancel()
+
+    def _left(self) -> set[asyncio.Task[Value]]:
+        branches = (task for task in asyncio.all_tasks() if isinstance(task, BranchTask))
+        return self.tasks | {task for task in branches if task.context.get(_running) is self}
 
 
 def running_process() -> Process | None:

@@ -89,7 +89,7 @@ class StreamingStep:
         """Make the attempt durable, and take back what an earlier one had said."""
         step = self.call
         if self._from_seq is None and step.attempt > 1:
-            earlier = await find_earlier(self._attempt.host.store, step.run_id, step.position)
+            earlier = await self._attempt.read(lambda store: find_earlier(store, step.run_id, step.position))
             self._from_seq, self._salvage = earlier.from_seq, earlier.said
         self._salvage = self._said() or self._salvage
         start = Chunk(kind="start", attempt=step.attempt, data=step.position)

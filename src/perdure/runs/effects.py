@@ -1,0 +1,52 @@
+"""Functions of steps that go on although their tasks are over: in threads, or deaf to their cancellation.
+
+A run is not released while one runs: another worker would run it a second time beside the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from perdure.core.clock import Clock
+
+
+class Effects:
+    """Those of one attempt."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._running: set[object] = set()
+        self._changed: asyncio.Event | None = None  # nearly no attempt ever needs it
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def go_on(self, effect: object) -> Callable[[], None]:
+        """This one runs on; what this gives back is called at its end."""
+        self._running.add(effect)
+
+        def ended() -> None:
+            self._running.discard(effect)
+            self.changed()
+
+        return ended
+
+    def changed(self) -> None:
+        """Let who waits look again."""
+        if self._changed is not None:
+            self._changed.set()
+
+    async def ended(
+        self, within: float | None = None, late: Callable[[], object] = bool, is_over: Callable[[], bool] = bool
+    ) -> None:
+        """Wait until none runs any more, or it is over all the same; `late` is told when that takes too long."""
+        self._changed = self._changed or asyncio.Event()
+        timer = None if within is None or not self._running else self._clock.call_after(within, late)
+        try:
+            while self._running and not is_over():
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
