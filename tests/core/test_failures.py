@@ -26,11 +26,7 @@ from perdure.errors import (
     TerminalError,
 )
 
-EVERY = [
-    kind
-    for name in errors.__all__
-    if issubclass(kind := getattr(errors, name), PerdureError) and kind is not errors.SettingInvalid
-]
+EVERY = [kind for name in errors.__all__ if issubclass(kind := getattr(errors, name), PerdureError)]
 SAMPLES: dict[object, Value] = {
     str: "some text",
     int: 7,

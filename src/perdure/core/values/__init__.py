@@ -14,7 +14,8 @@ decoded to the member that gives the same JSON again; where several do, to the s
 
 An event is what its emitter passed in; `as_` is how the receiver reads it, and may leave out what it does not know.
 
-Read next: `codec`, then `models` (pydantic, without importing it), `forms` (annotations), `storable`, `comparing`.
+Read next: `codec`, then `models` (pydantic, without importing it), `forms` and `reading` (annotations), `storable`,
+`losing` and `comparing`.
 """
 
 from perdure.core.values.codec import convert, decode, decode_by, decode_strict, decoder, encode, plain, shown

@@ -10,8 +10,9 @@ import msgspec
 
 from perdure.core.values import models
 from perdure.core.values.fields import find_secret, is_model_type
-from perdure.core.values.forms import form_of, from_plain, reader, to_plain
+from perdure.core.values.forms import form_of
 from perdure.core.values.offenders import find_offender
+from perdure.core.values.reading import from_plain, reader, to_plain
 from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Value
 from perdure.errors import InputError, NotStorable, TooLarge
 

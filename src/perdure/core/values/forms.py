@@ -19,11 +19,8 @@ from typing import ClassVar, Union, cast
 
 import msgspec
 
-from perdure.core.values.fields import is_model_type
-from perdure.core.values.models import load, stored
-from perdure.core.values.value import Decoder, Value
+from perdure.core.values.value import Value
 
-_sorted = msgspec.json.Encoder(order="sorted")
 _UNIONS = (Union, types.UnionType)
 _QUALIFIERS = (typing.Final, typing.ClassVar, typing.Required, typing.NotRequired)
 _LATER: dict[Value, int] = {list: 1, tuple: 2, set: 3, frozenset: 4, str: 5, bytes: 6, bytearray: 7}
@@ -80,6 +77,11 @@ def _schema_of(kind: Value) -> dict[str, Value]:
     if schema is None:
         raise NotImplementedError
     return schema()
+
+
+def is_stand_in(kind: Value) -> bool:
+    """Whether a class stands for what msgspec does not take."""
+    return isinstance(kind, _StandsIn)
 
 
 def form_of(as_: Value) -> Value:
@@ -156,100 +158,6 @@ def _words(form: Value) -> str:
         return _words(arguments[0])
     own = str(getattr(origin or form, "__qualname__", origin or form)) if form is not ... else "..."
     return f"{own}[{_words(arguments)}]" if arguments else own
-
-
-def reader(form: Value) -> Decoder:
-    """The decoder of a form."""
-    try:
-        return _cached_reader(form)
-    except TypeError:  # a form that can't be hashed
-        return msgspec.json.Decoder(form, dec_hook=from_plain)
-
-
-@functools.lru_cache(maxsize=1024)
-def _cached_reader(form: Value) -> Decoder:
-    return msgspec.json.Decoder(form, dec_hook=from_plain)
-
-
-def from_plain(kind: Value, data: Value) -> Value:
-    """An object of a class that msgspec does not know, from plain JSON data."""
-    if kind is object:
-        return data
-    if isinstance(kind, _StandsIn):
-        return _choose(kind, data) if issubclass(kind, OneOf) else _rebuild(kind, data)
-    if is_model_type(kind):
-        return load(kind, data)
-    raise NotImplementedError
-
-
-def to_plain(value: Value) -> Value:
-    """The plain data of an object that msgspec does not know. Raises: ValueError where something would be lost."""
-    if not is_model_type(type(value)):
-        raise NotImplementedError
-    data, loss = stored(value)
-    if loss is not None:
-        raise ValueError(": ".join(loss))
-    return data
-
-
-_encoder = msgspec.json.Encoder(enc_hook=to_plain, order="sorted")
-
-
-def _choose(kind: Value, data: Value) -> Value:
-    given, fitting, reasons = _sorted.encode(data), list[tuple[int, Value]](), list[str]()
-    for member in kind.members:
-        try:
-            value = reader(member).decode(given)
-        except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-            reasons.append(str(error))
-            continue
-        rank = _rank(data, given, value)
-        if rank == 0:
-            return value
-        fitting.append((rank, value))
-    if not fitting:
-        raise ValueError(f"it fits none of the union: {'; '.join(reasons)}")
-    return min(fitting, key=lambda one: one[0])[1]
-
-
-def _rank(data: Value, given: bytes, value: Value) -> int:
-    """How much of the data a value keeps: all and nothing else, all, or not all."""
-    try:
-        again = _encoder.encode(value)
-    except (TypeError, ValueError, NotImplementedError):
-        return 2
-    return 0 if again == given else 1 if _covers(msgspec.json.decode(again), data) else 2
-
-
-def _covers(whole: Value, data: Value) -> bool:
-    if isinstance(data, dict):
-        pairs = cast("dict[str, Value]", data).items()
-        return isinstance(whole, dict) and all(key in whole and _covers(whole[key], one) for key, one in pairs)
-    if isinstance(data, list):
-        items, others = cast("list[Value]", data), cast("list[Value]", whole)
-        return isinstance(whole, list) and len(items) == len(others) and all(map(_covers, others, items))
-    return True
-
-
-def _rebuild(kind: Value, data: Value) -> Value:
-    fields = shape_of(kind)
-    read = msgspec.convert(data, fields, dec_hook=from_plain, str_keys=True)
-    origin = typing.get_origin(kind.origin) or kind.origin
-    made = object.__new__(origin)
-    for field in dataclasses.fields(origin):
-        value = getattr(read, field.name)
-        if value is msgspec.UNSET:
-            value = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-        object.__setattr__(made, field.name, value)
-    if hasattr(made, "__post_init__") and not _has_init_vars(origin):
-        made.__post_init__()  # it may check what it is given, and msgspec calls it too
-    return made
-
-
-def _has_init_vars(origin: Value) -> bool:
-    # dataclasses has no other word for them: they are parameters of __init__, and no fields
-    known = {field.name for field in dataclasses.fields(origin)}
-    return bool(set(origin.__dataclass_fields__) - known)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -14,7 +14,8 @@ import msgspec
 
 from perdure.core.values.comparing import difference
 from perdure.core.values.fields import is_model_type
-from perdure.core.values.forms import OneOf, Rebuilt, form_of, reader, shape_of
+from perdure.core.values.forms import OneOf, Rebuilt, form_of, shape_of
+from perdure.core.values.reading import reader
 from perdure.core.values.storable import children
 from perdure.core.values.value import Value
 from perdure.errors import NotStorable

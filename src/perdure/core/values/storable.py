@@ -10,7 +10,8 @@ from typing import NamedTuple, cast
 import msgspec
 
 from perdure.core.values.fields import NEVER_STORED, is_model_type, is_secret_type
-from perdure.core.values.forms import OneOf, Rebuilt, form_of, reader, shape_of
+from perdure.core.values.forms import OneOf, Rebuilt, form_of, shape_of
+from perdure.core.values.reading import reader
 from perdure.core.values.value import Value
 from perdure.errors import NotStorable
 
