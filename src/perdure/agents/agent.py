@@ -13,6 +13,7 @@ from perdure.models.protocol import Model
 from perdure.models.resolve import resolve
 
 MODEL_RETRY = Retry(attempts=4, initial=0.5, cap=30.0)
+MAX_RETRY_AFTER = 600.0
 MAX_STEPS = 50
 
 
@@ -42,7 +43,7 @@ class Agent:
         self.model = model
         self.instructions: str = plain(instructions, "instructions")
         self.settings: dict[str, Value] = plain(dict(settings or {}), "settings")
-        self.retry = retry
+        self.retry = retry.within(MAX_RETRY_AFTER)
         self.max_steps = max_steps
         self.tools: dict[str, Tool] = {}
         for one in tools:

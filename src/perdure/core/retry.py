@@ -6,6 +6,7 @@ Source: full jitter, "Exponential Backoff and Jitter" (AWS Architecture Blog, 20
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from datetime import timedelta
 from math import inf, isfinite, isnan
 
@@ -21,7 +22,8 @@ class Retry:
     Shape: `attempts` counts the first one; the pause before attempt n+1 is initial * multiplier^(n-1), at most
     `cap`, of which a random share is waited when `jitter` is on. Where the error says when to come back
     (`retry_after`, or RetryableError's `after`), that is waited, never less; an error whose `retry_after` is above
-    `max_retry_after` is not tried again: it fails at once, and says the time.
+    `max_retry_after` is not tried again: it fails at once, and says the time. None is no limit; for an agent's model
+    steps it is ten minutes.
     `retryable(error)` decides which errors are worth another try; by default all but TerminalError and perdure's
     own errors that say that they are not.
     Units: `initial`, `cap` and `max_retry_after` are timedeltas or seconds.
@@ -37,7 +39,7 @@ class Retry:
         initial: timedelta | float = 0.5,
         multiplier: float = 2.0,
         cap: timedelta | float = 60.0,
-        max_retry_after: timedelta | float = 600.0,
+        max_retry_after: timedelta | float | None = None,
         jitter: bool = True,
         retryable: Callable[[BaseException], bool] | None = None,
     ) -> None:
@@ -46,12 +48,20 @@ class Retry:
         self.attempts = attempts
         self.initial = _pause("retry.initial", initial)
         self.cap = _pause("retry.cap", cap)
-        self.max_retry_after = _pause("retry.max_retry_after", max_retry_after)
+        self.max_retry_after = None if max_retry_after is None else _pause("retry.max_retry_after", max_retry_after)
         if not (isinstance(multiplier, int | float) and isfinite(multiplier) and multiplier >= 1):  # pyright: ignore[reportUnnecessaryIsInstance] - users
             raise SettingInvalid("retry.multiplier", f"a finite number of at least 1, not {multiplier!r}")
         self.multiplier = multiplier
         self.jitter = jitter
         self.retryable = retryable or is_retryable
+
+    def within(self, max_retry_after: float) -> Retry:
+        """The same, with a limit in seconds to what an error may ask for, where it has none of its own."""
+        if self.max_retry_after is not None:
+            return self
+        limited = copy(self)
+        limited.max_retry_after = max_retry_after
+        return limited
 
     def pause(self, attempt: int, error: BaseException, share: float) -> float | None:
         """Seconds to wait after this failed attempt, or None to give up.
@@ -63,9 +73,15 @@ class Retry:
         if isinstance(error, RetryableError):
             asked, longest = error.after, inf
         else:
-            asked, longest = getattr(error, "retry_after", None), self.max_retry_after
+            asked, longest = (
+                getattr(error, "retry_after", None),
+                inf if self.max_retry_after is None else self.max_retry_after,
+            )
         if isinstance(asked, int | float) and not isnan(asked):
-            return max(0.0, float(asked)) if asked <= longest and isfinite(asked) else None
+            if asked > longest:
+                return None
+            if isfinite(asked):
+                return max(0.0, float(asked))
         full = min(self.cap, self.initial * self.multiplier ** min(attempt - 1, _MAX_EXPONENT))
         return full * share if self.jitter else full
 
