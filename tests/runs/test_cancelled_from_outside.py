@@ -20,11 +20,11 @@ def tasks_of_runs() -> list[BranchTask[Any]]:
     return [task for task in asyncio.all_tasks() if isinstance(task, BranchTask)]
 
 
-async def _in_a_step(cluster: Cluster, ctx: perdure.Context) -> None:
+async def in_a_step(cluster: Cluster, ctx: perdure.Context) -> None:
     await ctx.step("work", cluster.sleep, 5)
 
 
-async def _in_a_step_that_translates_it(cluster: Cluster, ctx: perdure.Context) -> None:
+async def in_a_step_that_translates_it(cluster: Cluster, ctx: perdure.Context) -> None:
     async def work() -> None:
         try:
             await cluster.sleep(5)
@@ -34,19 +34,19 @@ async def _in_a_step_that_translates_it(cluster: Cluster, ctx: perdure.Context) 
     await ctx.step("work", work)
 
 
-async def _in_a_wait(cluster: Cluster, ctx: perdure.Context) -> None:
+async def in_a_wait(cluster: Cluster, ctx: perdure.Context) -> None:
     await ctx.sleep(0.9)
 
 
-async def _in_a_gather(cluster: Cluster, ctx: perdure.Context) -> None:
+async def in_a_gather(cluster: Cluster, ctx: perdure.Context) -> None:
     await ctx.gather(ctx.step("work", cluster.sleep, 5), ctx.step("work", cluster.sleep, 5))
 
 
-async def _in_plain_code(cluster: Cluster, ctx: perdure.Context) -> None:
+async def in_plain_code(cluster: Cluster, ctx: perdure.Context) -> None:
     await cluster.sleep(5)
 
 
-async def _in_a_map(cluster: Cluster, ctx: perdure.Context) -> None:
+async def in_a_map(cluster: Cluster, ctx: perdure.Context) -> None:
     async def each(number: int) -> None:
         await ctx.step("work", cluster.sleep, 5)
 
@@ -54,7 +54,7 @@ async def _in_a_map(cluster: Cluster, ctx: perdure.Context) -> None:
 
 
 Place = Callable[[Cluster, perdure.Context], Awaitable[None]]
-PLACES = [_in_a_step, _in_a_step_that_translates_it, _in_a_wait, _in_a_gather, _in_plain_code, _in_a_map]
+PLACES = [in_a_step, in_a_step_that_translates_it, in_a_wait, in_a_gather, in_plain_code, in_a_map]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
@@ -306,17 +306,13 @@ class Attempt:
 
     # Writing.
 
-    async def commit(self, *operations: Operation) -> CommitResult:
+    def commit(self, *operations: Operation) -> Coroutine[Value, Value, CommitResult]:
         """Commit under the lease, again and again while the store can't be reached and the lease lasts.
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        return await insist(
-            self.host,
-            f"run {self.run.run_id}",
-            lambda: self.host.store.commit(*operations, lease=self.lease),
-            self.stop,
-        )
+        commit = partial(self.host.store.commit, *operations, lease=self.lease)
+        return insist(self.host, self.run.run_id, commit, self.stop)
 
     async def read(self, ask: Callable[[Store], Awaitable[R]]) -> R:
         """Read from the store: the one way in which an attempt does. Tried again as `commit` is.
