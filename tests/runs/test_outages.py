@@ -184,11 +184,10 @@ async def test_a_call_that_finds_no_new_thread_is_served_by_those_there_are(unst
         loop.call_soon_threadsafe(began.set)
         return go.wait(10)
 
-    first = asyncio.create_task(pool.call(block))
+    first = pool.start(block)
     await began.wait()
     unstartable.add("perdure-call")
-    second = asyncio.create_task(pool.call(lambda: 7))
-    await asyncio.sleep(0)
+    second = pool.start(lambda: 7)
     go.set()
     assert [await first, await second] == [True, 7]
     pool.close()

@@ -90,7 +90,7 @@ async def test_a_restarted_child_is_waited_for_although_the_reads_fail_at_first(
 
 @pytest.mark.parametrize("news", ["an event", "a cancel"])
 async def test_news_that_can_not_be_looked_at_are_looked_at_again(cluster: Cluster, news: str) -> None:
-    async def flow(ctx: perdure.Context) -> list[object]:
+    async def flow(ctx: perdure.Context) -> tuple[object, None]:
         return await ctx.gather(ctx.await_event("go"), ctx.step("long", cluster.sleep, 1800))
 
     async def is_settled() -> bool:

@@ -169,13 +169,6 @@ def step_error(name: str, position: str, failure: Failure, attempts: int) -> Ste
 _KINDS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": StepInDoubt}
 
 
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as unsaid:  # an error that fails to describe itself is stored all the same
-        return f"its message can't be read: {type(unsaid).__name__}"
-
-
 def _text(message: str) -> str:
     # a message is a description, never a reason to fail again: text is mended, length is bounded
     return well_formed(message)[:_MESSAGE_CHARS]
