@@ -29,16 +29,7 @@ from perdure.core.failures import Failure, failure_of
 from perdure.core.manifest import Manifest, Outcome
 from perdure.core.records import EventRecord, Lease, Loaded, RunStatus
 from perdure.core.values import Value, encode
-from perdure.errors import (
-    InputError,
-    LeaseLost,
-    ReplayError,
-    StepNotAwaited,
-    StoreInvalid,
-    StoreReplaced,
-    StoreTooNew,
-    StoreUnavailable,
-)
+from perdure.errors import InputError, LeaseLost, ReplayError, StepNotAwaited, StoreReplaced, StoreUnavailable
 from perdure.runs.branch import Branch, current_branch
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.journal import Journal
@@ -268,7 +259,9 @@ class Attempt:
         while True:
             try:
                 return await store.commit(*operations, lease=self.lease)
-            except (LeaseLost, StoreInvalid, StoreReplaced, StoreTooNew) as error:  # no fault of the run's
+            except (LeaseLost, StoreReplaced) as error:
+                if isinstance(error, StoreReplaced):  # no fault of the run's, which goes on when its file is back
+                    _log.error("run %s: %s", self.run.run_id, error)
                 self.stop(Halt("lost", str(error)))
                 raise Unwind(Halt("lost", str(error))) from None
             except StoreUnavailable as error:
