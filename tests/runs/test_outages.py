@@ -12,7 +12,9 @@ from urllib.parse import unquote
 import pytest
 
 import perdure
+from perdure.core.manifest import Manifest, TaskSpec
 from perdure.errors import StoreMoved, StoreReplaced, StoreUnavailable
+from perdure.runs.durable import run_durable
 from perdure.runs.pool import Pool
 from perdure.stores.port import RegisterWorker, Store
 from perdure.stores.sqlite import identity
@@ -255,3 +257,18 @@ async def test_a_run_whose_file_was_replaced_is_not_failed_by_it(sqlite: Cluster
     rename(f"{path}-away", path)
     assert await sqlite.result(run, within=120) == "done"
     assert sqlite.done == ["worked", "worked"]
+
+
+@pytest.mark.usefixtures("looks_at_once")
+async def test_run_durable_says_that_the_file_was_replaced(sqlite: Cluster, tmp_path: Path) -> None:
+    path, another = sqlite.url.removeprefix("sqlite:///"), str(tmp_path / "another")
+    await asyncio.to_thread(Path(another).touch)
+
+    async def task(ctx: perdure.Context) -> None:
+        await ctx.step("work", lambda: rename(another, path))
+
+    given = Manifest(task=TaskSpec(id="task"))
+    with pytest.raises(StoreReplaced, match="while it was open"):
+        await sqlite.clock.until(
+            run_durable(run_id="run", store=sqlite.store, task=task, manifest=given, clock=sqlite.clock)
+        )

@@ -12,7 +12,7 @@ from perdure.core.records import Lease
 from perdure.errors import LeaseLost, StepFinal, StoreTooNew
 from perdure.stores import open_store
 from perdure.stores.port import Emit, PutStep
-from perdure.stores.sqlite import group, schema, steps, writer
+from perdure.stores.sqlite import group, identity, schema, steps, writer
 from perdure.stores.sqlite.driver import open_connection
 from perdure.stores.sqlite.transaction import Transaction
 from perdure.testing.store_suite.harness import StoreHarness
@@ -21,6 +21,8 @@ from perdure.testing.store_suite.harness import StoreHarness
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(writer, "POLL_AFTER", 60.0)  # nobody but the committing run looks
+    monkeypatch.setattr(identity, "LOOK_EVERY", 60.0)  # a look at the file is due when the store is opened, then not
+    monkeypatch.setattr(identity, "MARK_EVERY", 60.0)
     return f"sqlite:///{tmp_path}/perdure.db"
 
 

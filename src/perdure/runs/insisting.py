@@ -6,16 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from perdure.errors import (
-    LeaseLost,
-    StoreClosed,
-    StoreError,
-    StoreForked,
-    StoreInvalid,
-    StoreReplaced,
-    StoreTooNew,
-    StoreUnavailable,
-)
+from perdure.errors import LeaseLost, StoreClosed, StoreError, StoreForked, StoreReplaced, StoreUnavailable
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.protocols import LeaseTerm
 
@@ -23,7 +14,7 @@ AGAIN_AFTER = 0.05
 AGAIN_AT_LEAST_EVERY = 1.0
 R = TypeVar("R")
 
-_LOST = (LeaseLost, StoreClosed, StoreForked, StoreInvalid, StoreReplaced, StoreTooNew)
+_LOST = (LeaseLost, StoreClosed, StoreForked, StoreReplaced)
 
 _log = logging.getLogger("perdure.runs")
 
@@ -35,6 +26,8 @@ async def insist(host: LeaseTerm, who: str, ask: Callable[[], Awaitable[R]], los
         try:
             return await ask()
         except _LOST as error:  # none of them is a fault of the run's
+            if isinstance(error, StoreReplaced):
+                _log.error("for %s: %s", who, error)  # nobody but the log says why the run stopped
             lost: StoreError | LeaseLost = error
             break
         except StoreUnavailable as error:
