@@ -184,6 +184,25 @@ async def test_who_is_cancelled_lets_go_of_the_run_at_once(cluster: Cluster, dri
     assert (done.result, cluster.done) == ("done", ["began", "began"])
 
 
+async def test_who_is_cancelled_with_every_task_of_its_own_lets_go_all_the_same(
+    cluster: Cluster, drive: Driver
+) -> None:
+    async def task(ctx: perdure.Context) -> None:
+        await ctx.step("work", cluster.sleep, 5)
+
+    before = asyncio.all_tasks()
+    driving = asyncio.ensure_future(drive(task))
+    await cluster.clock.advance(1)
+    driving.cancel()
+    await asyncio.sleep(0)
+    for left in asyncio.all_tasks() - before:  # as asyncio.run does at the end of its loop
+        left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cluster.clock.until(driving)
+    assert await cluster.store.workers.list() == []
+    assert (await cluster.record()).status == "queued"
+
+
 @pytest.mark.parametrize("when", ["before", "while it waits", "while it works"])
 async def test_the_signal_cancels_the_run(cluster: Cluster, drive: Driver, when: str) -> None:
     async def task(ctx: perdure.Context) -> None:

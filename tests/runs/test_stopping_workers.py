@@ -73,6 +73,22 @@ async def test_a_second_stop_at_once_cuts_the_first_one_short(cluster: Cluster) 
     assert await cluster.status() == "queued"
 
 
+async def test_a_stop_that_is_cancelled_before_it_has_begun_is_made_all_the_same(cluster: Cluster) -> None:
+    await cluster.client.start(takes(cluster, 60), run_id="run")
+    simulated = await cluster.start_worker(grace=30.0)
+    await cluster.clock.advance(1)
+    stopping = asyncio.ensure_future(simulated.worker.stop())
+    await asyncio.sleep(0)
+    inside = [task for task in asyncio.all_tasks() if "Worker._stop" in repr(task.get_coro())]
+    for task in (*inside, stopping):
+        task.cancel()
+    assert inside
+    with pytest.raises(asyncio.CancelledError):
+        await cluster.clock.until(stopping)
+    assert (cluster.clock.elapsed(), await cluster.status()) == (1.0, "queued")
+    assert await cluster.store.workers.list() == []
+
+
 async def test_stop_is_safe_twice_and_before_start(memory: Cluster) -> None:
     worker = perdure.Worker(memory.store, memory.workflows, clock=memory.clock)
     await worker.stop()

@@ -157,6 +157,9 @@ class App(Client):
     ) -> None:
         try:
             await self.stop_work(at_once=isinstance(error, KeyboardInterrupt))
+        except (KeyboardInterrupt, SystemExit):  # raised by a signal handler, anywhere in there
+            await self.stop_work(at_once=True)
+            raise
         finally:
             if self._worker is not None:
                 await self._worker.abandon()

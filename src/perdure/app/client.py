@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, TypeVarTuple, overload
@@ -17,7 +16,7 @@ from perdure.core.records import RunRecord, RunStatus
 from perdure.core.values import Value, encode
 from perdure.errors import AlreadyOpen, NameUnknown, StoreClosed
 from perdure.runs.handles import Run
-from perdure.runs.patience import wait_patiently
+from perdure.runs.patience import bring_to_its_end
 from perdure.runs.start_options import StartKeywords
 from perdure.runs.starting import creation
 from perdure.runs.workflow import ByPosition, Workflow, WorkflowByName, Workflows
@@ -154,10 +153,8 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         store, self._store = self._store, None
-        closing = None if store is None else asyncio.ensure_future(store.close())
         try:
-            if closing is not None:
-                await wait_patiently(closing)
-                closing.result()
+            if store is not None:
+                await bring_to_its_end(store.close)
         finally:
             self._is_open = False

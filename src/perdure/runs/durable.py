@@ -23,7 +23,7 @@ from perdure.runs.attempt_end import Settled
 from perdure.runs.halting import Halt
 from perdure.runs.handles import Run, outcome_of
 from perdure.runs.lease_holder import LeaseHolder, checked_lease
-from perdure.runs.patience import wait_patiently
+from perdure.runs.patience import bring_to_its_end, wait_patiently
 from perdure.runs.replaying import replay
 from perdure.runs.starting import creation
 from perdure.runs.stopping import stop_run
@@ -149,7 +149,7 @@ class _Driver:
             if watcher is not None:
                 watcher.cancel()
             watch.close()
-            await wait_patiently(asyncio.ensure_future(self._stop()))
+            await bring_to_its_end(self._stop)
 
     async def _attempt(self, run_id: str) -> Attempt | None:
         """One attempt, from its lease to its end; None where there was none: look at the run."""

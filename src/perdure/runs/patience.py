@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+
+from perdure.core.values import Value
+
+TRIES = 3
+"""The end of a loop cancels once; what is cancelled again and again is not to be done."""
 
 
 async def wait_patiently(future: asyncio.Future[None], on_cancel: Callable[[], object] = bool) -> None:
@@ -18,5 +23,24 @@ async def wait_patiently(future: asyncio.Future[None], on_cancel: Callable[[], o
         except asyncio.CancelledError as error:
             cancelled = error
             on_cancel()
+    if cancelled is not None:
+        raise cancelled
+
+
+async def bring_to_its_end(work: Callable[[], Coroutine[Value, Value, None]]) -> None:
+    """Do what must be done, also where the end of the loop cancels it before it has begun: then it begins again.
+
+    Raises: what it raises; CancelledError when it is done, where the waiting task was cancelled.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    for _ in range(TRIES):
+        doing = asyncio.get_running_loop().create_task(work())
+        try:
+            await wait_patiently(doing)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        if not doing.cancelled():
+            doing.result()
+            break
     if cancelled is not None:
         raise cancelled

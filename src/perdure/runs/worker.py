@@ -17,7 +17,7 @@ from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import Settled
 from perdure.runs.halting import Halt
 from perdure.runs.lease_holder import LeaseHolder
-from perdure.runs.patience import wait_patiently
+from perdure.runs.patience import TRIES, wait_patiently
 from perdure.runs.reaper import Reaper
 from perdure.runs.workflow import Workflows
 from perdure.stores.port import Claim, ReleaseRun, Store
@@ -122,16 +122,25 @@ class Worker:
         after this returns, and is released when the function has ended. Safe twice, before start, and meanwhile: each
         call returns when it is done. One with `at_once`, or whose task is cancelled, lets the others wait no longer.
         """
-        if self._ending is None:
+        cancelled: asyncio.CancelledError | None = None
+        for _ in range(TRIES):
             if self._task is None and not self._changing.locked():
-                return
-            self._stopping = True
-            self._ending = asyncio.get_running_loop().create_task(self._stop())
-        if at_once:
-            self._hurry()
-        ending = self._ending
-        await wait_patiently(ending, self._hurry)
-        ending.result()
+                break
+            if self._ending is None or self._ending.done():
+                self._stopping = True
+                self._ending = asyncio.get_running_loop().create_task(self._stop())
+            if at_once or cancelled is not None:
+                self._hurry()
+            ending = self._ending
+            try:
+                await wait_patiently(ending, self._hurry)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            if not ending.cancelled():  # else the end of the loop cancelled it before it began
+                ending.result()
+                break
+        if cancelled is not None:
+            raise cancelled
 
     async def abandon(self) -> None:
         """After a stop: hold what is held no longer than its lease lasts, since the store is about to be closed."""
@@ -142,7 +151,7 @@ class Worker:
             async with self._changing:
                 if self._task is None:
                     return
-                task, self._task = self._task, None
+                task = self._task
                 self._news.set()
                 self._end_when_idle()
                 timer = self._clock.call_after(0 if self._at_once else self._grace, self._release)
@@ -151,6 +160,7 @@ class Worker:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 await self._close()
+                self._task = None  # only now: a stop that a signal handler broke off can be asked for again
         finally:
             self._stopping = self._at_once = False
             self._ending = None
