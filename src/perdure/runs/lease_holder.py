@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Coroutine
 from functools import partial
 from math import isfinite
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from perdure.core.clock import Clock
 from perdure.core.failures import is_expected
-from perdure.core.ids import boot_id, new_worker_id, start_token
+from perdure.core.ids import boot_id, new_worker_id
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
-from perdure.core.records import Lease, Loaded, RunRecord, RunStatus, StepRecord, WorkerRecord
+from perdure.core.records import Lease, Loaded, RunRecord, RunStatus, StepRecord
 from perdure.core.values import Value
 from perdure.errors import (
     LeaseLost,
@@ -31,11 +30,14 @@ from perdure.errors import (
 )
 from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import Settled, settle
+from perdure.runs.background import Background
 from perdure.runs.context import Context
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.heartbeat import Heartbeat
 from perdure.runs.insisting import insist
 from perdure.runs.pool import Pool
+from perdure.runs.telling import Telling
+from perdure.runs.worker_row import worker_row
 from perdure.stores.port import PutStep, RegisterWorker, ReleaseRun, RetireWorker, Store
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class LeaseHolder:
         self.worker_id = worker_id or new_worker_id()
         self.lease_for = checked_lease(lease_for)
         self.queues = queues
-        self.observer = observer
+        self._telling = Telling(observer)
         self.default_outcome = default_outcome
         self.cancel_for = 5.0
         self.boot_id = boot_id()
@@ -98,9 +100,9 @@ class LeaseHolder:
         self._waiting: set[str] = set()
         self._stops: dict[str, Callable[[], None]] = {}
         self._fresh: list[Attempt] = []
-        self._background: set[asyncio.Task[Value]] = set()
         self._timer: Value = None
         self._loop = asyncio.get_running_loop()
+        self._background = Background(self._loop, lambda: self.worker_id)
         self.registering = False
         self._heartbeat = Heartbeat(self, self._loop)
 
@@ -122,18 +124,7 @@ class LeaseHolder:
     async def register(self) -> None:
         """Add this worker's row."""
         now, lease_until = self.clock.now(), self.clock.lease_now() + self.lease_for
-        pid = os.getpid()
-        worker = WorkerRecord(
-            worker_id=self.worker_id,
-            host=os.uname().nodename,
-            pid=pid,
-            process_token=start_token(pid),
-            boot_id=self.boot_id,
-            lease_until=lease_until,
-            queues=self.queues,
-            started_at=now,
-            renewed_at=now,
-        )
+        worker = worker_row(self.worker_id, self.boot_id, self.queues, lease_until=lease_until, at=now)
         await self.store.commit(RegisterWorker(worker=worker))
         self.lease_until = lease_until
         self._is_registered = True
@@ -207,11 +198,6 @@ class LeaseHolder:
                 attempt.stop(Halt("lost", "its worker was left while a step's function goes on"))
             await self._let_go()
 
-    async def _end_background(self) -> None:
-        for task in tuple(self._background):
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-
     async def _leave(self) -> None:
         self._heartbeat.stop()
         await self._let_go()
@@ -223,7 +209,7 @@ class LeaseHolder:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        await self._end_background()
+        await self._background.end()
         for stop in self._stops.values():
             stop()
         self._stops.clear()
@@ -259,8 +245,7 @@ class LeaseHolder:
         self._fresh.append(attempt)
         if run_id not in self._stops:
             self._stops[run_id] = self.store.listen(f"run:{run_id}", partial(self._news, run_id))
-        if self.observer is not None:
-            self._observe(self.observer.run_started, run_id, workflow.name, loaded.run.token)
+        self._telling.run_started(run_id, workflow.name, loaded.run.token)
         attempt.start()
         if loaded.run.status == "cancelling":
             attempt.stop(Halt("cancel", loaded.run.cancel_reason or ""))
@@ -308,9 +293,7 @@ class LeaseHolder:
             stop = self._stops.pop(run_id, None)
             if stop is not None:
                 stop()
-        if self.observer is not None:
-            status = _LEFT.get(settled, attempt.status)
-            self._observe(self.observer.run_ended, run_id, attempt.workflow.name, status)
+        self._telling.run_ended(run_id, attempt.workflow.name, _LEFT.get(settled, attempt.status))
         if self._on_ended is not None:
             self._on_ended(attempt, settled)
         if self._is_leaving and not self.attempts and self._leaving is None:
@@ -400,15 +383,7 @@ class LeaseHolder:
 
     def spawn(self, work: Coroutine[Value, Value, Value]) -> asyncio.Task[Value]:
         """Run something in the background of this holder; what it raises is logged."""
-        task = self._loop.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background_ended)
-        return task
-
-    def _background_ended(self, task: asyncio.Task[Value]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.error("worker %s: a background task failed", self.worker_id, exc_info=task.exception())
+        return self._background.start(work)
 
     def raised(self, run: RunRecord, error: BaseException) -> None:
         """A workflow raised: visible by default, with a traceback where nobody foresaw it."""
@@ -417,22 +392,7 @@ class LeaseHolder:
 
     def step_ended(self, run_id: str, record: StepRecord) -> None:
         """Tell the observer of a step's end."""
-        if self.observer is not None:
-            self._observe(
-                self.observer.step_ended,
-                run_id,
-                record.position,
-                record.name,
-                record.kind,
-                record.attempts,
-                record.failure,
-            )
-
-    def _observe(self, tell: Callable[..., None], *args: object) -> None:
-        try:
-            tell(*args)
-        except Exception:
-            _log.exception("an observer failed")
+        self._telling.step_ended(run_id, record)
 
 
 def _log_loss(halt: Halt) -> None:
