@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,5 +107,48 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_not_taken_for_one(
     locks.hold("one")
     monkeypatch.undo()
     assert removed
+    assert Path(f"{path}-workers", "one").exists()
+    assert not LivenessLocks(path).is_dead("one")
+
+
+def test_a_worker_that_was_not_retired_lives_as_long_as_its_process(path: str) -> None:
+    program = (
+        "import os, sys\n"
+        "from perdure.stores.sqlite.liveness_locks import LivenessLocks\n"
+        f"locks, others = LivenessLocks({path!r}), LivenessLocks({path!r})\n"
+        "locks.hold('one')\n"
+        "locks.close()\n"
+        "print(others.is_dead('one'), flush=True)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os.close(1)\n"
+        "    sys.stdin.read()\n"
+        "    os._exit(0)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.read() == b"False\n"
+        assert process.wait(10) == 0
+        assert LivenessLocks(path).is_dead("one"), "although its child lives on"
+        process.stdin.close()
+
+
+def test_a_process_becomes_a_worker_again_that_it_was_before(path: str, locks: LivenessLocks) -> None:
+    earlier = LivenessLocks(path)
+    earlier.hold("one")
+    earlier.close()
+    locks.hold("one")
+    assert not LivenessLocks(path).is_dead("one")
+    locks.drop("one")
+    assert not Path(f"{path}-workers", "one").exists()
+
+
+def test_what_was_forgotten_since_is_held_anew(path: str, locks: LivenessLocks) -> None:
+    earlier = LivenessLocks(path)
+    earlier.hold("one")
+    earlier.close()
+    Path(f"{path}-workers", "one").unlink()
+    locks.hold("one")
     assert Path(f"{path}-workers", "one").exists()
     assert not LivenessLocks(path).is_dead("one")

@@ -5,6 +5,9 @@ a lock that can be taken proves death, and a lock that can't proves life. A miss
 
 A worker holds its lock alone, and whoever looks takes it shared, for an instant: so two that look do not take each
 other for the worker, and a worker that registers at that instant can tell them from another worker, and waits.
+
+A store that is closed before a worker was retired keeps its lock until the process ends: a step's function of the
+worker's may go on, and nobody may take its run for a dead one's before the lease has ended.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ LOOKS = 50
 LOOK_TAKES = 0.001
 """Units: seconds between two tries to take a lock that somebody looks at."""
 
+_left: dict[Path, int] = {}
+"""The locks of workers of this process that were not retired when their store was closed."""
+
 
 class LivenessLocks:
     """The locks of the workers of this process, and a look at those of others."""
@@ -36,6 +42,11 @@ class LivenessLocks:
         """
         if worker_id in self._held:
             return
+        left = _left.pop(self._file(worker_id), None)
+        if left is not None and _names(self._file(worker_id), left):
+            self._held[worker_id] = left  # this process was this worker before
+            return
+        _close(left)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         never = threading.Event()
         for attempt in range(2 * LOOKS):
@@ -94,20 +105,38 @@ class LivenessLocks:
         """Remove what a dead worker left; never the file of one of our own."""
         if worker_id in self._held:
             return
-        self._file(worker_id).unlink(missing_ok=True)
+        file = self._file(worker_id)
+        file.unlink(missing_ok=True)
+        _close(_left.pop(file, None))
 
     def close(self) -> None:
-        """Let go of all locks. Their files stay: whose worker was not retired is proven dead by them."""
-        for handle in self._held.values():
-            os.close(handle)
+        """Keep the locks of workers that were not retired until the process ends; that proves their death then."""
+        for worker_id, handle in self._held.items():
+            _left[self._file(worker_id)] = handle
         self._held.clear()
 
     def abandon(self) -> None:
         """After a fork, in the child: let go of the parent's locks without giving them back."""
-        self.close()
+        for handle in self._held.values():
+            os.close(handle)
+        self._held.clear()
 
     def _file(self, worker_id: str) -> Path:
         return self._folder / quote(worker_id, safe="")[:240]
+
+
+def _close(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
+
+
+def _leave_to_the_parent() -> None:
+    for handle in _left.values():
+        os.close(handle)
+    _left.clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def _lock(handle: int, kind: int) -> bool:
