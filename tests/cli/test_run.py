@@ -169,7 +169,7 @@ def test_parameters_may_be_called_like_the_options_of_a_start(shell: Shell) -> N
         ("add", '{"c": 1}', "'add' has no parameter 'c'; it takes: one, other"),
         ("add", '{"one": 1, "c": 1, "d": 2}', "'add' has no parameter 'c', 'd'; it takes: one, other"),
         ("listed", '{"c": 1}', "'listed' has no parameter 'c'; it takes: numbers"),
-        ("labelled", '{"c": "no number"}', "'labelled' has no parameter 'c'; it takes: labels (and as labels: "),
+        ("labelled", '{"c": "no number"}', "'labelled' has no parameter 'c'; it takes: labels (and as labels[...]: Expected `int`"),
     ],
 )
 def test_a_name_that_no_parameter_has_is_refused_with_the_names_that_are_known(
@@ -208,7 +208,11 @@ def test_a_failure_is_one_line_of_its_own_and_the_same_id_tries_again(shell: She
         (["double", "--input", '"two"'], 4, "input_invalid --input: Expected `int`, got `str`"),
         (["double", "--input", str(2**64)], 4, "not_storable"),
         (["alone", "--input", "1"], 4, "input_invalid --input: 'alone' takes a context, and no input"),
-        (["add", "--input", '"two"'], 4, "input_invalid arguments: Expected `int`, got `str`"),
+        (
+            ["add", "--input", '"two"'],
+            4,
+            "input_invalid arguments.one: Expected `int`, got `str`; 'add' takes (one, other=1)",
+        ),
         (["add"], 4, "input_invalid arguments: missing a required argument: 'one'"),
         (["add", "--input", "[1, 2, 3]"], 4, "input_invalid arguments: too many positional arguments"),
         (["twice", "--input", "1"], 3, "setting_invalid work:twice: is a function that is not async; what can be run"),

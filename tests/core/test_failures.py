@@ -37,7 +37,13 @@ SAMPLES: dict[object, Value] = {
     tuple[str, ...]: ("one", "two"),
     datetime | None: datetime(2026, 1, 1, tzinfo=UTC),
 }
-ELSEWHERE = {"positions": "positions", "position": "positions", "step": "step", "attempts": "attempts"}
+ELSEWHERE = {
+    "positions": "positions",
+    "position": "positions",
+    "step": "step",
+    "attempts": "attempts",
+    "causes": "causes",
+}
 OF_A_STEP = {"cause_type": "cause_type", "message": "message", "cause_code": "code", "data": "data"} | ELSEWHERE
 
 

@@ -70,8 +70,9 @@ class RunFailed(OutcomeError):
         where = f"; in step {step!r} ({position})" if step else ""
         super().__init__(f"run {run_id!r} failed ({reason}): {_said(cause_type, message)}{where}")
         self.run_id, self.cause_type, self.message, self.reason = run_id, cause_type, message, reason
-        self.cause_code, self.step, self.position, self.causes = cause_code, step, position, causes
+        self.cause_code = cause_code
         self.data: Any = data
+        self.step, self.position, self.causes = step, position, causes
 
 
 class RunCancelled(OutcomeError):
@@ -150,6 +151,7 @@ class ChildFailed(OutcomeError):
     ) -> None:
         super().__init__(f"child run {run_id!r} {status}: {_said(cause_type, message)}")
         self.run_id, self.status, self.cause_type, self.message = run_id, status, cause_type, message
-        self.cause_code, self.causes = cause_code, causes
+        self.cause_code = cause_code
         self.data: Any = data
+        self.causes = causes
         self.positions: tuple[str, ...] = (position,)

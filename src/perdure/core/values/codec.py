@@ -102,18 +102,15 @@ def convert(value: Value, as_: Value, field: str) -> Value:
     try:
         return msgspec.convert(value, form_of(as_), dec_hook=from_plain, str_keys=True)
     except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-        raise InputError(field, str(error)) from None
+        raise _misfit(error, field) from None
     except TypeError as error:
         raise NotStorable(field, f"its type has no stored form: {error}") from None
 
 
 def _misfit(error: Exception, field: str) -> InputError:
     """What msgspec says; its place is the field's path."""
-    misfit = InputError(field, str(error))
     found = _WHERE.search(str(error))
-    if found:
-        misfit.field = f"{field}{found[1]}"
-    return misfit
+    return InputError(f"{field}{found[1]}", _WHERE.sub("", str(error))) if found else InputError(field, str(error))
 
 
 def decoder(as_: Value) -> Decoder:
