@@ -1,6 +1,7 @@
 """What can mean only one thing is read as that; what would change its meaning is refused."""
 
 import json
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -8,7 +9,23 @@ import pytest
 
 from perdure.agents.tools import Tool
 from perdure.errors import ToolInputInvalid
-from tests.agents.tool_types import Level, Options, Order, Place, tool_of
+from tests.agents.tool_types import (
+    Aged,
+    Card,
+    Cash,
+    Inner,
+    Item,
+    Level,
+    Numbered,
+    Options,
+    Order,
+    Place,
+    Plain,
+    Worded,
+    tool_of,
+)
+
+CASH = Cash(kind="cash", number="1")
 
 READ: list[tuple[Any, Any, Any]] = [
     (int, 1.0, 1),
@@ -41,6 +58,17 @@ READ: list[tuple[Any, Any, Any]] = [
     (Options, {"size": 1.0, "loud": "true"}, {"size": 1, "loud": True}),
     (Annotated[int, pydantic.Field(ge=1)], "2", 2),
     (Order, {"inner": {"n": "2"}, "others": None}, Order.model_validate({"inner": {"n": 2}})),
+    (Plain, {"customerId": 5}, Plain(customerId=5)),
+    (Plain, {"customer_id": 5}, Plain(customerId=5)),
+    (Numbered | Worded, {"code": "1"}, Worded("1")),
+    (Numbered | Worded, {"code": 1}, Numbered(1)),
+    (Numbered | Aged, {"code": "1", "age": "2"}, Aged(1, 2)),
+    (Place | Item, {"itemId": "1"}, Item(1)),
+    (Annotated[Card | Cash, pydantic.Field(discriminator="kind")], {"kind": "cash", "number": "1"}, CASH),
+    (Card | Cash, {"kind": "card", "number": "1"}, Card(kind="card", number=1)),
+    (list[Place | Item] | None, '[{"itemId": 1}]', [Item(1)]),
+    (date | str, "2026-13-01", "2026-13-01"),
+    (date | str, "2026-01-31", date(2026, 1, 31)),
 ]
 
 REFUSED: list[tuple[Any, Any]] = [
@@ -75,6 +103,11 @@ REFUSED: list[tuple[Any, Any]] = [
     (Annotated[int, pydantic.Field(ge=1)], True),
     (Order, {"inner": {"n": True}}),
     (Order, {"inner": None}),
+    (Plain, {}),
+    (Inner | Item, {"n": True}),
+    (Inner | Item, {"n": 0}),
+    (Place | Item, {"itemId": 1.5}),
+    (Numbered | Aged, {"code": True}),
 ]
 
 

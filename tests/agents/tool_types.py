@@ -44,6 +44,10 @@ class Options(TypedDict):
     loud: NotRequired[bool]
 
 
+class Held(TypedDict):
+    held: "Inner | Node"
+
+
 class Item(msgspec.Struct, rename="camel"):
     item_id: int
     tags: list[str] = []
@@ -62,6 +66,43 @@ class Order(pydantic.BaseModel):
 class Node(pydantic.BaseModel):
     name: str
     children: list["Node"] = []
+
+
+@dataclasses.dataclass
+class Branch:
+    name: str
+    next: "Branch | Place | None" = None
+
+
+@dataclasses.dataclass
+class Numbered:
+    code: int
+    city: str = ""
+
+
+@dataclasses.dataclass
+class Worded:
+    code: str
+
+
+@dataclasses.dataclass
+class Aged:
+    code: int
+    age: int
+
+
+class Plain(pydantic.BaseModel):
+    customer_id: int = pydantic.Field(alias="customerId")
+
+
+class Card(pydantic.BaseModel):
+    kind: Literal["card"]
+    number: int
+
+
+class Cash(pydantic.BaseModel):
+    kind: Literal["cash"]
+    number: str
 
 
 class Holder(msgspec.Struct):
@@ -121,6 +162,14 @@ TYPES: dict[str, Any] = {
     "list-of-models": list[Order],
     "dict-of-models": dict[str, Inner],
     "two-models": Inner | Node,
+    "models-in-typed-dict": Held,
+    "two-dataclasses": Place | Numbered,
+    "dataclass-or-struct": Place | Item,
+    "model-or-struct": Inner | Item,
+    "list-of-a-union": list[Place | Numbered],
+    "date-or-text": date | str,
+    "recursive-dataclass": Branch,
+    "object": object,
     "recursive-model": Node,
     "same-name": OtherInner,
     "model-in-struct": Holder,
@@ -170,12 +219,20 @@ VALUES: list[Any] = [
     {"size": 1, "loud": True},
     {"size": "x"},
     {"loud": True},
+    {"code": 1},
+    {"code": "1"},
+    {"code": "x", "city": "Oslo"},
+    [{"city": "Oslo"}, {"code": 1}],
+    {"name": "a", "next": {"name": "b", "next": {"city": "Oslo"}}},
+    {"name": "a", "next": {"name": "b", "next": {"city": 5}}},
     {"itemId": 1, "tags": ["a"]},
     {"item_id": 1},
     {"n": 1},
     {"n": 0},
     {"n": "2"},
     {"text": "x"},
+    {"held": {"n": 1}},
+    {"held": {"n": 0}},
     '{"n": 3}',
     {"inner": {"n": 1}},
     {"inner": {"n": 0}},

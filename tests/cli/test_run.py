@@ -169,7 +169,11 @@ def test_parameters_may_be_called_like_the_options_of_a_start(shell: Shell) -> N
         ("add", '{"c": 1}', "'add' has no parameter 'c'; it takes: one, other"),
         ("add", '{"one": 1, "c": 1, "d": 2}', "'add' has no parameter 'c', 'd'; it takes: one, other"),
         ("listed", '{"c": 1}', "'listed' has no parameter 'c'; it takes: numbers"),
-        ("labelled", '{"c": "no number"}', "'labelled' has no parameter 'c'; it takes: labels (and as labels[...]: Expected `int`"),
+        (
+            "labelled",
+            '{"c": "no number"}',
+            "'labelled' has no parameter 'c'; it takes: labels (and as labels[...]: Expected `int`",
+        ),
     ],
 )
 def test_a_name_that_no_parameter_has_is_refused_with_the_names_that_are_known(

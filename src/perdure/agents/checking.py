@@ -1,8 +1,9 @@
-"""How one parameter is described and checked: by msgspec, or by pydantic where its annotation says so.
+"""How one parameter is described and checked: as all values are, or by pydantic where its annotation says so.
 
 An annotation that mentions pydantic (a model, a `Field`, one of its types) or annotated_types means what pydantic makes
-of it, so pydantic writes its schema and checks its values. Everything else is msgspec's. Neither reads constraints of
-the other's: a mixture that would drop one is refused.
+of it, so pydantic writes its schema and checks its values, and a field of a model is known by its alias and by its own
+name. Everything else is read as an argument of a workflow is, by `core.values`, unions of dataclasses included. Neither
+reads constraints of the other's: a mixture that would drop one is refused. A secret is refused in both.
 """
 
 from __future__ import annotations
@@ -15,23 +16,24 @@ from typing import Annotated, Protocol, cast
 
 import msgspec
 
-from perdure.core.values import Value, obstacle
+from perdure.agents.form_schema import form_schema
+from perdure.core.values import Obstacle, Value, convert, obstacle, secret_in
+from perdure.core.values.fields import NEVER_STORED, is_secret_type
+from perdure.core.values.models import by_either
+from perdure.errors import InputError
 
-Definitions = dict[str, Value]
-Describe = Callable[[], tuple[dict[str, Value], Definitions]]
 Convert = Callable[[object], Value]
 
 _FOREIGN = frozenset({"pydantic", "pydantic_core", "annotated_types"})
 
 
 class Check(msgspec.Struct, frozen=True):
-    """A parameter's schema with its definitions, and what makes a value of plain JSON one of its type.
+    """A parameter's schema, and what makes a value of plain JSON one of its type.
 
     `convert` raises ValueError with the reason where a value does not fit.
     """
 
     schema: dict[str, Value]
-    definitions: Definitions
     convert: Convert
 
 
@@ -42,7 +44,7 @@ class _Adapter(Protocol):
         """The schema of what it accepts, with its definitions under `$defs`."""
         ...
 
-    def validate_json(self, data: bytes, *, strict: bool) -> Value:
+    def validate_json(self, data: bytes, **how: bool) -> Value:
         """The value of a JSON text. Raises: pydantic's ValidationError."""
         ...
 
@@ -55,33 +57,44 @@ class _Invalid(Protocol):
         ...
 
 
+def hindrance(annotation: Value) -> Obstacle | None:
+    """Why a parameter can't be of a type, and the field of it that is the reason: a secret, or what has no form."""
+    mentioned = list(_mentioned(annotation, set()))
+    secret = secret_in(annotation)
+    if secret is None and any(is_secret_type(one) for one in mentioned):
+        secret = Obstacle("", NEVER_STORED)
+    return secret if secret is not None or _is_pydantics(mentioned) else obstacle(annotation, secrets=True)
+
+
 def check_of(annotation: Value) -> Check:
     """The check of an annotation. Raises: ValueError with the reason where it can't be described to a model."""
     mentioned = list(_mentioned(annotation, set()))
-    structs = [one for one in mentioned if isinstance(one, type) and issubclass(one, msgspec.Struct)]
-    foreign = [one for one in mentioned if _is_foreign(one)]
-    constraints = [one for one in foreign if not isinstance(one, type)]
+    structs = _structs(mentioned)
+    constraints = [one for one in mentioned if _is_foreign(one) and not isinstance(one, type)]
     if structs and constraints:
         raise ValueError(
             f"{structs[0].__name__} is msgspec's, which does not read {constraints[0]!r}; use msgspec.Meta"
         )
-    if not foreign or structs:
-        return _by_msgspec(annotation)
-    return _by_pydantic(annotation)
+    return _by_pydantic(annotation) if _is_pydantics(mentioned) else _by_form(annotation)
 
 
-def _by_msgspec(annotation: Value) -> Check:
-    found = obstacle(annotation, secrets=True)
-    if found is not None:
-        raise ValueError(found.reason)
-    (schema,), definitions = msgspec.json.schema_components(
-        (annotation,), schema_hook=_schema_of, ref_template="#/$defs/{name}"
-    )
+def _is_pydantics(mentioned: list[object]) -> bool:
+    return any(map(_is_foreign, mentioned)) and not _structs(mentioned)
 
-    def convert(value: object) -> Value:
-        return msgspec.convert(value, annotation, dec_hook=_model_of, str_keys=True)
 
-    return Check(schema, definitions, convert)
+def _structs(mentioned: list[object]) -> list[type]:
+    return [one for one in mentioned if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+
+
+def _by_form(annotation: Value) -> Check:
+    def take(value: object) -> Value:
+        try:
+            return convert(value, annotation, "", strict=True)
+        except InputError as error:
+            place = error.field.removeprefix(".")
+            raise ValueError(f"{place}: {error.reason}" if place else error.reason) from None
+
+    return Check(form_schema(annotation), take)
 
 
 def _by_pydantic(annotation: Value) -> Check:
@@ -97,32 +110,20 @@ def _by_pydantic(annotation: Value) -> Check:
     except (pydantic.errors.PydanticUserError, TypeError) as error:
         raise ValueError(str(error).partition("\n")[0]) from None
 
-    def convert(value: object) -> Value:
+    how = {"strict": True} | by_either(adapter.validate_json)
+
+    def take(value: object) -> Value:
         try:
-            return adapter.validate_json(msgspec.json.encode(value), strict=True)
+            return adapter.validate_json(msgspec.json.encode(value), **how)
         except pydantic.ValidationError as error:
             raise ValueError(_said(cast("_Invalid", error))) from None
 
-    return Check(schema, schema.pop("$defs", {}), convert)
+    return Check(schema, take)
 
 
 def _said(error: _Invalid) -> str:
     found = [(".".join(str(step) for step in one["loc"]), one["msg"]) for one in error.errors()]
     return "; ".join(f"{place}: {said}" if place else str(said) for place, said in found)
-
-
-def _schema_of(kind: type) -> dict[str, Value]:
-    describe = getattr(kind, "model_json_schema", None)  # a pydantic model inside a struct
-    if describe is None:
-        raise NotImplementedError
-    return cast("dict[str, Value]", describe())
-
-
-def _model_of(kind: type, value: object) -> Value:
-    validate = getattr(kind, "model_validate_json", None)
-    if validate is None:
-        raise NotImplementedError
-    return validate(msgspec.json.encode(value), strict=True)
 
 
 def _is_foreign(thing: object) -> bool:
@@ -135,13 +136,19 @@ def _is_foreign(thing: object) -> bool:
 
 def _mentioned(annotation: Value, seen: set[int]) -> Iterator[object]:
     """Every class and every piece of metadata in an annotation, those of the fields of its classes too."""
-    annotation = getattr(annotation, "__value__", annotation)  # what a `type` statement names
     if id(annotation) in seen:
         return
     seen.add(id(annotation))
-    is_annotated = typing.get_origin(annotation) is Annotated
+    origin = typing.get_origin(annotation)
+    is_annotated = origin is Annotated
+    if origin is not None and not is_annotated:
+        yield from _mentioned(origin, seen)  # a generic class, or what a `type` statement names
+    for name in ("__value__", "__supertype__", "__bound__"):
+        named = getattr(annotation, name, None)
+        if named is not None and not isinstance(annotation, type):
+            yield from _mentioned(named, seen)
     if is_annotated:
-        yield from annotation.__metadata__
+        yield from cast("Value", annotation).__metadata__
     elif isinstance(annotation, type):
         yield annotation
         if _has_fields(annotation):
@@ -152,8 +159,8 @@ def _mentioned(annotation: Value, seen: set[int]) -> Iterator[object]:
 
 
 def _has_fields(kind: type[Value]) -> bool:
-    is_named = hasattr(kind, "_fields") or hasattr(kind, "__struct_fields__")
-    return is_named or dataclasses.is_dataclass(kind) or typing.is_typeddict(kind)
+    marks = ("_fields", "__struct_fields__", "__required_keys__")  # the last is a TypedDict's, whoever it is from
+    return dataclasses.is_dataclass(kind) or any(hasattr(kind, mark) for mark in marks)
 
 
 def _of_fields(kind: type[Value], seen: set[int]) -> Iterator[object]:

@@ -10,6 +10,9 @@ Models, and the servers between, differ in how they write one value. What can me
 | `"[1, 2]"`, `"{…}"` | array, object | what the text holds |
 | `"2"` | one of 1, 2, 3 | 2 |
 | `null` | what has a default and can't be null | not given |
+| a field's own name | a field of a pydantic model that has an alias | that field |
+
+A value that fits as it is written is read as it is written, so that a text stays one where a text may stand.
 
 What would change its meaning stays as it is, and is refused: 1.5, true, "abc" and an integer beyond 2^53 - 1 that was
 written as a float for an integer; 1 and "yes" for a boolean; 5 for a text.
@@ -89,13 +92,28 @@ def _options(shape: Schema, definitions: Schema) -> list[Schema]:
 
 
 def _of_options(value: object, options: Sequence[Schema], definitions: Schema) -> object:
-    """By the option that the value has the type of; else by the first that it can be read as."""
+    """By the option that the value has the type of, of objects the one whose fields they are; else by the first."""
     exact = [option for option in options if _has_type(value, option)]
+    if is_record(value):
+        exact.sort(key=lambda option: _strangeness(value, option))
     for option in exact or options:
         found = read(value, option, definitions)
         if _has_type(found, option):
             return found
     return value
+
+
+def _strangeness(value: Schema, shape: Schema) -> int:
+    """How many fields of an object a schema does not know, misses, or has another constant for."""
+    properties, required = shape.get("properties"), shape.get("required")
+    known: Schema = properties if is_record(properties) else {}
+    missing = {str(name) for name in required} - value.keys() if is_list(required) else set[str]()
+    others = [name for name, own in known.items() if name in value and is_record(own) and _is_other(value[name], own)]
+    return len(value.keys() - known.keys()) + len(missing) + len(others)
+
+
+def _is_other(value: object, shape: Schema) -> bool:
+    return ("enum" in shape or "const" in shape) and not _has_type(_of_choices(value, shape), shape)
 
 
 def _has_type(value: object, shape: Schema) -> bool:

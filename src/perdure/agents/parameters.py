@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from perdure.agents.checking import Check, Definitions, check_of
+from perdure.agents.checking import Check, check_of, hindrance
+from perdure.agents.definitions import DefinitionsBuilder
 from perdure.agents.lax import read, takes_null
 from perdure.core.annotations import unwrap
 from perdure.core.values import Value, plain
@@ -35,7 +36,8 @@ class Parameters:
         Raises: ToolSignatureInvalid with the parameter and the reason.
         """
         self._tool = tool
-        self._definitions: Definitions = {}
+        self._builder = DefinitionsBuilder()
+        self._definitions = self._builder.found
         self._checks: dict[str, Check] = {}
         self._required: list[str] = []
         parameters = tuple(inspect.signature(function).parameters.values())[skip:]
@@ -78,6 +80,10 @@ class Parameters:
 
     def _convert(self, name: str, check: Check, value: object) -> Value:
         try:
+            return check.convert(value)
+        except (ValueError, TypeError, NotImplementedError, RecursionError):
+            pass  # it may be written in another way
+        try:
             return check.convert(read(value, check.schema, self._definitions))
         except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
             raise ToolInputInvalid(self._tool, f"{name}: {error}") from None
@@ -87,32 +93,18 @@ class Parameters:
             raise self._invalid(parameter.name, "a model passes arguments by name only")
         if type(parameter.default).__module__.startswith("pydantic."):
             raise self._invalid(parameter.name, "a Field is no default; write Annotated[TYPE, Field(…)] = DEFAULT")
+        found = hindrance(annotation)
+        if found is not None:
+            raise self._invalid(f"{parameter.name}{found.path}", found.reason)
         try:
             check = check_of(annotation)
+            schema = self._builder.hoist(check.schema)
         except (ValueError, TypeError, NotImplementedError) as error:
             raise self._invalid(parameter.name, str(error)) from None
-        schema = self._hoisted(check.schema, check.definitions)
         wrong = list(_property_names({"properties": {parameter.name: schema}}, self._definitions))
         if wrong:
             raise self._invalid(parameter.name, f"{wrong[0]!r} is no name that every provider takes: A-Z a-z 0-9 _ . -")
-        return msgspec.structs.replace(check, schema=_with_default(schema, parameter), definitions={})
-
-    def _hoisted(self, schema: dict[str, Value], definitions: Definitions) -> dict[str, Value]:
-        """A schema whose definitions are at the root, where its references look for them."""
-        found = dict(definitions)
-        inner: list[dict[str, Value]] = [schema, *found.values()]
-        for one in inner:  # pydantic's models inside a struct bring definitions of their own
-            own: Definitions = one.pop("$defs", {})
-            found |= own
-            inner += own.values()
-        renamed = dict[str, str]()
-        for name, one in found.items():
-            renamed[name], n = name, 1
-            while self._definitions.get(renamed[name], one) != one:
-                n += 1
-                renamed[name] = f"{name}_{n}"
-        self._definitions |= {renamed[name]: _renamed(one, renamed) for name, one in found.items()}
-        return _renamed(schema, renamed)
+        return msgspec.structs.replace(check, schema=_with_default(schema, parameter))
 
     def _invalid(self, field: str, reason: str) -> ToolSignatureInvalid:
         return ToolSignatureInvalid(self._tool, field, reason)
@@ -134,18 +126,7 @@ def _with_default(schema: dict[str, Value], parameter: inspect.Parameter) -> dic
         return schema  # it stays the function's own
 
 
-def _renamed(value: Value, names: dict[str, str]) -> Value:
-    """A copy with its references renamed."""
-    if is_record(value):
-        copy = {key: _renamed(inner, names) for key, inner in value.items()}
-        reference = copy.get("$ref")
-        if isinstance(reference, str) and reference.startswith("#/$defs/"):
-            copy["$ref"] = f"#/$defs/{names.get(reference[8:], reference[8:])}"
-        return copy
-    return [_renamed(inner, names) for inner in value] if is_list(value) else value
-
-
-def _property_names(schema: Value, definitions: Definitions) -> Iterator[str]:
+def _property_names(schema: Value, definitions: dict[str, Value]) -> Iterator[str]:
     """Names that some provider refuses, anywhere in a schema."""
     for place in (schema, *definitions.values()):
         yield from _wrong_names(place)

@@ -22,7 +22,7 @@ from perdure.core.values.codec import convert, decode, decode_by, decode_strict,
 from perdure.core.values.forms import form_of
 from perdure.core.values.losing import LossCheck, loss_check
 from perdure.core.values.offenders import find_offender
-from perdure.core.values.storable import Obstacle, check_storable, obstacle
+from perdure.core.values.storable import Obstacle, check_storable, obstacle, secret_in
 from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Value
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "loss_check",
     "obstacle",
     "plain",
+    "secret_in",
     "shown",
 ]

@@ -12,7 +12,7 @@ from perdure.core.values import models
 from perdure.core.values.fields import find_secret, is_model_type
 from perdure.core.values.forms import form_of
 from perdure.core.values.offenders import find_offender
-from perdure.core.values.reading import from_plain, reader, to_plain
+from perdure.core.values.reading import from_plain, reader, strictly_from_plain, to_plain
 from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Value
 from perdure.errors import InputError, NotStorable, TooLarge
 
@@ -94,13 +94,16 @@ def decode_strict(data: bytes, as_: Value, field: str) -> Value:
         raise _misfit(error, field) from None
 
 
-def convert(value: Value, as_: Value, field: str) -> Value:
+def convert(value: Value, as_: Value, field: str, *, strict: bool = False) -> Value:
     """Plain JSON data as `as_` says.
 
+    Shape: with `strict`, models convert nothing either: not true to 1, not "1" to 1.
     Raises: InputError where it does not fit.
     """
     try:
-        return msgspec.convert(value, form_of(as_), dec_hook=from_plain, str_keys=True)
+        return msgspec.convert(
+            value, form_of(as_), dec_hook=strictly_from_plain if strict else from_plain, str_keys=True
+        )
     except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
         raise _misfit(error, field) from None
     except TypeError as error:

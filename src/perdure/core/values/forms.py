@@ -14,7 +14,6 @@ import dataclasses
 import functools
 import types
 import typing
-from contextvars import ContextVar
 from typing import ClassVar, Union, cast
 
 import msgspec
@@ -32,9 +31,6 @@ _SAME: dict[Value, Value] = {
 }
 
 
-_describing: ContextVar[tuple[Value, ...]] = ContextVar("describing", default=())
-
-
 class _StandsIn(type):
     """msgspec checks that what is read is an instance of the annotated class; the classes below stand for others."""
 
@@ -47,36 +43,11 @@ class OneOf(metaclass=_StandsIn):
 
     members: ClassVar[tuple[Value, ...]] = ()
 
-    @classmethod
-    def model_json_schema(cls) -> dict[str, Value]:
-        """The schema, under the name that pydantic's protocol has for it."""
-        schemas, parts = msgspec.json.schema_components(cls.members, schema_hook=_schema_of)
-        return {"anyOf": list(schemas), "$defs": parts} if parts else {"anyOf": list(schemas)}
-
 
 class Rebuilt(metaclass=_StandsIn):
     """A dataclass with a field that has a form of ours."""
 
     origin: ClassVar[Value] = None
-
-    @classmethod
-    def model_json_schema(cls) -> dict[str, Value]:
-        """The schema, under the name that pydantic's protocol has for it."""
-        above = _describing.get()
-        if cls in above:
-            return {"type": "object"}  # inside itself
-        token = _describing.set((*above, cls))
-        try:
-            return msgspec.json.schema(shape_of(cls), schema_hook=_schema_of)
-        finally:
-            _describing.reset(token)
-
-
-def _schema_of(kind: Value) -> dict[str, Value]:
-    schema = getattr(kind, "model_json_schema", None)
-    if schema is None:
-        raise NotImplementedError
-    return schema()
 
 
 def is_stand_in(kind: Value) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -42,9 +43,10 @@ def shown(model: Value) -> Value:
     return model.model_dump(mode="json", by_alias=True, warnings=False)
 
 
-def load(kind: Value, data: Value) -> Value:
+def load(kind: Value, data: Value, *, strict: bool = False) -> Value:
     """A model from plain data, in JSON mode: a strict one takes a date as text there. Raises: pydantic's error."""
-    return kind.model_validate_json(_json.encode(data), **_by_either(kind))
+    how = _by_either(kind) | ({"strict": True} if strict else {})
+    return kind.model_validate_json(_json.encode(data), **how)
 
 
 def _dump(model: Value, *, by_alias: bool) -> Value:
@@ -53,8 +55,12 @@ def _dump(model: Value, *, by_alias: bool) -> Value:
 
 @functools.lru_cache(maxsize=1024)
 def _by_either(kind: Value) -> dict[str, bool]:
-    """Read names and aliases, where this pydantic can (2.11)."""
-    known = inspect.signature(kind.model_validate_json).parameters
+    return by_either(kind.model_validate_json)
+
+
+def by_either(validate: Callable[..., Value]) -> dict[str, bool]:
+    """What tells pydantic to read names and aliases, where this one can (2.11)."""
+    known = inspect.signature(validate).parameters
     return {name: True for name in ("by_alias", "by_name") if name in known}
 
 

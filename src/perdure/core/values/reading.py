@@ -17,28 +17,33 @@ from perdure.core.values.value import Decoder, Value
 _sorted = msgspec.json.Encoder(order="sorted")
 
 
-def reader(form: Value) -> Decoder:
-    """The decoder of a form."""
+def reader(form: Value, *, strict: bool = False) -> Decoder:
+    """The decoder of a form; a strict one lets models convert nothing, as msgspec does itself."""
     try:
-        return _cached_reader(form)
+        return _cached_reader(form, strict)
     except TypeError:  # a form that can't be hashed
-        return msgspec.json.Decoder(form, dec_hook=from_plain)
+        return _reader(form, strict)
 
 
-@functools.lru_cache(maxsize=1024)
-def _cached_reader(form: Value) -> Decoder:
-    return msgspec.json.Decoder(form, dec_hook=from_plain)
+def _reader(form: Value, strict: bool) -> Decoder:  # noqa: FBT001 - a key of the cache
+    return msgspec.json.Decoder(form, dec_hook=strictly_from_plain if strict else from_plain)
 
 
-def from_plain(kind: Value, data: Value) -> Value:
+_cached_reader = functools.lru_cache(maxsize=1024)(_reader)
+
+
+def from_plain(kind: Value, data: Value, *, strict: bool = False) -> Value:
     """An object of a class that msgspec does not know, from plain JSON data."""
     if kind is object:
         return data
     if is_stand_in(kind):
-        return _choose(kind, data) if issubclass(kind, OneOf) else _rebuild(kind, data)
+        return (_choose if issubclass(kind, OneOf) else _rebuild)(kind, data, strict=strict)
     if is_model_type(kind):
-        return load(kind, data)
+        return load(kind, data, strict=strict)
     raise NotImplementedError
+
+
+strictly_from_plain = functools.partial(from_plain, strict=True)
 
 
 def to_plain(value: Value) -> Value:
@@ -54,11 +59,11 @@ def to_plain(value: Value) -> Value:
 _encoder = msgspec.json.Encoder(enc_hook=to_plain, order="sorted")
 
 
-def _choose(kind: Value, data: Value) -> Value:
+def _choose(kind: Value, data: Value, *, strict: bool) -> Value:
     given, fitting, reasons = _sorted.encode(data), list[tuple[int, Value]](), list[str]()
     for member in kind.members:
         try:
-            value = reader(member).decode(given)
+            value = reader(member, strict=strict).decode(given)
         except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
             reasons.append(str(error))
             continue
@@ -90,9 +95,9 @@ def _covers(whole: Value, data: Value) -> bool:
     return True
 
 
-def _rebuild(kind: Value, data: Value) -> Value:
+def _rebuild(kind: Value, data: Value, *, strict: bool) -> Value:
     fields = shape_of(kind)
-    read = msgspec.convert(data, fields, dec_hook=from_plain, str_keys=True)
+    read = msgspec.convert(data, fields, dec_hook=strictly_from_plain if strict else from_plain, str_keys=True)
     origin = typing.get_origin(kind.origin) or kind.origin
     made = object.__new__(origin)
     for field in dataclasses.fields(origin):

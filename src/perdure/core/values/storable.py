@@ -44,6 +44,15 @@ def obstacle(as_: Value, *, secrets: bool = False) -> Obstacle | None:
         return _obstacle(as_, secrets)
 
 
+def secret_in(as_: Value) -> Obstacle | None:
+    """The first secret in a type, whether or not all of the type has a stored form."""
+    try:
+        found = _obstacles(msgspec.inspect.type_info(form_of(as_)), "", secrets=True, above=())
+        return next((one for one in found if one.reason == NEVER_STORED), None)
+    except (TypeError, NotImplementedError, NameError, AttributeError, RecursionError):
+        return None
+
+
 def _obstacle(as_: Value, secrets: bool) -> Obstacle | None:  # noqa: FBT001 - a key of the cache
     try:
         form = form_of(as_)
