@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import SettingInvalid
-from perdure.stores.sqlite.liveness_locks import LivenessLocks
+from perdure.stores.sqlite.liveness_locks import LEFT, LivenessLocks
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_not_taken_for_one(
 def test_a_worker_that_was_not_retired_lives_as_long_as_its_process(path: str) -> None:
     program = (
         "import os, sys\n"
-        "from perdure.stores.sqlite.liveness_locks import LivenessLocks\n"
+        "from perdure.stores.sqlite.liveness_locks import LEFT, LivenessLocks\n"
         f"locks, others = LivenessLocks({path!r}), LivenessLocks({path!r})\n"
         "locks.hold('one')\n"
         "locks.close()\n"
@@ -152,3 +152,12 @@ def test_what_was_forgotten_since_is_held_anew(path: str, locks: LivenessLocks) 
     locks.hold("one")
     assert Path(f"{path}-workers", "one").exists()
     assert not LivenessLocks(path).is_dead("one")
+
+
+def test_the_locks_that_are_kept_are_bounded_and_the_oldest_are_given_back(path: str) -> None:
+    earlier, others = LivenessLocks(path), LivenessLocks(path)
+    names = [f"{number}" for number in range(3 * LEFT)]
+    for name in names:
+        earlier.hold(name)
+    earlier.close()
+    assert [name for name in names if not others.is_dead(name)] == names[-LEFT:]

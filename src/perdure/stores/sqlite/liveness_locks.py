@@ -24,8 +24,11 @@ LOOKS = 50
 LOOK_TAKES = 0.001
 """Units: seconds between two tries to take a lock that somebody looks at."""
 
+LEFT = 64
+"""So many locks of workers that were not retired are kept; of more, the oldest are given back."""
+
 _left: dict[Path, int] = {}
-"""The locks of workers of this process that were not retired when their store was closed."""
+"""The locks of workers of this process that were not retired when their store was closed, the oldest first."""
 
 
 class LivenessLocks:
@@ -114,6 +117,8 @@ class LivenessLocks:
         for worker_id, handle in self._held.items():
             _left[self._file(worker_id)] = handle
         self._held.clear()
+        while len(_left) > LEFT:
+            os.close(_left.pop(next(iter(_left))))
 
     def abandon(self) -> None:
         """After a fork, in the child: let go of the parent's locks without giving them back."""
