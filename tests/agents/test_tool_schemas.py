@@ -183,6 +183,8 @@ class Named(pydantic.BaseModel):
     [
         (Mixed, "use msgspec.Meta"),
         (list[Mixed], "use msgspec.Meta"),
+        (Annotated[int, msgspec.Meta(ge=1)] | Inner, "use pydantic.Field"),
+        (dict[str, Annotated[Order, msgspec.Meta(description="x")]], "use pydantic.Field"),
         (Named, "'größe' is no name"),
         (object(), ""),
         (type("Odd", (), {}), "Odd"),

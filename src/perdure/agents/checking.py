@@ -75,7 +75,12 @@ def check_of(annotation: Value) -> Check:
         raise ValueError(
             f"{structs[0].__name__} is msgspec's, which does not read {constraints[0]!r}; use msgspec.Meta"
         )
-    return _by_pydantic(annotation) if _is_pydantics(mentioned) else _by_form(annotation)
+    if not _is_pydantics(mentioned):
+        return _by_form(annotation)
+    unread = next((one for one in mentioned if isinstance(one, msgspec.Meta)), None)
+    if unread is not None:
+        raise ValueError(f"pydantic checks this type, and does not read {unread!r}; use pydantic.Field")
+    return _by_pydantic(annotation)
 
 
 def _is_pydantics(mentioned: list[object]) -> bool:
