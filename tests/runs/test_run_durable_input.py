@@ -57,7 +57,7 @@ async def test_an_input_that_does_not_fit_is_refused_before_anything_changed(clu
 
     with pytest.raises(InputError) as refused:
         await cluster.clock.until(drive(task, manifest=manifest(input={"year": "?"})))
-    assert refused.value.field == "input"
+    assert refused.value.field == "input.year"
     assert await cluster.store.runs.get("run") is None
 
 
