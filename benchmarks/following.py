@@ -19,10 +19,8 @@ import asyncio, sys, time
 from perdure import App
 async def main():
     async with App(sys.argv[1]).client() as client:
-        turn = await client.store.threads.turns("thread")
-        from perdure import Turn
-        (number, run_id), = turn
-        async for chunk in Turn(client.store, client.clock, "thread", number, run_id).stream():
+        [turn] = await client.thread("thread").turns()
+        async for chunk in turn.stream():
             if chunk.kind == "text":
                 print(time.clock_gettime(time.CLOCK_MONOTONIC) - float(chunk.text))
 asyncio.run(main())

@@ -10,6 +10,7 @@ import time
 
 from perdure import App, Context, Turn
 from perdure.app.client import Client
+from perdure.core import keys, topics
 
 RUNS = 10_000
 FOLLOWERS = 1_000
@@ -65,14 +66,14 @@ async def measure(url: str) -> dict[str, float | int | str]:
 
 
 async def _suspended(client: Client, run_id: str) -> None:
-    watch = client.store.watch(f"run:{run_id}")
+    watch = client.store.watch(topics.run(None, run_id))
     while (await client.run(run_id).record()).status != "suspended":
         await watch.wait()
     watch.close()
 
 
 async def _follow(client: Client, run_id: str) -> None:
-    async for _ in Turn(client.store, client.clock, "none", 1, run_id).stream():
+    async for _ in Turn(client.access, "none", 1, run_id).stream():
         pass
 
 
@@ -94,7 +95,7 @@ async def _wake_across(client: Client, woken: dict[str, float], run_ids: list[st
         emitter.stdin.write(f"{run_id}\n".encode())
         await emitter.stdout.readline()
         await client.run(run_id).wait()
-        event = await client.store.events.get(run_id, "go")
+        event = await client.store.events.get(run_id, keys.event("go"), tenant=None)
         assert event is not None
         taken.append(woken[run_id] - float(event.payload))
         await asyncio.sleep(0.005)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from perdure import Agent
@@ -29,20 +30,25 @@ async def chunks_of(stage: Stage) -> list[Chunk]:
     return live
 
 
+def shown(fold: Fold) -> list[Chunk]:
+    """What a reader shows; which chunk follows which in the log is another matter, and compaction changes it."""
+    return [msgspec.structs.replace(chunk, at=0, after=0) for chunk in fold.chunks]
+
+
 async def test_after_every_cursor_of_a_live_stream_the_rest_comes_to_the_same(stage: Stage) -> None:
     live = await chunks_of(stage)
     assert stage.app is not None
     turn = await stage.app.thread("thread").turn()
     assert turn is not None
     whole = [chunk async for chunk in turn.stream()]
-    expected = Fold().add_all(whole).chunks
-    assert Fold().add_all(live).chunks == expected
+    expected = shown(Fold().add_all(whole))
+    assert shown(Fold().add_all(live)) == expected
     for held in range(len(live)):
         fold = Fold().add_all(live[:held])
         after = live[held - 1].cursor if held else None
         async for chunk in turn.stream(after=after):
             fold.add(chunk)
-        assert fold.chunks == expected
+        assert shown(fold) == expected
         assert fold.gaps == 0
 
 
@@ -63,7 +69,7 @@ async def test_a_sealed_stream_holds_no_second_copy_of_the_text(stage: Stage) ->
     assert stage.app is not None
     turn = await stage.app.thread("thread").turn()
     assert turn is not None
-    page = await stage.app.store.streams.read(turn.run_id)
+    page = await stage.app.store.streams.read(turn.run_id, tenant=None)
     stored = b"".join(entry.body for entry in page.entries)
     assert b"whole" not in stored
     assert b"seen" not in stored

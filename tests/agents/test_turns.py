@@ -271,8 +271,8 @@ async def test_a_deleted_thread_takes_all_that_is_its_own(stage: Stage) -> None:
     await stage.app.threads.delete(thread.id)
     with pytest.raises(ThreadNotFound):
         await thread.record()
-    assert await stage.app.store.runs.get(turn.run_id) is None
-    assert await stage.app.store.messages.get(turn.message_id) is None
+    assert await stage.app.store.runs.get(turn.run_id, tenant=None) is None
+    assert await stage.app.store.messages.get(thread.id, turn.message_id, tenant=None) is None
 
 
 async def test_a_turn_that_never_ends_is_bounded_and_its_last_calls_are_never_run(stage: Stage) -> None:

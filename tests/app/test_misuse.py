@@ -256,6 +256,6 @@ async def test_a_start_of_what_is_no_workflow_is_refused_and_starts_nothing(
 
 async def test_a_start_that_is_not_awaited_is_named_by_python_itself() -> None:
     async with App("memory:", workflows=[declared]) as app:
-        with pytest.warns(RuntimeWarning, match=r"coroutine 'Client\.start' was never awaited"):
+        with pytest.warns(RuntimeWarning, match=r"coroutine 'Door\.start' was never awaited"):
             app.start(declared)  # pyright: ignore[reportUnusedCoroutine] - that is the test
         assert await app.runs() == []

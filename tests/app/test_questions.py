@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from perdure.app.questions import Questions
-from perdure.core.clock import SystemClock
+from perdure.core.operations import Ask
 from perdure.core.records import Lease
 from perdure.errors import InputError, QuestionAnswered, QuestionNotFound
+from perdure.runs.access import Access
 from perdure.stores import open_store
-from perdure.stores.port import Ask
+from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
 
@@ -20,7 +21,7 @@ class Asking:
     """A run that asks."""
 
     def __init__(self, harness: StoreHarness, lease: Lease) -> None:
-        self.questions = Questions(harness.store, SystemClock())
+        self.questions = Questions(Access(store=harness.store, clock=harness.clock))
         self._harness = harness
         self._lease = lease
 
@@ -32,12 +33,13 @@ class Asking:
             kind=kind,
             choices=("again", "failed", "value"),
         )
-        await self._harness.do(Ask(question=question), lease=self._lease)
+        await self._harness.commit(self._lease, Ask(question=question))
 
 
 @pytest.fixture
 async def asking() -> AsyncIterator[Asking]:
-    harness = StoreHarness(await open_store("memory:"), "memory:", "", open_store)
+    clock = ManualClock()
+    harness = StoreHarness(await open_store("memory:", clock=clock), "memory:", "", open_store, clock)
     yield Asking(harness, await harness.running())
     await harness.store.close()
 

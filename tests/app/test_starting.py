@@ -112,7 +112,8 @@ async def test_with_options_leaves_every_keyword_to_the_workflow(client: Client,
     record = await run.record()
     assert (record.run_id, record.queue, record.project_id) == ("apart", "other", "shop")
     assert (record.scenario_id, record.tenant) == ("s", "acme")
-    assert await client.runs() == [record]
+    assert await client.acting_as(tenant="acme").runs() == [record]
+    assert await client.runs() == [], "who asks without a tenant sees no tenant's runs"
 
 
 async def test_options_are_those_of_one_start_and_the_workflow_stays_as_it_is(client: Client) -> None:

@@ -19,7 +19,9 @@ import msgspec
 from perdure import Context, Manifest, TaskSpec, Worker, Workflow, current_step, open_store, run_durable
 from perdure.core.clock import SystemClock
 from perdure.errors import LeaseHeld, PerdureError
+from perdure.runs.access import Access
 from perdure.runs.handles import Run
+from perdure.runs.lease_holder import LeaseHolder
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflows
 from perdure.stores.port import Store
@@ -134,15 +136,20 @@ def workflows(ledger: Ledger) -> Workflows:
 async def start(store: Store, name: str, run_id: str, *args: Any) -> Run[Any]:
     """Start a run of one of the workflows."""
     clock, workflow = SystemClock(), workflows(Ledger("/dev/null")).get(name)
-    await store.commit(creation(workflow, workflow.manifest(args, {}), run_id=run_id, at=clock.now()))
-    return Run(store, clock, run_id)
+    await store.execute(creation(workflow, workflow.manifest(args, {}), run_id=run_id, at=clock.now()))
+    return Run(Access(store=store, clock=clock), run_id)
 
 
 async def work(url: str, ledger: str, lease_for: str = "30", worker_id: str = "") -> None:
-    """Be a worker, until told to end; say its id."""
+    """Be a worker, until told to end; say its id. One that stands still loses its runs when its lease has ended."""
     store = await open_store(url)
     worker = Worker(
-        store, workflows(Ledger(ledger)), lease_for=float(lease_for), worker_id=worker_id or None, grace=5.0
+        store,
+        workflows(Ledger(ledger)),
+        lease_for=float(lease_for),
+        stall_limit=float(lease_for),
+        worker_id=worker_id or None,
+        grace=5.0,
     )
     await worker.start()
     say("ready")
@@ -154,8 +161,11 @@ async def work(url: str, ledger: str, lease_for: str = "30", worker_id: str = ""
 
 
 async def drive(url: str, ledger: str, name: str, argument: str, lease_for: str, worker_id: str) -> None:
-    """Drive the run `run` by run_durable, and say how that ended."""
+    """Drive the run `run` by run_durable, and say how that ended. See `work` for one that stands still."""
     store = await open_store(url)
+    given = LeaseHolder.__init__.__kwdefaults__  # run_durable leaves its stall limit as it is
+    assert given is not None
+    given["stall_limit"] = float(lease_for)
     workflow = workflows(Ledger(ledger)).get(name)
     manifest = Manifest(task=TaskSpec(id=name), input=argument)
     say("ready")
@@ -204,7 +214,7 @@ async def emit(url: str, ledger: str, run_id: str, payload: str) -> None:
     store = await open_store(url)
     say("ready")
     await asyncio.to_thread(sys.stdin.readline)
-    accepted = await Run(store, SystemClock(), run_id).emit_event("go", payload)
+    accepted = await Run(Access(store=store, clock=SystemClock()), run_id).emit_event("go", payload)
     say(f"{accepted} {payload}")
     await store.close()
 

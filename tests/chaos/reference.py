@@ -16,7 +16,9 @@ import msgspec
 from perdure import Agent, App, Context, ToolContext, current_step, tool
 from perdure.agents.loop import PREFIX, run_turn
 from perdure.agents.state import TurnInput
+from perdure.core import topics
 from perdure.models.protocol import ModelEvent, ModelRequest
+from perdure.runs.run_context import AttemptContext
 from perdure.runs.workflow import Workflow
 from perdure.stores.port import Store
 from perdure.testing.crashing import CrashingStore, CrashPoint, CrashPoints
@@ -114,14 +116,18 @@ def workflow_of(effects: Effects) -> Workflow[..., None]:
         await effects.happen("note")
         return "noted"
 
-    model = Watched([calls(call("look"), call("book"), call("note")), say(ANSWER)])
+    async def after_the_first(step: int, delta: int) -> None:
+        if delta == 1:  # so that the first delta is durable before the model's step ends
+            await asyncio.sleep(0.05)
+
+    model = Watched([calls(call("look"), call("book"), call("note")), say(ANSWER)], gate=after_the_first)
     model.effects = effects
     agent = Agent("reference", model=model, tools=[look, book, note])
 
     async def turn(ctx: Context, given: TurnInput) -> None:
         await ctx.sleep(0.001)
         assert await ctx.await_event("go") == "now"
-        await run_turn(ctx, agent, given, "perdure:extractive")
+        await run_turn(AttemptContext(ctx), agent, given, "perdure:extractive")
 
     return Workflow(turn, name=f"{PREFIX}{agent.name}")
 
@@ -142,8 +148,8 @@ async def play(url: str, ledger: Path, point: CrashPoint | None) -> list[str]:
 async def _waiting(store: Store, run_id: str) -> None:
     """Wait until the run waits, so that its suspension never races with the event; unseen by the crash points."""
     assert isinstance(store, CrashingStore)
-    watch = store.inner.watch(f"run:{run_id}")
-    while (run := await store.inner.runs.get(run_id)) is None or run.status in {"queued", "running"}:
+    watch = store.inner.watch(topics.run(None, run_id))
+    while (run := await store.inner.runs.get(run_id, tenant=None)) is None or run.status in {"queued", "running"}:
         await watch.wait()
     watch.close()
 

@@ -11,6 +11,7 @@ import pytest
 from perdure.errors import StoreInvalid, StoreReplaced
 from perdure.stores import open_store, restore_store
 from perdure.stores.sqlite import group
+from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 from tests.chaos.processes import damage
 
@@ -33,12 +34,12 @@ async def test_each_copy_is_refused_and_those_that_are_accepted_hold_an_earlier_
     monkeypatch.setattr(group, "CHECKPOINT_PAGES", 20)
     path = tmp_path / "perdure.db"
     store = await open_store(f"sqlite:///{path}")
-    harness = StoreHarness(store, store.url, "", open_store)
+    harness = StoreHarness(store, store.url, "", open_store, ManualClock())
     lease, number = await harness.running(), 0
     copier = await asyncio.create_subprocess_exec(sys.executable, "-c", COPY, path, tmp_path, str(COPIES), *ends)
     copied = asyncio.create_task(copier.wait())
     while not copied.done():
-        await harness.do(harness.step(position=str(number)), lease=lease)
+        await harness.commit(lease, harness.step(str(number)))
         number += 1
         await asyncio.sleep(0)
     assert await copied == 0
@@ -54,9 +55,9 @@ async def test_each_copy_is_refused_and_those_that_are_accepted_hold_an_earlier_
         accepted += 1
         assert damage(copy) == []
         restored = await open_store(url)
-        positions = [int(step.position) for step in await restored.steps.list("run")]
+        positions = [int(step.position) for step in await restored.steps.list("run", tenant=None)]
         assert positions == list(range(len(positions)))
         await restored.close()
     assert accepted
-    assert len(await store.steps.list("run")) == number
+    assert len(await store.steps.list("run", tenant=None)) == number
     await store.close()

@@ -132,7 +132,7 @@ async def test_a_process_that_is_killed_while_its_fsync_fails_leaves_an_intact_f
     flag.unlink()
     before = ledger.entries()
     store = await open_store(url)
-    steps = {step.position for step in await store.steps.list("run") if step.status == "completed"}
+    steps = {step.position for step in await store.steps.list("run", tenant=None) if step.status == "completed"}
     await store.close()
     async with child("unsynced", url, ledger.path, "") as player:
         async with asyncio.timeout(60):

@@ -70,8 +70,8 @@ def kind_of(label: str) -> str:
 async def committed(store: Store) -> dict[str, str]:
     """The steps with an outcome, by position."""
     found = dict[str, str]()
-    for run in await store.runs.list():
-        for step in await store.steps.list(run.run_id):
+    for run in await store.runs.list(tenant=None):
+        for step in await store.steps.list(run.run_id, tenant=None):
             if step.status in {"completed", "failed"}:
                 found[step.position] = step.name
     return found
@@ -109,14 +109,14 @@ async def examine(url: str, book_keys: set[str]) -> list[str]:
     """What is wrong with the finished turn."""
     store, wrong = await open_store(url), list[str]()
     try:
-        thread = await store.threads.get(THREAD)
+        thread = await store.threads.get(THREAD, tenant=None)
         assert thread is not None
         assert thread.run_id is not None
-        messages = await store.messages.list(THREAD)
+        messages = await store.messages.path(THREAD, tenant=None)
         fold = Fold()
-        async for chunk in follow(store, thread.run_id):
+        async for chunk in follow(store, thread.run_id, tenant=None):
             fold.add(chunk)
-        steps = await store.steps.list(thread.run_id)
+        steps = await store.steps.list(thread.run_id, tenant=None)
         reply = messages[-1]
         states = {part.tool: part.state for part in reply.parts if isinstance(part, ToolCallPart)}
         expected = {
@@ -132,7 +132,7 @@ async def examine(url: str, book_keys: set[str]) -> list[str]:
             "positions are in order": steps == sorted(steps, key=lambda step: sort_key(step.position)),
             "no worker is left": await store.workers.list() == [],
         }
-        edges = [event.body for event in await store.threads.events(THREAD) if event.kind == "status"]
+        edges = [event.body for event in await store.threads.events(THREAD, tenant=None) if event.kind == "status"]
         chained = all(one["to"] == two["from"] for one, two in pairwise(edges))
         expected["each status comes from the one before"] = chained
         wrong += [f"not so: {promise}" for promise, holds in expected.items() if not holds]

@@ -51,7 +51,7 @@ async def test_what_it_was_doing_goes_on_in_the_next_process(tmp_path: Path, how
             first.kill()
             await first.wait()
     store = await open_store(url)
-    [run] = await store.runs.list()
+    [run] = await store.runs.list(tenant=None)
     await store.close()
     assert run.status in {"queued", "running"}, f"{run.status} {run.failure}\n{said.decode()}"
     second = await program(how, url, ledger, what)

@@ -51,7 +51,7 @@ async def test_nobody_is_condemned_while_both_live_and_a_death_is_proven_across(
         await eventually(all_wait, "eight runs are inside their step")
         await asyncio.sleep(4.0)  # longer than the lease, many times longer than between two looks for the dead
         records = [await run.record() for run in runs]
-        assert {(record.token, record.takeovers) for record in records} == {(1, 0)}
+        assert {(record.token, record.suspicion) for record in records} == {(1, None)}
         assert {worker.worker_id for worker in await store.workers.list()} == set(ids)
         (victim,) = {record.worker_id for record in records[:1]}
         dead, lives = (one, other) if victim == ids[0] else (other, one)

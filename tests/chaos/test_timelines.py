@@ -95,11 +95,11 @@ async def test_a_run_durable_that_wakes_after_its_lease_says_so_and_changes_noth
             flag.touch()
             said = await winner.line()
             assert said.startswith('done ["before","by token ')
-            record = await store.runs.get("run")
+            record = await store.runs.get("run", tenant=None)
             loser.resume()
             said = await loser.line()
             assert said.startswith(("LeaseLost", "done")), said
-        assert await store.runs.get("run") == record
+        assert await store.runs.get("run", tenant=None) == record
     assert record is not None
     assert decode(record.result or b"")[1] == f"by token {record.token}"
     assert [entry.what for entry in ledger.entries()].count("after 0") == 1
@@ -141,7 +141,7 @@ async def test_timeline_5_of_many_processes_that_emit_at_once_one_is_accepted_an
             result = await run.result()
     accepted = [line for line in said if line.startswith("True")]
     assert accepted == [f"True {result}"], said
-    assert [decode(event.payload) for event in await store.events.list("run")] == [result]
+    assert [decode(event.payload) for event in await store.events.list("run", tenant=None)] == [result]
     await store.close()
 
 

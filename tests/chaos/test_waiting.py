@@ -12,6 +12,7 @@ import pytest
 
 from perdure import App, Context, open_store
 from perdure.core.clock import SystemClock
+from perdure.runs.access import Access
 from perdure.runs.handles import Run
 from tests.chaos.figures import report
 from tests.chaos.player import Ledger
@@ -74,7 +75,7 @@ async def test_across_processes(tmp_path: Path) -> None:
         took: list[float] = []
         numbers = Random(8).sample(range(WAITING), WOKEN)
         for number in numbers:
-            run = Run[str](other, SystemClock(), f"run {number}")
+            run = Run[str](Access(store=other, clock=SystemClock()), f"run {number}")
             began = time.perf_counter()
             assert await run.emit_event("go", f"payload {number}")
             async with asyncio.timeout(30):
@@ -82,7 +83,7 @@ async def test_across_processes(tmp_path: Path) -> None:
             took.append(time.perf_counter() - began)
         counts = await other.queues.counts()
         assert counts == {"default": {"suspended": WAITING - WOKEN}}
-        completed = {run.run_id for run in await other.runs.list(status=("completed",), limit=WAITING)}
+        completed = {run.run_id for run in await other.runs.list(tenant=None, status=("completed",), limit=WAITING)}
         assert completed == {f"run {number}" for number in numbers}
     await other.close()
     report("emit to result, there and back between two processes", took)

@@ -15,7 +15,7 @@ COMMANDS = [
     ["worker"],
     ["run"],
     ["doctor"],
-    *(["runs", name] for name in ("list", "show", "resolve", "restart", "cancel")),
+    *(["runs", name] for name in ("list", "show", "resolve", "restart", "fail", "cancel")),
     *(["threads", name] for name in ("list", "show")),
     ["store", "restore"],
 ]

@@ -99,7 +99,7 @@ async def known(ctx: perdure.Context) -> None: ...
 
 def test_a_run_that_is_due_and_of_a_workflow_that_no_worker_knows_is_a_finding(shell: Shell) -> None:
     prepare(shell)
-    spoil(shell, "UPDATE runs SET due_at = due_at - 7200 WHERE run_id = 'queued'")
+    spoil(shell, "UPDATE runs SET ready_at = ready_at - 7200 WHERE run_id = 'queued'")
     shell.write("served", SERVED)
     worker = shell.begin("worker", "served:app")
     wait_for(lambda: "live" in shell.run("doctor").stdout)
@@ -185,10 +185,14 @@ def test_a_run_whose_worker_was_killed_is_found_until_another_takes_over(shell: 
     [
         ("sleeping", "UPDATE runs SET due_at = NULL WHERE run_id = 'sleeping'", "no time to be due at"),
         ("waiting", "UPDATE runs SET waiting_for = NULL WHERE run_id = 'waiting'", "waits for nothing that can come"),
-        ("queued", "UPDATE runs SET due_at = NULL WHERE run_id = 'queued'", "no worker will ever claim it"),
+        ("queued", "UPDATE runs SET ready_at = NULL WHERE run_id = 'queued'", "no worker will ever claim it"),
         (
             "waiting",
-            "INSERT INTO events (run_id, key, payload, emitted_at) VALUES ('waiting', 'word', '1', 0)",
+            (
+                "INSERT INTO events (id, run, key, slot, payload, emitted_at, emit_id)"
+                " SELECT id << 24 | 1, id, 'event:word', '', '1', 0, 'one'"
+                " FROM runs WHERE run_id = 'waiting'"
+            ),
             "waits for event:word, which has come",
         ),
         (

@@ -243,7 +243,7 @@ def test_what_can_t_be_run_is_refused_before_a_store_is_made(
 def test_interrupted_it_releases_the_run_and_the_same_id_goes_on(shell: Shell, number: signal.Signals) -> None:
     arguments = ["run", "work:long", "--id", "one"]
     child = shell.begin(*arguments)
-    wait_until(shell, lambda seen: bool(seen.runs) and seen.runs[0].rev > 1)
+    wait_until(shell, lambda seen: seen.steps > 0)
     child.send_signal(number)
     _, noted = child.communicate(timeout=10)
     assert child.returncode == 130
@@ -259,7 +259,7 @@ def test_interrupted_it_releases_the_run_and_the_same_id_goes_on(shell: Shell, n
 def test_killed_it_goes_on_with_the_same_id(shell: Shell) -> None:
     arguments = ["run", "work:long", "--id", "one"]
     child = shell.begin(*arguments)
-    wait_until(shell, lambda seen: bool(seen.runs) and seen.runs[0].rev > 1)
+    wait_until(shell, lambda seen: seen.steps > 0)
     child.kill()
     child.wait()
     (shell.folder / "go").touch()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from perdure import Agent, App, Message, TerminalError, Thread
+from perdure.agents.loop import PREFIX
 from perdure.app.client import Client
 from perdure.cli import terminal
 from perdure.cli.chat.background import Background
@@ -19,7 +20,7 @@ class EndsMeanwhile(Thread):
     """Its latest turn ends after the messages were read, and before anything else is asked."""
 
     def __init__(self, client: Client, thread_id: str, working: App) -> None:
-        super().__init__(client.store, client.clock, client.workflows.get, thread_id)
+        super().__init__(client.access, lambda agent: client.workflows.get(f"{PREFIX}{agent}"), thread_id)
         self._client = client
         self._working = working
 

@@ -37,7 +37,7 @@ def prepare(shell: Shell, *, end: bool = True) -> App:
             await (await app.start(app.workflow(finished), run_id="finished")).result()
             await reach(app, asks.id, "suspended")
             await app.start(app.workflow(cut_off), run_id="cut off")
-            while not await app.store.steps.list("cut off"):  # noqa: ASYNC110 - the store is what is watched
+            while not await app.store.steps.list("cut off", tenant=None):  # noqa: ASYNC110 - the store is what is watched
                 await asyncio.sleep(0.01)
 
     app = App(shell.store, grace=0.0)

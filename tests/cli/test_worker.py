@@ -50,7 +50,7 @@ def begin(shell: Shell, *, grace: float, seconds: float) -> subprocess.Popen[str
     shell.write("working", MODULE.format(grace=grace))
     start(shell, seconds)
     child = shell.begin("worker", "working:app", "--store", shell.store)
-    wait_until(shell, lambda seen: seen.runs[0].rev > 0)
+    wait_until(shell, lambda seen: seen.steps > 0)
     return child
 
 
@@ -76,7 +76,7 @@ def test_told_to_stop_it_releases_what_does_not_end_in_time(shell: Shell) -> Non
     child.terminate()
     child.wait(timeout=10)
     run = run_of(shell)
-    assert (run.status, run.worker_id, run.takeovers) == ("queued", None, 0)
+    assert (run.status, run.worker_id, run.suspicion) == ("queued", None, None)
 
 
 def test_told_twice_it_stops_at_once(shell: Shell) -> None:

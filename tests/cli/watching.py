@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from perdure import open_store
 from perdure.app.client import Client
+from perdure.core import topics
 from perdure.core.chunks import Chunk, Fold
 from perdure.core.messages import Message
 from perdure.core.records import RunRecord
@@ -20,13 +21,16 @@ T = TypeVar("T")
 
 
 class Seen:
-    """A store at one moment: its newest thread, the thread's messages, and what its newest run has streamed."""
+    """A store at one moment: its newest thread, the thread's messages, what its newest run has streamed,
+    and how many of its steps have completed.
+    """
 
     def __init__(self, threads: list[ThreadRecord], messages: list[Message], runs: list[RunRecord]) -> None:
         self.threads = threads
         self.messages = messages
         self.runs = runs
         self.chunks = list[Chunk]()
+        self.steps = 0
 
     @property
     def words(self) -> str:
@@ -40,12 +44,17 @@ async def _see(url: str) -> Seen:
     except StoreUrlInvalid:
         return Seen([], [], [])
     try:
-        threads = await store.threads.list()
-        messages = await store.messages.list(threads[0].thread_id) if threads else []
-        seen = Seen(threads, messages, await store.runs.list())
+        threads = await store.threads.list(tenant=None)
+        messages = await store.messages.path(threads[0].thread_id, tenant=None) if threads else []
+        seen = Seen(threads, messages, await store.runs.list(tenant=None))
+        if seen.runs:
+            steps = await store.steps.list(seen.runs[0].run_id, tenant=None)
+            seen.steps = sum(step.status == "completed" for step in steps)
+        cursor = 0
         while seen.runs:
-            page = await read(store, seen.runs[0].run_id, after=seen.chunks[-1].seq if seen.chunks else 0)
+            page = await read(store, seen.runs[0].run_id, tenant=None, after=cursor)
             seen.chunks += page.chunks
+            cursor = page.cursor
             if not page.chunks:
                 break
         return seen
@@ -55,7 +64,7 @@ async def _see(url: str) -> Seen:
 
 async def reach(client: Client, run_id: str, *statuses: str) -> None:
     """Wait until a run has one of these statuses."""
-    watch = client.store.watch(f"run:{run_id}")
+    watch = client.store.watch(topics.run(None, run_id))
     try:
         while (await client.run(run_id).record()).status not in statuses:
             await watch.wait()

@@ -29,6 +29,7 @@ from perdure.errors import (
 EVERY = [kind for name in errors.__all__ if issubclass(kind := getattr(errors, name), PerdureError)]
 SAMPLES: dict[object, Value] = {
     str: "some text",
+    str | None: "somebody",
     int: 7,
     int | None: 503,
     float | None: 2.5,

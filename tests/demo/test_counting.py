@@ -65,7 +65,10 @@ def message(*parts: Part) -> Message:
 
 
 def held(*texts: str, first: int = 1) -> Fold:
-    chunks = (Chunk(kind="text", part=0, text=text, seq=seq, from_seq=seq) for seq, text in enumerate(texts, first))
+    chunks = (
+        Chunk(kind="text", part=0, text=text, seq=seq, from_seq=seq, at=seq, after=seq - 1)
+        for seq, text in enumerate(texts, first)
+    )
     return Fold().add_all(chunks)
 
 
@@ -89,8 +92,8 @@ def test_what_a_superseded_attempt_said_is_a_duplicate_unless_it_is_taken_back()
     fold = held("wrong ", "right")
     assert differences(fold, whole) == (0, 1)
     taken_back = held("wrong ")
-    taken_back.add(Chunk(kind="reset", seq=2, from_seq=1))
-    taken_back.add(Chunk(kind="text", part=0, text="right", seq=3, from_seq=3))
+    taken_back.add(Chunk(kind="reset", seq=2, from_seq=1, at=2, after=1))
+    taken_back.add(Chunk(kind="text", part=0, text="right", seq=3, from_seq=3, at=3, after=2))
     assert differences(taken_back, whole) == (0, 0)
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.core.ids import derived_random
-from perdure.demo.killing import ExtraOperations, Killer, Sight, Where
+from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
+from perdure.demo.killing import Killer, Landing, Sight, Where
 from perdure.demo.ledger import Execution
 from perdure.demo.tools import REPORT
-from perdure.runs.reaper import MAX_TAKEOVERS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOOL_FOR = 0.4
@@ -40,7 +40,7 @@ def kill(by: Killer, sight: Sight, where: Where) -> None:
     """A kill that is due at a sight, and lands where it does."""
     place = by.due(sight)
     assert place is not None
-    by.landed(ExtraOperations(number=1, pid=1, where=where, what="", seq=1), sight, place)
+    by.landed(Landing(number=1, pid=1, where=where, what="", seq=1), sight, place)
 
 
 def test_without_kills_nothing_is_due() -> None:
@@ -94,7 +94,7 @@ def test_a_place_that_is_always_missed_is_given_up() -> None:
 
 def test_a_kill_that_would_poison_the_run_waits_for_progress() -> None:
     many = killer(12)
-    for _ in range(MAX_TAKEOVERS):
+    for _ in range(SUSPECT_AT + CONDEMNED_AT - 1):
         kill(many, any_time(), "elsewhere")
     assert many.due(any_time()) is None
     assert many.due(any_time(ended=1)) == "elsewhere"

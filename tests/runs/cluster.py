@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from perdure.app.client import Client
-from perdure.core.records import RunRecord, StepRecord
+from perdure.core.operations import CancelRun, Operation, TakeOver
+from perdure.core.records import Lease, RunRecord, StepRecord
 from perdure.runs.context import Context
 from perdure.runs.handles import Run
 from perdure.runs.worker import Worker
@@ -16,6 +17,7 @@ from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import Death, Process
+from perdure.testing.wrapped import WrappedStore
 
 R = TypeVar("R")
 LEASE_FOR = 30.0
@@ -36,6 +38,26 @@ class Door(Client):
         self._store = store
 
 
+class NotesTakeovers(WrappedStore):
+    """Notes each run that a worker takes from another one."""
+
+    def __init__(self, inner: Store, taken: list[str]) -> None:
+        super().__init__(inner)
+        self._taken = taken
+
+    def around_commit(
+        self, operations: tuple[Operation, ...], lease: Lease | None, commit: Callable[[], Awaitable[Any]]
+    ) -> Awaitable[Any]:
+        if not isinstance(operations[0], TakeOver):
+            return super().around_commit(operations, lease, commit)
+        return asyncio.ensure_future(self._note(commit()))
+
+    async def _note(self, landing: Awaitable[Any]) -> Any:
+        taken = await landing
+        self._taken += [run_id for _, run_id in taken]
+        return taken
+
+
 class SimulatedWorker:
     """A worker in a simulated process of its own."""
 
@@ -45,7 +67,8 @@ class SimulatedWorker:
 
 
 class Cluster:
-    """Shape: `store` is what the test itself looks through; `done` is what user code has really done."""
+    """Shape: `store` is what the test itself looks through; `done` is what user code has really done; `taken` names
+    each run that a worker was seen to take from another one, as often as it was."""
 
     def __init__(self, store: Store, clock: FakeClock, url: str) -> None:
         self.store = store
@@ -53,6 +76,7 @@ class Cluster:
         self.url = url
         self.workflows = Declared()
         self.done: list[str] = []
+        self.taken: list[str] = []
         self.workers: list[SimulatedWorker] = []
         self.client = Door(url, self.workflows, clock, store)
         self._opened: list[Store] = [store]
@@ -67,7 +91,7 @@ class Cluster:
         self, *, death: Death | None = None, store: Store | None = None, **options: Any
     ) -> SimulatedWorker:
         """A worker, at work."""
-        process = Process(self.clock, store or self.store, death=death)
+        process = Process(self.clock, NotesTakeovers(store or self.store, self.taken), death=death)
         options = {"lease_for": LEASE_FOR, "clock": process.clock} | options
 
         async def start() -> Worker:
@@ -109,6 +133,12 @@ class Cluster:
         """The result of a run, by letting time pass."""
         return await self.clock.until(run.result(), within=within)
 
+    async def ask_to_cancel(self, run_id: str = "run", *, within: float = 5.0, reason: str = "") -> None:
+        """Ask for the end of a run, and do not wait for it, as who asks in another process and goes away."""
+        await self.store.execute(
+            CancelRun(tenant=None, run_id=run_id, at=self.clock.now(), within=within, reason=reason)
+        )
+
     async def kill(self) -> None:
         """Kill every worker; their leases stay until they end."""
         for simulated in self.workers:
@@ -137,7 +167,7 @@ class Cluster:
 
     async def steps(self, run_id: str = "run") -> dict[str, StepRecord]:
         """Its steps by position."""
-        return {step.position: step for step in await self.store.steps.list(run_id)}
+        return {step.position: step for step in await self.store.steps.list(run_id, tenant=None)}
 
     async def step(self, position: str, run_id: str = "run") -> StepRecord:
         """One of its steps."""
@@ -148,6 +178,11 @@ class Cluster:
         await self.kill()
         for opened in self._opened:
             await opened.close()
+
+
+def deaths(run: RunRecord) -> int:
+    """How many workers died with a run since it last got on."""
+    return run.suspicion.deaths if run.suspicion is not None else 0
 
 
 def takes(cluster: Cluster, seconds: float) -> Workflow[..., str]:

@@ -14,6 +14,7 @@ import pytest
 
 import perdure
 from perdure import App
+from perdure.core import topics
 from perdure.core.records import Question
 from perdure.errors import (
     IdInvalid,
@@ -144,9 +145,9 @@ async def test_a_store_that_was_closed_says_so(cluster: Cluster) -> None:
     with pytest.raises(StoreClosed):
         await run.emit_event("go")
     with pytest.raises(StoreClosed):
-        await store.runs.get("run")
+        await store.runs.get("run", tenant=None)
     with pytest.raises(StoreClosed):
-        store.watch("run:run")
+        store.watch(topics.run(None, "run"))
 
 
 def test_an_app_that_is_not_open_says_so() -> None:

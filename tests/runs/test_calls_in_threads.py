@@ -183,8 +183,8 @@ async def test_a_run_whose_lease_was_lost_is_not_begun_beside_its_own_function(
     run = await cluster.start(flow)
     simulated = await cluster.start_worker()
     await cluster.clock.settle()
-    simulated.worker.holder.expired(simulated.worker.worker_id)
-    other = await cluster.store.runs.get("run")
+    simulated.worker.holder.expired(simulated.worker.holder.incarnation)
+    other = await cluster.store.runs.get("run", tenant=None)
     assert other is not None
     await cluster.clock.advance(60)
     assert cluster.done == ["began"]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import perdure
 from perdure import Retry
+from perdure.core.operations import CancelRun
 from perdure.errors import RunCancelled, RunNotFound
-from perdure.stores.port import CancelRun
 from perdure.testing.dying import die_here
 from tests.runs.cluster import Cluster
 
@@ -100,8 +99,7 @@ async def test_what_had_committed_is_kept(cluster: Cluster) -> None:
 async def test_between_two_steps_a_cancel_is_honoured_before_the_next_one(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def first() -> None:
-            now = cluster.clock.now()
-            await cluster.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5)))
+            await cluster.ask_to_cancel()
             cluster.done.append("first")
 
         async def second() -> None:
@@ -261,16 +259,41 @@ async def test_a_dead_owner_is_not_waited_for_longer_than_the_deadline(cluster: 
 
 async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_a_deaf_owner(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
+        async def deaf() -> None:
+            while not let_go.is_set():
+                try:
+                    await let_go.wait()
+                except asyncio.CancelledError:
+                    continue
+
+        await ctx.step("deaf", deaf)
+
+    let_go = asyncio.Event()
+    await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    await cluster.ask_to_cancel(reason="gone")
+    await cluster.start_worker()
+    await cluster.clock.advance(4.5)
+    assert await cluster.status() == "cancelling"
+    await cluster.clock.advance(1.5)
+    assert await cluster.status() == "cancelled"
+    let_go.set()
+
+
+async def test_a_worker_ends_the_cancelled_run_of_a_dead_owner_within_its_time(cluster: Cluster) -> None:
+    """At once where the death is proven, and at the latest when the time for the cancel has passed."""
+
+    async def flow(ctx: perdure.Context) -> None:
         await ctx.step("dies", die_here)
 
     await cluster.start(flow)
     await cluster.start_worker()
     await cluster.clock.settle()
-    now = cluster.clock.now()
-    await cluster.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5), reason="gone"))
+    await cluster.ask_to_cancel(reason="gone")
     await cluster.start_worker()
     await cluster.clock.advance(4.5)
-    assert await cluster.status() == "cancelling"
+    assert await cluster.status() == ("cancelled" if cluster.store.abilities.proves_death else "cancelling")
     await cluster.clock.advance(1.5)
     assert await cluster.status() == "cancelled"
 
@@ -302,8 +325,7 @@ async def test_a_sealed_run_takes_nothing_from_its_old_owner(cluster: Cluster) -
 async def test_a_run_that_completes_while_it_is_being_cancelled_has_completed(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def last() -> str:
-            now = cluster.clock.now()
-            await cluster.store.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=5)))
+            await cluster.ask_to_cancel()
             return "done"
 
         return await ctx.step("last", last)
@@ -348,7 +370,7 @@ async def test_a_cancel_from_another_process_is_heard(sqlite: Cluster) -> None:
     await sqlite.clock.advance(1)
     other = await sqlite.another_store()
     now = sqlite.clock.now()
-    await other.commit(CancelRun(run_id="run", at=now, cancel_by=now + timedelta(seconds=60)))
+    await other.execute(CancelRun(tenant=None, run_id="run", at=now, within=60.0))
     async with asyncio.timeout(10):
         record: Any = await run.wait()
     assert record.status == "cancelled"

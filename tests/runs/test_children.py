@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import perdure
+from perdure.core.operations import CancelRun, CreateRun
 from perdure.errors import ChildFailed, RunFailed
-from perdure.stores.port import CancelRun, CreateRun
 from perdure.testing.dying import die_here
 from perdure.testing.wrapped import WrappedStore
 from tests.runs.cluster import Cluster
@@ -165,8 +164,8 @@ class CancelledFirst(WrappedStore):
         return self._after(operations[-1], commit) if isinstance(operations[-1], CreateRun) else commit()
 
     async def _after(self, create: CreateRun, commit: Callable[[], Awaitable[Any]]) -> Any:
-        by = create.at + timedelta(seconds=5)
-        await self.inner.commit(CancelRun(run_id="run", at=create.at, cancel_by=by, reason="from outside"))
+        cancel = CancelRun(tenant=None, run_id="run", at=create.at, within=5.0, reason="from outside")
+        await self.inner.execute(cancel)
         return await commit()
 
 

@@ -54,7 +54,7 @@ async def test_an_event_for_a_run_that_has_ended_is_kept_and_changes_nothing(clu
     assert await cluster.client.emit_event("run", "late", 1) is True
     after = await cluster.record()
     assert (after.status, after.completed_at, after.result) == ("completed", before.completed_at, before.result)
-    assert [event.key for event in await cluster.store.events.list("run")] == ["late"]
+    assert [event.key for event in await cluster.store.events.list("run", tenant=None)] == ["event:late"]
 
 
 @pytest.mark.parametrize("key", ["", "a\0b", "x" * 513, 7])
@@ -63,7 +63,7 @@ async def test_a_key_that_is_no_id_is_refused(cluster: Cluster, key: Any) -> Non
     with pytest.raises(IdInvalid) as refused:
         await run.emit_event(key, 1)
     assert refused.value.field == "key"
-    assert await cluster.store.events.list("run") == []
+    assert await cluster.store.events.list("run", tenant=None) == []
 
 
 async def test_a_payload_that_can_not_be_stored_is_refused_and_nothing_is_emitted(cluster: Cluster) -> None:
@@ -71,7 +71,7 @@ async def test_a_payload_that_can_not_be_stored_is_refused_and_nothing_is_emitte
     with pytest.raises(NotStorable) as refused:
         await run.emit_event("go", {"a": [1, float("nan")]})
     assert refused.value.field == "payload.a[1]"
-    assert await cluster.store.events.list("run") == []
+    assert await cluster.store.events.list("run", tenant=None) == []
     assert await run.emit_event("go", 1) is True
 
 
@@ -130,7 +130,7 @@ async def test_what_an_emit_was_told_is_told_again_in_replay_and_nothing_is_emit
     await cluster.start_worker()
     await cluster.result(run)
     assert told == [[True, False, True]] * 2
-    assert len(await cluster.store.events.list("other")) == 2
+    assert len(await cluster.store.events.list("other", tenant=None)) == 2
 
 
 async def test_an_emit_that_was_refused_is_refused_again_in_replay(cluster: Cluster) -> None:
@@ -165,7 +165,7 @@ async def test_an_emit_lands_with_its_step_or_not_at_all(cluster: Cluster) -> No
     run = await cluster.start(flow)
     await cluster.start_worker(death=Death(2, "landed"))  # register, claim, emit
     await cluster.clock.settle()
-    assert [event.key for event in await cluster.store.events.list("other")] == ["go"]
+    assert [event.key for event in await cluster.store.events.list("other", tenant=None)] == ["event:go"]
     assert (await cluster.step("0")).status == "completed"
     await cluster.restart()
     assert await cluster.result(run) is True

@@ -15,10 +15,10 @@ import pytest
 from perdure import Context, Retry, current_step
 from perdure.core.ids import new_id
 from perdure.core.positions import child
+from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
 from perdure.core.values import Value
 from perdure.errors import ChildFailed, OutcomeError, RunFailed, StepFailed
 from perdure.runs.branch import current_branch
-from perdure.runs.reaper import MAX_TAKEOVERS
 from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
 from perdure.testing.clock import FakeClock
@@ -29,7 +29,7 @@ from tests.runs.programs import Failed, Node, Program, events_of, expected, gene
 PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000"))
 BATCHES = 20
 LEASE_FOR = 3.0
-MAX_DEATHS = MAX_TAKEOVERS  # one more, with no step between them, and the run is rightly failed as poisoned
+MAX_DEATHS = SUSPECT_AT + CONDEMNED_AT - 1  # one more, with no step between them, may rightly be poison
 LIVES = 40
 
 # Seeds that once found a bug.
@@ -84,7 +84,7 @@ class Machine:
     async def _effect(self, node: Node) -> str:
         step = current_step()
         assert step is not None
-        recorded = {one.position: one.status for one in await self.cluster.store.steps.list(step.run_id)}
+        recorded = {one.position: one.status for one in await self.cluster.store.steps.list(step.run_id, tenant=None)}
         if recorded.get(step.position) in {"completed", "failed"} and not self.may_repeat():
             self.twice.append(f"{step.run_id} {step.position}")
         if self.random.random() < 0.3:

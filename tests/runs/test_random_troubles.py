@@ -22,7 +22,7 @@ from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import running_process
-from perdure.testing.wrapped import WrappedStore
+from perdure.testing.wrapped import RunKeys, WrappedStore
 from tests.runs.cluster import Cluster, SimulatedWorker
 from tests.runs.programs import events_of
 from tests.runs.test_random_programs import LEASE_FOR, Machine, end_of, fault_of
@@ -52,10 +52,10 @@ class Shaky(WrappedStore):
         failed.set_exception(StoreUnavailable("cut"))
         return failed
 
-    def around_renewal(self, operation: Any, renew: Callable[[], list[str]]) -> list[str]:
+    def around_renewal(self, operation: Any, renew: Callable[[], RunKeys]) -> RunKeys:
         if self.cut:
             raise StoreUnavailable("cut")
-        return [] if self.deaf else renew()
+        return () if self.deaf else renew()
 
     def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
         return super().listen(topic, lambda: None if self.deaf else callback())

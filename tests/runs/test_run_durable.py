@@ -21,7 +21,7 @@ from perdure.errors import (
     StepFailed,
 )
 from perdure.testing.dying import Process
-from tests.runs.cluster import Cluster
+from tests.runs.cluster import Cluster, deaths
 from tests.runs.driving import Driver, manifest
 
 
@@ -155,12 +155,13 @@ async def test_it_goes_on_where_a_dead_driver_was(cluster: Cluster, drive: Drive
     process.run(drive(task, store=process.store, clock=process.clock))
     await cluster.clock.advance(0.5)
     await process.kill()
-    with pytest.raises(LeaseHeld):
-        await cluster.clock.until(drive(task))
-    await cluster.clock.advance(30)
+    if cluster.url == "memory:":  # it proves no death of a simulated process: the lease has to end
+        with pytest.raises(LeaseHeld):
+            await cluster.clock.until(drive(task))
+        await cluster.clock.advance(30)
     done = await cluster.clock.until(drive(task))
     assert (done.result, cluster.done) == (3, ["worked", "worked"])
-    assert (done.record.token, done.record.takeovers) == (2, 0)
+    assert (done.record.token, deaths(done.record)) == (3, 0)  # taken over, then claimed
 
 
 async def test_who_is_cancelled_lets_go_of_the_run_at_once(cluster: Cluster, drive: Driver) -> None:
@@ -179,7 +180,7 @@ async def test_who_is_cancelled_lets_go_of_the_run_at_once(cluster: Cluster, dri
         await cluster.clock.until(driving)
     assert await cluster.store.workers.list() == []
     record = await cluster.record()
-    assert (record.status, record.worker_id, record.takeovers) == ("queued", None, 0)
+    assert (record.status, record.worker_id, deaths(record)) == ("queued", None, 0)
     done = await cluster.clock.until(drive(task))
     assert (done.result, cluster.done) == ("done", ["began", "began"])
 

@@ -58,7 +58,7 @@ async def test_an_input_that_does_not_fit_is_refused_before_anything_changed(clu
     with pytest.raises(InputError) as refused:
         await cluster.clock.until(drive(task, manifest=manifest(input={"year": "?"})))
     assert refused.value.field == "input.year"
-    assert await cluster.store.runs.get("run") is None
+    assert await cluster.store.runs.get("run", tenant=None) is None
 
 
 async def test_no_input_counts_as_the_default_of_the_parameter(cluster: Cluster, drive: Driver) -> None:
@@ -84,7 +84,7 @@ async def test_another_input_under_the_same_id_is_refused_first(cluster: Cluster
     await cluster.clock.until(asyncio.gather(first, return_exceptions=True))
 
 
-@pytest.mark.parametrize("field", ["project_id", "scenario_id", "tenant"])
+@pytest.mark.parametrize("field", ["project_id", "scenario_id"])
 async def test_who_it_is_for_is_part_of_the_identity_and_a_tag_is_not(
     cluster: Cluster, drive: Driver, field: str
 ) -> None:
@@ -95,3 +95,14 @@ async def test_who_it_is_for_is_part_of_the_identity_and_a_tag_is_not(
     await cluster.clock.until(drive(task, manifest=manifest(tags={"new": "tag"})))
     with pytest.raises(RunInputMismatch):
         await cluster.clock.until(drive(task, manifest=manifest(**{field: "other"})))
+
+
+async def test_each_tenant_has_run_ids_of_its_own(cluster: Cluster, drive: Driver) -> None:
+    async def task(ctx: perdure.Context) -> str | None:
+        cluster.done.append("ran")
+        return ctx.run_id
+
+    first = await cluster.clock.until(drive(task))
+    second = await cluster.clock.until(drive(task, manifest=manifest(tenant="other")))
+    assert (first.record.tenant, second.record.tenant) == (None, "other")
+    assert (first.result, second.result, cluster.done) == ("run", "run", ["ran", "ran"])

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import perdure
-from perdure.stores.port import TakeOver
+from perdure.core.operations import TakeOver
+from perdure.core.suspicion import ALONE_AT, CONDEMNED_AT, SUSPECT_AT
 from perdure.testing.dying import die_here
-from tests.runs.cluster import LEASE_FOR, Cluster, takes
+from tests.runs.cluster import LEASE_FOR, Cluster, deaths, takes
+
+DEATHS = SUSPECT_AT + CONDEMNED_AT
+"""How many workers a run kills that is alone with each of them, until it has failed."""
 
 
-async def test_the_runs_of_a_dead_worker_are_taken_over_when_its_lease_ends_and_not_before(cluster: Cluster) -> None:
-    run = await cluster.client.start(takes(cluster, 5), run_id="run")
-    await cluster.start_worker()
-    await cluster.clock.advance(1)
-    await cluster.kill()
-    await cluster.start_worker()
-    await cluster.clock.advance(LEASE_FOR - 2)
-    assert (await cluster.record()).token == 1
-    assert await cluster.result(run) == "done"
-    record = await cluster.record()
+async def test_the_runs_of_a_dead_worker_are_taken_over_when_its_lease_ends_and_not_before(memory: Cluster) -> None:
+    run = await memory.client.start(takes(memory, 5), run_id="run")
+    await memory.start_worker()
+    await memory.clock.advance(1)
+    await memory.kill()
+    await memory.start_worker()
+    await memory.clock.advance(LEASE_FOR - 2)
+    assert (await memory.record()).token == 1
+    assert await memory.result(run) == "done"
+    record = await memory.record()
     assert record.token == 3  # taken over, then claimed
-    assert cluster.done.count("ended") == 1
+    assert memory.done.count("ended") == 1
+
+
+async def test_the_runs_of_a_worker_whose_death_is_proven_are_taken_over_at_once(sqlite: Cluster) -> None:
+    run = await sqlite.client.start(takes(sqlite, 5), run_id="run")
+    await sqlite.start_worker()
+    await sqlite.clock.advance(1)
+    await sqlite.kill()
+    await sqlite.start_worker()
+    await sqlite.clock.settle()
+    assert ((await sqlite.record()).token, sqlite.taken) == (3, ["run"])
+    assert await sqlite.result(run, within=6) == "done"
+    assert sqlite.done.count("ended") == 1
 
 
 async def test_a_wall_clock_jump_moves_no_lease(cluster: Cluster) -> None:
@@ -39,16 +55,9 @@ async def test_a_worker_that_renews_at_the_last_moment_is_not_taken_over(cluster
     await cluster.client.start(takes(cluster, 100), run_id="run")
     simulated = await cluster.start_worker()
     await cluster.clock.advance(1)
-    now = cluster.clock.lease_now()
-    (taken,) = await cluster.store.commit(
-        TakeOver(
-            worker_id=simulated.worker.worker_id,
-            at=cluster.clock.now(),
-            lease_now=now,
-            boot_id=simulated.worker.holder.boot_id,
-        )
-    )
-    assert taken == []
+    holder = simulated.worker.holder
+    take = TakeOver(worker_id=holder.worker_id, incarnation=holder.incarnation, at=cluster.clock.now())
+    assert await cluster.store.execute(take) == ()
     assert (await cluster.record()).token == 1
 
 
@@ -67,16 +76,19 @@ async def test_a_step_that_kills_every_worker_is_poison(cluster: Cluster) -> Non
 
     await cluster.start(flow)
     await cluster.start_worker()
-    for _ in range(6):
+    for _ in range(DEATHS - 1):
         await cluster.restart()
     await cluster.start_worker()
     await cluster.clock.advance(LEASE_FOR * 2)
     record = await cluster.record()
     assert record.failure is not None
-    assert (record.status, record.failure.reason, record.takeovers) == ("failed", "poisoned", 6)
-    assert len(cluster.done) == 6
+    assert (record.status, record.failure.reason) == ("failed", "poisoned")
+    assert record.failure.message == (
+        "5 workers died while they executed it, without a step or a chunk between; 3 of them had nothing else"
+    )
+    assert len(cluster.done) == DEATHS
     await cluster.clock.advance(LEASE_FOR * 2)
-    assert len(cluster.done) == 6
+    assert len(cluster.done) == DEATHS
 
 
 async def test_takeovers_with_progress_between_them_are_no_poison(cluster: Cluster) -> None:
@@ -98,11 +110,81 @@ async def test_takeovers_with_progress_between_them_are_no_poison(cluster: Clust
     assert await cluster.result(run) == 16
 
 
+async def test_a_suspension_takes_the_suspicion_back(cluster: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> str:
+        cluster.done.append("began")
+        if len(cluster.done) <= SUSPECT_AT:
+            await die_here()
+        return await ctx.await_event("go")
+
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    for _ in range(SUSPECT_AT):
+        await cluster.restart()
+    assert (await cluster.status(), deaths(await cluster.record())) == ("suspended", 0)
+    await run.emit_event("go", "gone")
+    assert await cluster.result(run) == "gone"
+
+
+async def test_the_neighbours_of_poison_complete(cluster: Cluster) -> None:
+    """Each death counts against them too, and none of them is ever alone at one: they are not condemned."""
+
+    async def poison(ctx: perdure.Context) -> None:
+        async def deadly() -> None:
+            await cluster.sleep(0.2)
+            cluster.done.append("killed")
+            await die_here()
+
+        await ctx.step("deadly", deadly)
+
+    async def harmless(ctx: perdure.Context) -> str:
+        async def work() -> str:
+            await cluster.sleep(0.5)
+            return "done"
+
+        return await ctx.step("work", work)
+
+    declared = cluster.workflow(harmless)
+    runs = [await cluster.client.start(declared, run_id=f"before {number}") for number in range(3)]
+    await cluster.start(poison)
+    runs += [await cluster.client.start(declared, run_id=f"after {number}") for number in range(3)]
+    await cluster.start_worker()
+    for _ in range(12):
+        await cluster.restart()
+    assert [(await run.record()).status for run in runs] == ["completed"] * len(runs)
+    record = await cluster.record()
+    assert record.failure is not None
+    assert (record.status, record.failure.reason) == ("failed", "poisoned")
+    assert len(cluster.done) <= 2 * DEATHS
+
+
+async def test_a_suspect_that_died_on_trial_waits_until_a_worker_has_nothing_else(cluster: Cluster) -> None:
+    async def poison(ctx: perdure.Context) -> None:
+        cluster.done.append("killed")
+        await die_here()
+
+    async def busy(ctx: perdure.Context) -> None:
+        await ctx.step("work", cluster.sleep, 60)
+
+    await cluster.start(poison)
+    await cluster.start_worker()
+    for _ in range(ALONE_AT - 1):
+        await cluster.restart()
+    await cluster.start(busy, run_id="busy")
+    await cluster.clock.advance(1)  # it has been claimable for longer than what is taken over now
+    await cluster.start_worker()
+    await cluster.clock.advance(LEASE_FOR + 10)
+    assert (await cluster.status("busy"), await cluster.status()) == ("running", "queued")
+    assert len(cluster.done) == ALONE_AT
+    await cluster.clock.advance(30)
+    assert (await cluster.status("busy"), len(cluster.done)) == ("completed", ALONE_AT + 1)
+
+
 async def test_a_poisoned_run_can_be_restarted(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def deadly() -> str:
             cluster.done.append("began")
-            if len(cluster.done) <= 6:
+            if len(cluster.done) <= DEATHS:
                 await die_here()
             return "survived"
 
@@ -110,13 +192,10 @@ async def test_a_poisoned_run_can_be_restarted(cluster: Cluster) -> None:
 
     run = await cluster.start(flow)
     await cluster.start_worker()
-    for _ in range(6):
+    for _ in range(DEATHS - 1):
         await cluster.restart()
     await cluster.start_worker()
     await cluster.clock.advance(LEASE_FOR + 1)
     assert await cluster.status() == "failed"
     await run.restart()
     assert await cluster.result(run) == "survived"
-
-
-# Strays: rows that name a worker which does not execute them.

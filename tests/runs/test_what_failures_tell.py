@@ -9,7 +9,9 @@ import pytest
 
 import perdure
 from perdure.core.failures import Failure, step_error
+from perdure.core.operations import Operation, TakeRun
 from perdure.core.records import Lease
+from perdure.core.values import Value
 from perdure.errors import (
     ChildFailed,
     ModelAuthFailed,
@@ -19,7 +21,6 @@ from perdure.errors import (
     StepFailed,
     WorkerExpired,
 )
-from perdure.stores.port import CommitResult, Operation, TakeRun
 from perdure.testing.wrapped import WrappedStore
 from tests.runs.cluster import Cluster
 
@@ -162,8 +163,8 @@ class Expiring(WrappedStore):
     expired = False
 
     def around_commit(
-        self, operations: tuple[Operation, ...], lease: Lease | None, commit: Callable[[], Awaitable[CommitResult]]
-    ) -> Awaitable[CommitResult]:
+        self, operations: tuple[Operation, ...], lease: Lease | None, commit: Callable[[], Awaitable[Value]]
+    ) -> Awaitable[Value]:
         if isinstance(operations[0], TakeRun) and not self.expired:
             self.expired = True
             raise WorkerExpired(operations[0].worker_id)

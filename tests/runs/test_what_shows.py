@@ -13,9 +13,9 @@ import pytest
 import perdure
 from perdure import Manifest, Retry, TaskSpec, run_durable
 from perdure.core.failures import Failure
+from perdure.core.operations import FinishRun
 from perdure.core.records import RunStatus
 from perdure.errors import StoreInvalid
-from perdure.stores.port import FinishRun
 from perdure.testing.dying import die_here
 from perdure.testing.wrapped import WrappedStore
 from tests.runs.cluster import Cluster

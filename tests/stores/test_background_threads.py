@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from perdure.core.records import WorkerRecord
+from perdure.core import topics
+from perdure.core.operations import RegisterWorker, RenewWorker
 from perdure.errors import StoreUnavailable
 from perdure.stores import background, open_store
 from perdure.stores.background import BackgroundThread, tell
-from perdure.stores.port import RegisterWorker, RenewWorker
 from perdure.stores.sqlite import group, turnstile, writer
+from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,13 +34,20 @@ async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def registration(worker_id: str) -> RegisterWorker:
-    record = WorkerRecord(worker_id=worker_id, lease_until=1e12, started_at=AT, renewed_at=AT)
-    return RegisterWorker(worker=record)
+    return RegisterWorker(worker_id=worker_id, incarnation=worker_id, at=AT, lease_for=1e9)
+
+
+def renewal(worker_id: str) -> RenewWorker:
+    return RenewWorker(worker_id=worker_id, incarnation=worker_id, beat=1, lease_for=2e9, at=AT)
+
+
+def harness_of(store: Any) -> StoreHarness:
+    return StoreHarness(store, store.url, "", open_store, ManualClock())
 
 
 async def register(store: Any, worker_id: str) -> None:
     async with asyncio.timeout(WITHIN):
-        await store.commit(registration(worker_id))
+        await store.execute(registration(worker_id))
 
 
 async def workers(store: Any) -> list[str]:
@@ -107,18 +115,20 @@ async def test_a_commit_that_meets_an_unexpected_error_on_the_loop_is_answered_a
 
 @pytest.mark.parametrize("method", ["try_enter", "leave"])
 async def test_a_lone_run_that_meets_an_unexpected_error_commits_each_step_once(store: Any, method: str) -> None:
-    harness = StoreHarness(store, store.url, "", open_store)
+    harness = harness_of(store)
     lease = await harness.running()
     for number in range(3):
-        await harness.do(harness.step(position=str(number)), lease=lease)
+        await harness.commit(lease, harness.step(str(number)))
     commits = store._writer._group
     once = Once(getattr(commits, method), OSError("no locks left"), after=method == "leave")
     setattr(commits, method, once)
     async with asyncio.timeout(WITHIN):
         for number in range(3, 6):
-            await harness.do(harness.step(position=str(number)), lease=lease)
+            await harness.commit(lease, harness.step(str(number)))
     assert once.raised
-    assert [step.position for step in await store.steps.list("run")] == [str(number) for number in range(6)]
+    assert [step.position for step in await store.steps.list("run", tenant=None)] == [
+        str(number) for number in range(6)
+    ]
 
 
 @pytest.mark.parametrize("fails", ["checkpoint", "enter"])
@@ -146,9 +156,9 @@ async def test_a_look_that_meets_an_unexpected_error_is_made_again(store: Any, m
         return look()
 
     store._writer._group.look = faulty
-    watch, other = store.watch("workers"), await open_store(store.url)
+    watch, other = store.watch(topics.queue("default")), await open_store(store.url)
     assert await asyncio.to_thread(raised.wait, WITHIN)
-    await register(other, "one")
+    await harness_of(other).run()
     async with asyncio.timeout(WITHIN):
         await watch.wait()
     watch.close()
@@ -156,24 +166,28 @@ async def test_a_look_that_meets_an_unexpected_error_is_made_again(store: Any, m
 
 
 async def test_a_listener_that_raises_holds_no_commit_up(store: Any) -> None:
+    called = list[int]()
+
     def fail() -> None:
+        called.append(1)
         raise ZeroDivisionError("a fault of the listener's")
 
-    stop = store.listen("workers", fail)
+    stop = store.listen(topics.queue("default"), fail)
     for pace in (0.0, 1.0):
         store._writer._group.pace = pace
-        await register(store, f"at {pace}")
+        async with asyncio.timeout(WITHIN):
+            await harness_of(store).run(f"at {pace}")
     stop()
-    assert await workers(store) == ["at 0.0", "at 1.0"]
+    assert sorted(run.run_id for run in await store.runs.list(tenant=None)) == ["at 0.0", "at 1.0"]
+    assert called
 
 
 async def test_a_renewal_that_meets_an_unexpected_error_raises_a_store_error(store: Any) -> None:
     await register(store, "one")
     store._writer._group.commit = Once(store._writer._group.commit, RuntimeError("a fault"))
-    renewal = RenewWorker(worker_id="one", lease_until=2e12, lease_now=0.0, at=AT)
     with pytest.raises(StoreUnavailable):
-        await asyncio.to_thread(store.renew, renewal)
-    assert await asyncio.to_thread(store.renew, renewal) == []
+        await asyncio.to_thread(store.renew, renewal("one"))
+    assert await asyncio.to_thread(store.renew, renewal("one")) == ()
 
 
 @pytest.mark.parametrize(

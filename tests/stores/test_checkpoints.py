@@ -15,6 +15,7 @@ from perdure.runs.doctor import examine
 from perdure.stores import open_store
 from perdure.stores.sqlite import group, log
 from perdure.stores.sqlite.driver import open_connection
+from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
 PAGES = 50
@@ -26,10 +27,10 @@ PAGE_BYTES = 4096 + 24  # with its header in the log
 async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreHarness]:
     monkeypatch.setattr(group, "CHECKPOINT_PAGES", PAGES)
     monkeypatch.setattr(log, "LOG_BYTES", LIMIT)
-    url = f"sqlite:///{tmp_path}/perdure.db"
-    harness = StoreHarness(await open_store(url), url, "", open_store)
+    url, clock = f"sqlite:///{tmp_path}/perdure.db", ManualClock()
+    harness = StoreHarness(await open_store(url, clock=clock), url, "", open_store, clock)
     yield harness
-    await harness.store.close()
+    await harness.close()
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def checkpoints(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 async def put(harness: StoreHarness, lease: Lease, first: int, count: int) -> None:
     for number in range(first, first + count):
-        await harness.do(harness.step(position=str(number)), lease=lease)
+        await harness.commit(lease, harness.step(str(number)))
 
 
 def log_of(harness: StoreHarness) -> Path:
@@ -63,7 +64,7 @@ async def test_the_log_stays_short(
     await put(harness, await harness.running(), 0, 10 * PAGES)
     assert len(checkpoints) >= 5
     assert log_of(harness).stat().st_size < 3 * PAGES * PAGE_BYTES
-    assert len(await harness.store.steps.list("run")) == 10 * PAGES
+    assert len(await harness.store.steps.list("run", tenant=None)) == 10 * PAGES
 
 
 async def test_who_reads_for_long_delays_it_and_nobody_tries_at_every_commit(
@@ -81,7 +82,7 @@ async def test_who_reads_for_long_delays_it_and_nobody_tries_at_every_commit(
     reader.close()
     await put(harness, lease, 5 * PAGES, 10 * PAGES)
     assert log_of(harness).stat().st_size < grown + 2 * PAGES * PAGE_BYTES
-    assert len(await harness.store.steps.list("run")) == 15 * PAGES
+    assert len(await harness.store.steps.list("run", tenant=None)) == 15 * PAGES
 
 
 READS = """
@@ -116,4 +117,4 @@ async def test_a_log_that_a_reader_let_grow_is_cut_back_when_it_has_gone_and_doc
     await put(harness, lease, 6 * PAGES, 3 * PAGES)
     assert log_of(harness).stat().st_size <= LIMIT
     assert log.report(path) == ""
-    assert len(await harness.store.steps.list("run")) == 9 * PAGES
+    assert len(await harness.store.steps.list("run", tenant=None)) == 9 * PAGES

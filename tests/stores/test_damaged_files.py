@@ -15,6 +15,8 @@ from perdure.core.values import Value
 from perdure.errors import StoreInvalid, StoreReplaced
 from perdure.stores import open_store
 from perdure.stores.port import Store
+from perdure.testing.manual_clock import ManualClock
+from perdure.testing.store_suite.harness import StoreHarness
 
 # In a process of its own: to close a descriptor of the file here would drop SQLite's locks.
 DAMAGE = "import os, sys; os.pwrite(os.open(sys.argv[1], os.O_RDWR), bytes(os.path.getsize(sys.argv[1]) - 4096), 4096)"
@@ -23,37 +25,34 @@ DAMAGE = "import os, sys; os.pwrite(os.open(sys.argv[1], os.O_RDWR), bytes(os.pa
 STEPS = """
 import asyncio, os, sys
 from perdure.stores import open_store
+from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
 async def main():
     store = await open_store(sys.argv[1])
-    harness = StoreHarness(store, store.url, "", open_store)
+    harness = StoreHarness(store, store.url, "", open_store, ManualClock())
     lease = await harness.running()
     for number in range(50):
-        await store.commit(harness.step(position=str(number)), lease=lease)
+        await store.commit(lease, harness.step(str(number)))
     os._exit(0)
 
 asyncio.run(main())
 """
 
 READS: dict[str, Callable[[Store], Awaitable[Value]]] = {
-    "small": lambda store: store.runs.get("run"),
-    "at one instant": lambda store: store.streams.read("run"),
-    "long": lambda store: store.runs.load("run"),
+    "small": lambda store: store.runs.get("run", tenant=None),
+    "at one instant": lambda store: store.streams.read("run", tenant=None),
+    "long": lambda store: store.steps.list("run", tenant=None),
 }
 
 
 @pytest.mark.parametrize("read", READS)
 async def test_a_read_of_a_damaged_page_is_a_store_error(read: str, tmp_path: Path) -> None:
-    app = App(f"sqlite:///{tmp_path}/perdure.db")
-
-    @app.workflow
-    async def nothing(ctx: Context) -> str:
-        return ctx.run_id
-
-    async with app:
-        await (await app.start(nothing, run_id="run")).result()
-    store = await open_store(app.url)
+    url, clock = f"sqlite:///{tmp_path}/perdure.db", ManualClock()
+    harness = StoreHarness(await open_store(url, clock=clock), url, "", open_store, clock)
+    await harness.ended()
+    await harness.close()
+    store = await open_store(url)
     try:
         damaged = await asyncio.create_subprocess_exec(sys.executable, "-c", DAMAGE, tmp_path / "perdure.db")
         assert await damaged.wait() == 0
@@ -119,7 +118,7 @@ async def killed(tmp_path: Path, kept: float) -> str:
 @pytest.mark.parametrize("kept", [0.4, 0.99])
 async def test_a_log_that_is_cut_short_keeps_what_comes_before_the_cut(tmp_path: Path, kept: float) -> None:
     store = await open_store(await killed(tmp_path, kept))
-    positions = [int(step.position) for step in await store.steps.list("run")]
+    positions = [int(step.position) for step in await store.steps.list("run", tenant=None)]
     assert positions == list(range(len(positions)))
     assert 0 < len(positions) < 50
     await store.close()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from perdure import App, Context
 from perdure.errors import StoreUnavailable
+from perdure.stores import open_store
 from perdure.stores.sqlite import group, turnstile
 from perdure.stores.sqlite.driver import open_connection
+from perdure.testing.manual_clock import ManualClock
+from perdure.testing.store_suite.harness import StoreHarness
 
 PATIENCE = 0.2
 
@@ -35,47 +37,45 @@ def frozen(path: str) -> Iterator[list[int]]:
         os.close(handle)
 
 
-def app_at(path: str) -> App:
-    app = App(f"sqlite:///{path}")
-
-    @app.workflow
-    async def double(ctx: Context, number: int) -> int:
-        return await ctx.step("double", lambda: 2 * number)
-
-    assert double.name == "double"
-    return app
+@pytest.fixture
+async def harness(path: str, frozen: list[int]) -> AsyncIterator[StoreHarness]:
+    """A store beside the frozen process, which is not alone therefore."""
+    url, clock = f"sqlite:///{path}", ManualClock()
+    harness = StoreHarness(await open_store(url, clock=clock), url, "", open_store, clock)
+    yield harness
+    await harness.close()
 
 
 @pytest.mark.parametrize("place", [1, 2], ids=["queueing", "inside"])
-async def test_who_stands_still_in_the_queue_holds_nobody_up_for_ever(path: str, frozen: list[int], place: int) -> None:
-    app = app_at(path)
-    async with app:
-        fcntl.flock(frozen[place], fcntl.LOCK_EX)
-        workflow = app.workflows.get("double")
-        async with asyncio.timeout(10):
-            results = [await (await app.start(workflow, number)).result() for number in range(3)]
-            fcntl.flock(frozen[place], fcntl.LOCK_UN)
-            results += [await (await app.start(workflow, number)).result() for number in range(3, 6)]
-    assert results == [0, 2, 4, 6, 8, 10]
+async def test_who_stands_still_in_the_queue_holds_nobody_up_for_ever(
+    harness: StoreHarness, frozen: list[int], place: int
+) -> None:
+    fcntl.flock(frozen[place], fcntl.LOCK_EX)
+    async with asyncio.timeout(10):
+        for number in range(3):
+            await harness.run(f"run{number}")
+        fcntl.flock(frozen[place], fcntl.LOCK_UN)
+        for number in range(3, 6):
+            await harness.run(f"run{number}")
+    assert len(await harness.store.runs.list(tenant=None)) == 6
 
 
-async def test_who_stands_still_in_a_transaction_stops_writing_and_not_the_loop(path: str, frozen: list[int]) -> None:
-    assert frozen
-    app = app_at(path)
-    async with app.client() as client:
-        workflow = app.workflows.get("double")
-        other = open_connection(path)
-        other.execute("BEGIN IMMEDIATE")
-        starts = [asyncio.create_task(client.start(workflow, number)) for number in range(5)]
-        turns = 0
-        async with asyncio.timeout(10):
-            while not all(start.done() for start in starts):
-                await asyncio.sleep(0.001)
-                turns += 1
-        for start in starts:
-            with pytest.raises(StoreUnavailable, match="another program held its lock"):
-                start.result()
-        assert turns > 20  # the loop went on while the writer waited, once for all of them
-        other.execute("ROLLBACK")
-        other.close()
-        await client.start(workflow, 1)
+async def test_who_stands_still_in_a_transaction_stops_writing_and_not_the_loop(
+    harness: StoreHarness, path: str
+) -> None:
+    other = open_connection(path)
+    other.execute("BEGIN IMMEDIATE")
+    starts = [asyncio.create_task(harness.run(f"run{number}")) for number in range(5)]
+    turns = 0
+    async with asyncio.timeout(10):
+        while not all(start.done() for start in starts):
+            await asyncio.sleep(0.001)
+            turns += 1
+    for start in starts:
+        with pytest.raises(StoreUnavailable, match="another program held its lock") as refused:
+            start.result()
+        assert not refused.value.unknown
+    assert turns > 20  # the loop went on while the writer waited, once for all of them
+    other.execute("ROLLBACK")
+    other.close()
+    await harness.run("later")

@@ -41,7 +41,7 @@ def looking(path: str) -> Iterator[int]:
 
 def test_a_look_that_takes_its_time_refuses_no_worker(path: str, locks: LivenessLocks, looking: int) -> None:
     locks.hold("one")
-    assert not LivenessLocks(path).is_dead("one")
+    assert LivenessLocks(path).life("one") == "alive"
     with pytest.raises(SettingInvalid, match="another process is the worker"):
         LivenessLocks(path).hold("one")
 
@@ -53,11 +53,11 @@ def test_a_look_that_ends_meanwhile_refuses_no_worker(path: str, locks: Liveness
     locks.hold("one")
     timer.join()
     assert Path(f"{path}-workers", "one").stat().st_ino == before
-    assert not LivenessLocks(path).is_dead("one")
+    assert LivenessLocks(path).life("one") == "alive"
 
 
 def test_two_that_look_at_once_both_see_a_death(path: str, looking: int) -> None:
-    assert LivenessLocks(path).is_dead("one")
+    assert LivenessLocks(path).life("one") == "dead"
 
 
 def test_workers_that_come_and_go_are_never_refused_nor_proven_dead_while_somebody_looks(
@@ -69,9 +69,9 @@ def test_workers_that_come_and_go_are_never_refused_nor_proven_dead_while_somebo
         others = LivenessLocks(path)
         while not over.is_set():
             for worker_id in tuple(held):
-                if others.is_dead(worker_id) and worker_id in held:
+                if others.life(worker_id) == "dead" and worker_id in held:
                     mistaken.append(worker_id)
-            others.is_dead("next")
+            others.life("next")
 
     threads = [threading.Thread(target=look) for _ in range(2)]
     for thread in threads:
@@ -108,7 +108,7 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_not_taken_for_one(
     monkeypatch.undo()
     assert removed
     assert Path(f"{path}-workers", "one").exists()
-    assert not LivenessLocks(path).is_dead("one")
+    assert LivenessLocks(path).life("one") == "alive"
 
 
 def test_a_worker_that_was_not_retired_lives_as_long_as_its_process(path: str) -> None:
@@ -118,7 +118,7 @@ def test_a_worker_that_was_not_retired_lives_as_long_as_its_process(path: str) -
         f"locks, others = LivenessLocks({path!r}), LivenessLocks({path!r})\n"
         "locks.hold('one')\n"
         "locks.close()\n"
-        "print(others.is_dead('one'), flush=True)\n"
+        "print(others.life('one'), flush=True)\n"
         "child = os.fork()\n"
         "if child == 0:\n"
         "    os.close(1)\n"
@@ -128,9 +128,9 @@ def test_a_worker_that_was_not_retired_lives_as_long_as_its_process(path: str) -
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None
-        assert process.stdout.read() == b"False\n"
+        assert process.stdout.read() == b"own\n"
         assert process.wait(10) == 0
-        assert LivenessLocks(path).is_dead("one"), "although its child lives on"
+        assert LivenessLocks(path).life("one") == "dead", "although its child lives on"
         process.stdin.close()
 
 
@@ -139,7 +139,7 @@ def test_a_process_becomes_a_worker_again_that_it_was_before(path: str, locks: L
     earlier.hold("one")
     earlier.close()
     locks.hold("one")
-    assert not LivenessLocks(path).is_dead("one")
+    assert LivenessLocks(path).life("one") == "alive"
     locks.drop("one")
     assert not Path(f"{path}-workers", "one").exists()
 
@@ -151,7 +151,7 @@ def test_what_was_forgotten_since_is_held_anew(path: str, locks: LivenessLocks) 
     Path(f"{path}-workers", "one").unlink()
     locks.hold("one")
     assert Path(f"{path}-workers", "one").exists()
-    assert not LivenessLocks(path).is_dead("one")
+    assert LivenessLocks(path).life("one") == "alive"
 
 
 def test_the_locks_that_are_kept_are_bounded_and_the_oldest_are_given_back(path: str) -> None:
@@ -160,4 +160,4 @@ def test_the_locks_that_are_kept_are_bounded_and_the_oldest_are_given_back(path:
     for name in names:
         earlier.hold(name)
     earlier.close()
-    assert [name for name in names if not others.is_dead(name)] == names[-LEFT:]
+    assert [name for name in names if others.life(name) == "own"] == names[-LEFT:]

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import apsw
+import msgspec
 import pytest
 
-from perdure.core.records import Lease
-from perdure.errors import LeaseLost, StepFinal, StoreTooNew
+from perdure.core.chunks import Chunk, chunk_entry, reset_entry
+from perdure.core.operations import AppendEntries, HolderOperation, PutStep
+from perdure.core.records import Lease, Suspicion
+from perdure.errors import LeaseLost, SeqConflict, StepFinal, StoreTooNew, StoreUnavailable
 from perdure.stores import open_store
-from perdure.stores.port import Emit, PutStep
-from perdure.stores.sqlite import group, identity, schema, steps, writer
+from perdure.stores.sqlite import group, identity, lone, schema, writer
 from perdure.stores.sqlite.driver import open_connection
-from perdure.stores.sqlite.transaction import Transaction
+from perdure.stores.sqlite.transaction import WriteTransaction
+from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
+from tests.stores.dying_workers import let_die
 
 
 @pytest.fixture
@@ -28,75 +34,124 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 async def harness(url: str) -> AsyncIterator[StoreHarness]:
-    harness = StoreHarness(await open_store(url), url, "", open_store)
+    clock = ManualClock()
+    harness = StoreHarness(await open_store(url, clock=clock), url, "", open_store, clock, let_die)
     yield harness
-    await harness.store.close()
+    await harness.close()
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """One entry for each commit that tried the short way: whether it landed by it."""
+    tried = list[bool]()
+
+    def commit(tx: WriteTransaction, lease: Lease, operation: HolderOperation) -> bool:
+        tried.append(lone.commit_by_statement(tx, lease, operation))
+        return tried[-1]
+
+    monkeypatch.setattr(group, "commit_by_statement", commit)
+    return tried
 
 
 async def alone(harness: StoreHarness, count: int = 2) -> Lease:
     """A run whose last commits went the short way."""
     lease = await harness.running()
     for number in range(count):
-        await harness.do(harness.step(position=str(number)), lease=lease)
+        await harness.commit(lease, harness.step(str(number)))
     return lease
 
 
-async def test_the_second_commit_in_a_row_goes_the_short_way(
-    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    short = list[bool]()
-
-    def put_alone(tx: Transaction, operation: PutStep, lease: Lease) -> bool:
-        short.append(steps.put_alone(tx, operation, lease))
-        return short[-1]
-
-    monkeypatch.setattr(group, "put_alone", put_alone)
-    await alone(harness, 4)
-    assert short == [True, True, True]
+def delta(seq: int, from_seq: int | None = None) -> AppendEntries:
+    return AppendEntries((chunk_entry(Chunk(kind="text", text="a"), "0", from_seq or seq, seq),))
 
 
 async def positions(harness: StoreHarness) -> list[str]:
-    return [step.position for step in await harness.store.steps.list("run")]
+    return [step.position for step in await harness.store.steps.list("run", tenant=None)]
 
 
-async def test_it_is_fenced(harness: StoreHarness) -> None:
+async def test_the_second_commit_in_a_row_goes_the_short_way(harness: StoreHarness, short: list[bool]) -> None:
+    lease = await alone(harness, 4)
+    await harness.commit(lease, delta(1))
+    await harness.commit(lease, delta(2))
+    assert short == [True] * 5
+
+
+async def test_it_is_fenced(harness: StoreHarness, short: list[bool]) -> None:
     lease = await alone(harness)
-    rev = (await harness.get()).rev
-    for stale in (
-        Lease(lease.run_id, lease.worker_id, lease.token - 1),
-        Lease(lease.run_id, "somebody", lease.token),
-    ):
-        await harness.refused(LeaseLost, harness.step(position="2"), lease=stale)
-    assert (await harness.get()).rev == rev
-    assert await positions(harness) == ["0", "1"]
+    for token in (lease.token - 1, lease.token + 1):
+        stale = Lease(None, "run", token)
+        await harness.commit(lease, harness.step("2"))  # so that it is alone again
+        await harness.commit_refused(LeaseLost, stale, harness.step("9"))
+        await harness.commit_refused(LeaseLost, stale, delta(1))
+    await harness.do(harness.retire("ana"))  # the token stands, but nobody has the run
+    await harness.commit_refused(LeaseLost, lease, harness.step("9"))
+    assert short.count(False) >= 1
+
+
+async def test_the_lease_of_another_tenant_is_none(harness: StoreHarness) -> None:
+    lease = await alone(harness)
+    await harness.commit_refused(LeaseLost, Lease("other", "run", lease.token), harness.step("2"))
 
 
 async def test_an_outcome_is_final(harness: StoreHarness) -> None:
     lease = await alone(harness)
-    before = (await harness.get()).rev, await harness.store.steps.list("run")
-    await harness.refused(StepFinal, harness.step(position="1", status="failed"), lease=lease)
-    assert before == ((await harness.get()).rev, await harness.store.steps.list("run"))
+    await harness.commit_refused(StepFinal, lease, harness.step("1", "failed"))
+    before = await harness.everything()
+    await harness.commit(lease, harness.step("1"))  # the same one again
+    assert await harness.everything() == before
 
 
-async def test_a_step_after_a_takeover_is_progress(harness: StoreHarness) -> None:
-    lease = await harness.retaken(await alone(harness))
-    assert (await harness.get()).takeovers == 1
-    await harness.do(harness.step(position="2", status="running"), lease=lease)
-    assert (await harness.get()).takeovers == 1
-    for number in range(2, 5):
-        await harness.do(harness.step(position=str(number)), lease=lease)
-        assert (await harness.get()).takeovers == 0
+async def test_a_number_is_of_one_position(harness: StoreHarness) -> None:
+    lease = await alone(harness)
+    other = msgspec.structs.replace(harness.step("1").step, position="elsewhere", attempts=9)
+    await harness.commit_refused(StepFinal, lease, PutStep(other))
 
 
-async def test_every_commit_counts_once_whichever_way_it_went(harness: StoreHarness) -> None:
-    lease = await harness.running()
-    rev = (await harness.get()).rev
-    puts = [harness.step(position="0", status="running"), harness.step(position="0"), harness.step(position="1")]
-    for number, put in enumerate(puts, 1):
-        await harness.do(put, lease=lease)
-        assert (await harness.get()).rev == rev + number
-    await harness.do(harness.step(position="2"), harness.step(position="3"), lease=lease)
-    assert (await harness.get()).rev == rev + len(puts) + 1
+async def test_a_step_only_moves_forward(harness: StoreHarness) -> None:
+    lease, landed = await alone(harness), list[HolderOperation]()
+    for status, attempts in (("running", 1), ("in_doubt", 1), ("running", 2), ("completed", 2)):
+        landed.append(harness.step("2", status, attempts=attempts))
+        await harness.commit(lease, landed[-1])
+        after = await harness.everything()
+        for late in landed:
+            await harness.commit(lease, late)
+            assert await harness.everything() == after
+
+
+async def test_an_entry_follows_the_last_one(harness: StoreHarness) -> None:
+    lease = await alone(harness)
+    await harness.commit(lease, delta(1))
+    await harness.commit(lease, delta(2))
+    before = await harness.everything()
+    await harness.commit(lease, delta(2))
+    assert await harness.everything() == before
+    await harness.commit_refused(SeqConflict, lease, delta(4))
+    await harness.commit_refused(SeqConflict, lease, delta(3, 4))
+    await harness.commit(lease, AppendEntries((reset_entry("0", 3),)))
+    assert (await harness.store.streams.read("run", tenant=None)).head == 3
+
+
+async def test_what_was_appended_is_told_of(harness: StoreHarness) -> None:
+    lease, heard = await alone(harness), list[None]()
+    stop = harness.store.listen("stream:run", lambda: heard.append(None))
+    for seq in range(1, 4):
+        await harness.commit(lease, delta(seq))
+    assert len(heard) == 3
+    stop()
+
+
+@pytest.mark.parametrize("what", ["step", "delta"])
+async def test_progress_takes_suspicion_back(harness: StoreHarness, what: str) -> None:
+    await harness.run("run")
+    await harness.lease("run", await harness.mortal("mortal"))
+    await harness.die("mortal")
+    assert (await harness.get()).suspicion == Suspicion(deaths=1)
+    await harness.worker("ana")
+    lease = await harness.lease("run", "ana")
+    await harness.commit(lease, harness.step("0", "running"))
+    assert (await harness.get()).suspicion == Suspicion(deaths=1)
+    await harness.commit(lease, harness.step("1") if what == "step" else delta(1))
+    assert (await harness.get()).suspicion is None
 
 
 async def test_the_loop_gets_its_turns(harness: StoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +166,7 @@ async def test_the_loop_gets_its_turns(harness: StoreHarness, monkeypatch: pytes
 
     task = asyncio.create_task(others())
     for number in range(2, 300):
-        await harness.do(harness.step(position=str(number)), lease=lease)
+        await harness.commit(lease, harness.step(str(number)))
     task.cancel()
     assert turns >= 298
     assert len(await positions(harness)) == 300
@@ -119,13 +174,13 @@ async def test_the_loop_gets_its_turns(harness: StoreHarness, monkeypatch: pytes
 
 async def test_it_hears_of_what_others_commit(harness: StoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "SLICE", 0.0)
-    heard, other = asyncio.Event(), await open_store(harness.url)
+    heard, other = asyncio.Event(), await harness.open_again()
     stop = harness.store.listen("run:run", heard.set)
     lease = await alone(harness, 20)
     heard.clear()
-    await other.commit(Emit(run_id="run", key="go", payload=b"1", at=harness.at))
-    await harness.do(harness.step(position="20"), lease=lease)  # it gives the loop a turn, and sees that it is behind
-    await harness.do(harness.step(position="21"), lease=lease)
+    await other.execute(harness.emit())
+    await harness.commit(lease, harness.step("20"))  # it gives the loop a turn, and sees that it is behind
+    await harness.commit(lease, harness.step("21"))
     assert heard.is_set()
     stop()
     await other.close()
@@ -150,7 +205,67 @@ async def test_once_the_schema_has_moved_on_it_writes_nothing_more(
     other = open_connection(path)
     schema.migrate(other, path, schema.VERSION + 1)
     other.close()
-    await harness.refused(StoreTooNew, harness.step(position="5"), lease=lease)
+    for operation in (harness.step("5"), delta(1)):
+        with pytest.raises(StoreTooNew):
+            await harness.store.commit(lease, operation)
     connection = open_connection(path)
-    assert connection.execute("SELECT count(*) FROM steps").fetchall() == [(5,)]
+    assert connection.execute("SELECT (SELECT count(*) FROM steps), (SELECT count(*) FROM chunks)").fetchall() == [
+        (5, 0)
+    ]
     connection.close()
+
+
+class FailingDisk:
+    """Makes the writer's statements that begin in one way fail, so often; `lands` says that they take effect."""
+
+    def __init__(self, harness: StoreHarness, *, lands: bool) -> None:
+        store: Any = harness.store
+        self._tx: Any = store._writer._group._tx
+        self._run: Any = self._tx.run
+        self._lands = lands
+        self.left: dict[str, int] = {}
+        self._tx.run = self.run
+
+    def run(self, sql: str, values: tuple[object, ...] = ()) -> Any:
+        for start, left in self.left.items():
+            if sql.startswith(start) and left:
+                self.left[start] -= 1
+                if self._lands:
+                    self._run(sql, values)
+                raise apsw.IOError("disk I/O error")
+        return self._run(sql, values)
+
+
+@pytest.mark.parametrize("lands", [False, True])
+async def test_a_commit_that_failed_on_the_disk_once_lands_once(harness: StoreHarness, *, lands: bool) -> None:
+    lease, disk = await alone(harness), FailingDisk(harness, lands=lands)
+    disk.left = {"INSERT INTO steps": 1}
+    await harness.commit(lease, harness.step("2"))
+    disk.left = {"COMMIT": 1}
+    await harness.store.commit(lease, harness.step("3"), harness.step("4"))
+    assert await positions(harness) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("lands", [False, True])
+@pytest.mark.parametrize("statement", ["INSERT INTO steps", "COMMIT"])
+async def test_what_is_said_to_be_unknown_may_have_landed(
+    harness: StoreHarness, statement: str, *, lands: bool
+) -> None:
+    lease, disk = await alone(harness), FailingDisk(harness, lands=lands)
+    disk.left = {statement: 1, "BEGIN": 2} if statement == "INSERT INTO steps" else {statement: 2}
+    operations = [harness.step("2")] if statement == "INSERT INTO steps" else [harness.step("2"), harness.step("3")]
+    with pytest.raises(StoreUnavailable) as failed:
+        await harness.store.commit(lease, *operations)
+    assert failed.value.unknown
+    disk.left = {}
+    await harness.store.commit(lease, *operations)  # landed again
+    assert await positions(harness) == ["0", "1", *(operation.step.position for operation in operations)]
+
+
+async def test_what_never_came_to_a_commit_is_known_not_to_have_landed(harness: StoreHarness) -> None:
+    lease, disk = await alone(harness), FailingDisk(harness, lands=False)
+    disk.left = {"BEGIN": 2}
+    with pytest.raises(StoreUnavailable) as failed:
+        await harness.store.commit(lease, harness.step("2"), harness.step("3"))
+    assert not failed.value.unknown
+    assert await positions(harness) == ["0", "1"]

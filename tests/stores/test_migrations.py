@@ -1,9 +1,8 @@
-"""Migrations: a file that an earlier schema wrote, several processes at once, a schema from the future."""
+"""Migrations: files that earlier schemas wrote, several processes at once, a process that is killed, and the future."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from functools import partial
@@ -12,21 +11,21 @@ from typing import Any
 
 import pytest
 
-from perdure import App, Context
+from perdure.core.operations import CreateRun
 from perdure.errors import StoreInvalid, StoreTooNew
 from perdure.stores import open_store
 from perdure.stores.sqlite.connection import connect
-from perdure.stores.sqlite.driver import Cell, open_connection
+from perdure.stores.sqlite.driver import open_connection
 from perdure.stores.sqlite.schema import STEPS, VERSION, migrate
-
-FILES = Path(__file__).parent / "files"
+from perdure.testing.clock import FakeClock
+from tests.stores.kept_files import kept, path_of, version_of
 
 OPEN = """
 import asyncio, sys
 from perdure.stores import open_store
 async def main():
     store = await open_store(sys.argv[1])
-    print((await store.runs.get("done")).result.decode())
+    print((await store.runs.get(sys.argv[2], tenant=None)).result.decode())
     await store.close()
 asyncio.run(main())
 """
@@ -37,100 +36,126 @@ def url(tmp_path: Path) -> str:
     return kept(tmp_path, 1)
 
 
-def kept(folder: Path, version: int) -> str:
-    shutil.copy(FILES / f"schema-{version}.db", folder / "kept.db")
-    return f"sqlite:///{folder}/kept.db"
-
-
-def version_of(url: str, new: int | None = None) -> Cell:
-    connection = open_connection(url.removeprefix("sqlite:///"))
-    version = connection.pragma("user_version") if new is None else connection.pragma("user_version", new)
-    connection.close()
-    return version
-
-
 async def test_a_kept_file_of_the_first_schema_opens_with_all_that_it_holds(url: str) -> None:
     assert version_of(url) == 1
     store = await open_store(url)
-    kept = await store.runs.load("kept")
-    assert kept is not None
-    assert (kept.run.status, kept.run.token, kept.run.tags) == ("running", 3, {"plan": "pro"})
-    assert (kept.run.cancel_by, kept.run.parent_id, kept.run.thread_id) == (None, None, None)
-    assert [(step.position, step.name, step.result) for step in kept.steps] == [("0", "look up", b'"Ana"')]
-    assert [(event.key, event.payload, event.by) for event in kept.events] == [("go", b'{"now":true}', None)]
-    done = await store.runs.get("done")
+    run = await store.runs.get("kept", tenant=None)
+    assert run is not None
+    assert (run.status, run.token, run.tags) == ("running", 3, {"plan": "pro"})
+    assert (run.cancel_until, run.parent_id, run.thread_id) == (None, None, None)
+    steps = await store.steps.list("kept", tenant=None)
+    assert [(step.position, step.name, step.result) for step in steps] == [("0", "look up", b'"Ana"')]
+    events = await store.events.list("kept", tenant=None)
+    assert [(event.key, event.payload, event.by) for event in events] == [("event:go", b'{"now":true}', None)]
+    done = await store.runs.get("done", tenant=None)
     assert done is not None
     assert done.result == b'"hello ana"'
     await store.close()
     assert version_of(url) == VERSION == len(STEPS)
 
 
-async def test_a_run_that_the_first_schema_began_goes_on_where_it_was(url: str) -> None:
-    app, looked = App(url), list[str]()
-
-    def look_up(name: str) -> str:
-        looked.append(name)
-        return name.title()
-
-    @app.workflow
-    async def greet(ctx: Context, name: str) -> str:
-        known = await ctx.step("look up", look_up, name)
-        event = await ctx.await_event("go")
-        return f"hello {known} {event}"
-
-    assert greet.name == "greet"
-    async with app:
-        assert await app.run("kept").result() == "hello Ana {'now': True}"
-    assert looked == []
-
-
-async def test_the_steps_of_the_third_schema_keep_their_places_and_their_run_its_count(tmp_path: Path) -> None:
-    url = kept(tmp_path, 3)
-    assert version_of(url) == 3
-    app, called = App(url), list[int]()
-
-    def call(number: int) -> int:
-        called.append(number)
-        return number
-
-    @app.workflow
-    async def collect(ctx: Context, count: int) -> list[int]:
-        found = [await ctx.step(f"number {number}", call, number) for number in range(count)]
-
-        async def doubled(number: int) -> int:
-            return await ctx.step("double", call, 2 * number)
-
-        doubles = await ctx.map(doubled, found)
-        await ctx.await_event("go")
-        await ctx.step("last", call, 12)
-        return doubles
-
-    assert collect.name == "collect"
-    async with app:
-        before = await app.store.runs.load("kept")
-        assert before is not None
-        assert before.run.rev == 25
-        await app.emit_event("kept", "go")
-        assert await app.run("kept").result() == list(range(0, 24, 2))
-        after = await app.store.runs.load("kept")
-        assert after is not None
-    positions = [step.position for step in before.steps]
-    assert positions == [*map(str, range(12)), *(f"12.{branch}.0" for branch in range(12))]
-    assert [step.position for step in after.steps] == [*positions, "13", "14"]
-    assert after.run.rev == before.run.rev + 3
-    assert called == [12]
-
-
-async def test_several_processes_migrate_one_file_at_once(url: str) -> None:
+@pytest.mark.parametrize(("version", "run_id", "result"), [(1, "done", b'"hello ana"\n'), (4, "parent/0", b"8\n")])
+async def test_several_processes_migrate_one_file_at_once(
+    tmp_path: Path, version: int, run_id: str, result: bytes
+) -> None:
+    url = kept(tmp_path, version)
     children = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", OPEN, url, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            sys.executable, "-c", OPEN, url, run_id, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         for _ in range(6)
     ]
     for child in children:
-        assert await child.communicate() == (b'"hello ana"\n', b"")
+        assert await child.communicate() == (result, b"")
     assert version_of(url) == VERSION
+
+
+@pytest.mark.parametrize("version", [1, 3, 4])
+async def test_a_file_that_was_migrated_has_the_schema_of_a_new_one(tmp_path: Path, version: int) -> None:
+    new = f"sqlite:///{tmp_path}/new.db"
+    schemas = list[Any]()
+    # SQLite's own table of AUTOINCREMENT stays once it was made
+    look = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'sqlite_sequence' ORDER BY 1, 2"
+    for url in (new, kept(tmp_path, version)):
+        await (await open_store(url)).close()
+        connection = open_connection(path_of(url))
+        schemas.append(connection.execute(look).fetchall())
+        connection.close()
+    assert schemas[0] == schemas[1]
+
+
+MANY = 100_000
+RUN = """
+INSERT INTO runs (run_id, workflow, status, queue, project_id, manifest_hash, seed, created_at, updated_at)
+VALUES (?, 'flow', 'queued', 'default', 'default', 'h', 's', 1.0, 1.0)
+"""
+FILL = """
+WITH RECURSIVE each (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM each WHERE number < {many} - 1)
+INSERT INTO steps SELECT 1 + number % 10, to_place(CAST(number / 10 AS TEXT)), 1, 'step', 'logic', 'completed', 1,
+    NULL, 1.0, 2.0, NULL, NULL, NULL, CAST(number AS BLOB) FROM each
+"""
+
+
+def large_file(folder: Path) -> str:
+    """A file of the fourth schema with many steps, of ten runs."""
+    path = str(folder / "large.db")
+    (folder / "large.db").touch()
+    connection = open_connection(path)
+    connection.pragma("journal_mode", "wal")
+    migrate(connection, path, 4)
+    for number in range(10):
+        connection.execute(RUN, (f"run{number}",))
+    connection.execute(FILL.format(many=MANY))
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+@pytest.mark.slow
+async def test_many_steps_of_the_fourth_schema_move_whole(tmp_path: Path) -> None:
+    store = await open_store(large_file(tmp_path))
+    for number in range(10):
+        steps = await store.steps.list(f"run{number}", tenant=None)
+        assert [step.position for step in steps] == [str(place) for place in range(MANY // 10)]
+        assert [step.result for step in steps] == [b"%d" % (10 * place + number) for place in range(MANY // 10)]
+        assert len({step.number for step in steps}) == MANY // 10
+    await store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.chaos
+@pytest.mark.parametrize("statement", [1, 20, 36])
+async def test_a_process_that_is_killed_while_it_migrates_leaves_the_old_file(tmp_path: Path, statement: int) -> None:
+    url = large_file(tmp_path)
+    command = f"import sys, perdure.stores.sqlite.schema_5 as moving\n{STOP}\n{OPEN}"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", command, url, "run0", str(statement), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"moving\n"
+    child.kill()
+    await child.wait()
+    assert version_of(url) == 4
+    store = await open_store(url)
+    assert await store.steps.count("run3", tenant=None) == MANY // 10
+    await store.close()
+    assert version_of(url) == VERSION
+
+
+STOP = """
+class Stopped:
+    # after so many statements it says so, and waits to be killed
+    def __init__(self, inner): self.inner, self.left = inner, int(sys.argv[3])
+    def execute(self, *sql):
+        self.left -= 1
+        if self.left < 0:
+            print("moving", flush=True)
+            import threading; threading.Event().wait()
+        return self.inner.execute(*sql)
+    def __getattr__(self, name): return getattr(self.inner, name)
+
+import perdure.stores.sqlite.schema as schema
+schema.STEPS = (*schema.STEPS[:4], lambda connection: moving.move_to_5(Stopped(connection)))
+"""
 
 
 class Interrupted:
@@ -186,18 +211,18 @@ async def test_a_database_newer_than_the_code_is_refused_and_untouched(tmp_path:
 
 
 async def test_a_store_that_is_migrated_while_open_writes_nothing_more(tmp_path: Path) -> None:
-    app = App(f"sqlite:///{tmp_path}/perdure.db")
+    url = f"sqlite:///{tmp_path}/perdure.db"
+    store, at = await open_store(url), FakeClock().now()
 
-    @app.workflow
-    async def nothing(ctx: Context) -> str:
-        return ctx.run_id
+    def create(run_id: str) -> CreateRun:
+        return CreateRun(tenant=None, run_id=run_id, workflow="f", manifest=b"{}", manifest_hash="h", seed="s", at=at)
 
-    async with app.client() as client:
-        await client.start(nothing, run_id="before")
-        version_of(app.url, VERSION + 1)
-        with pytest.raises(StoreTooNew):
-            await client.start(nothing, run_id="after")
-        assert await client.store.runs.get("after") is None
+    await store.execute(create("before"))
+    version_of(url, VERSION + 1)
+    with pytest.raises(StoreTooNew):
+        await store.execute(create("after"))
+    assert await store.runs.get("after", tenant=None) is None
+    await store.close()
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to be looked at" * 100, b"\x00" * 4096])

@@ -7,22 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from perdure.core.records import WorkerRecord
+from perdure.core.operations import RegisterWorker
 from perdure.stores import open_store
-from perdure.stores.port import RegisterWorker
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-WORKER = WorkerRecord(
-    worker_id="one",
-    host="here",
-    pid=1,
-    process_token="",
-    boot_id="boot",
-    lease_until=100.0,
-    queues=(),
-    started_at=AT,
-    renewed_at=AT,
-)
+REGISTER = RegisterWorker(worker_id="one", incarnation="1", at=AT, lease_for=100.0)
 
 
 async def test_a_worker_that_lives_is_not_proven_dead_through_another_name_of_the_file(tmp_path: Path) -> None:
@@ -32,8 +21,8 @@ async def test_a_worker_that_lives_is_not_proven_dead_through_another_name_of_th
     left.touch()
     store = await open_store(f"sqlite:///{tmp_path}/perdure.db")
     linked = await open_store(f"sqlite:///{tmp_path}/link.db")
-    await store.commit(RegisterWorker(worker=WORKER))
-    assert await linked.workers.dead(1.0, "boot") == []
+    await store.execute(REGISTER)
+    assert await linked.workers.dead() == []
     await linked.close()
     await store.close()
 
@@ -45,6 +34,6 @@ async def test_locks_stay_beside_the_file_when_the_process_changes_its_folder(
     store = await open_store("sqlite:///perdure.db")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    await store.commit(RegisterWorker(worker=WORKER))
+    await store.execute(REGISTER)
     await store.close()
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from perdure.core.records import WorkerRecord
+from perdure.core.operations import RegisterWorker, RenewWorker
 from perdure.errors import StoreMoved, StoreReplaced
 from perdure.stores import open_store
-from perdure.stores.port import RegisterWorker, RenewWorker
 from perdure.stores.sqlite import identity
 from perdure.stores.sqlite.driver import open_connection
+from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,9 +27,8 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 KILLED = """
 import asyncio, os, sys
 from datetime import UTC, datetime
-from perdure.core.records import WorkerRecord
+from perdure.core.operations import RegisterWorker
 from perdure.stores import open_store
-from perdure.stores.port import RegisterWorker
 
 async def main():
     store = await open_store(sys.argv[1])
@@ -38,8 +37,7 @@ async def main():
         if worker_id == "(checkpoint)":
             store._writer._group.checkpoint()
             continue
-        record = WorkerRecord(worker_id=worker_id, lease_until=1e12, started_at=at, renewed_at=at)
-        await store.commit(RegisterWorker(worker=record))
+        await store.execute(RegisterWorker(worker_id=worker_id, incarnation=worker_id, at=at, lease_for=1e9))
     os._exit(0)
 
 asyncio.run(main())
@@ -68,7 +66,11 @@ async def opened_at(path: Path) -> Any:
 
 
 def registration(worker_id: str) -> RegisterWorker:
-    return RegisterWorker(worker=WorkerRecord(worker_id=worker_id, lease_until=1e12, started_at=AT, renewed_at=AT))
+    return RegisterWorker(worker_id=worker_id, incarnation=worker_id, at=AT, lease_for=1e9)
+
+
+def renewal(worker_id: str) -> RenewWorker:
+    return RenewWorker(worker_id=worker_id, incarnation=worker_id, beat=1, lease_for=2e9, at=AT)
 
 
 async def workers(store: Any) -> list[str]:
@@ -83,7 +85,7 @@ async def left_by(path: Path, *worker_ids: str) -> None:
     """A database that was closed."""
     store = await opened_at(path)
     for worker_id in worker_ids:
-        await store.commit(registration(worker_id))
+        await store.execute(registration(worker_id))
     await store.close()
 
 
@@ -117,40 +119,40 @@ def copy(path: Path, to: Path) -> Path:
 
 
 async def test_a_database_that_is_removed_takes_no_commit_and_answers_no_read(store: Any, path: Path) -> None:
-    await store.commit(registration("one"))
+    await store.execute(registration("one"))
     remove(path)
     with pytest.raises(StoreMoved):
-        await store.commit(registration("two"))
+        await store.execute(registration("two"))
     with pytest.raises(StoreMoved):
         await store.workers.list()
     with pytest.raises(StoreMoved):
-        await store.runs.load("run")
-    renewal = RenewWorker(worker_id="one", lease_until=2e12, lease_now=0.0, at=AT)
+        await store.steps.list("run", tenant=None)
     with pytest.raises(StoreMoved):
-        await asyncio.to_thread(store.renew, renewal)
+        await asyncio.to_thread(store.renew, renewal("one"))
 
 
 async def test_a_database_that_is_moved_away_and_back_goes_on_with_all_that_it_had(store: Any, path: Path) -> None:
-    await store.commit(registration("one"))
+    await store.execute(registration("one"))
     away = move(path, path.with_name("away.db"))
     for _ in range(3):
         with pytest.raises(StoreMoved):
-            await store.commit(registration("two"))
+            await store.execute(registration("two"))
     move(away, path)
-    await store.commit(registration("three"))
+    await store.execute(registration("three"))
     assert await workers(store) == ["one", "three"]
 
 
 async def test_a_lone_run_commits_nothing_into_a_file_that_is_gone(path: Path, store: Any) -> None:
-    harness = StoreHarness(store, store.url, "", open_store)
+    harness = StoreHarness(store, store.url, "", open_store, ManualClock())
     lease = await harness.running()
     for number in range(3):
-        await harness.do(harness.step(position=str(number)), lease=lease)
+        await harness.commit(lease, harness.step(str(number)))
     away = move(path, path.with_name("away.db"))
-    await harness.refused(StoreMoved, harness.step(position="3"), lease=lease)
+    with pytest.raises(StoreMoved):
+        await harness.commit(lease, harness.step("3"))
     move(away, path)
-    await harness.do(harness.step(position="4"), lease=lease)
-    assert [step.position for step in await store.steps.list("run")] == ["0", "1", "2", "4"]
+    await harness.commit(lease, harness.step("4"))
+    assert [step.position for step in await store.steps.list("run", tenant=None)] == ["0", "1", "2", "4"]
 
 
 async def test_whoever_waits_hears_of_it(store: Any, path: Path) -> None:
@@ -159,7 +161,7 @@ async def test_whoever_waits_hears_of_it(store: Any, path: Path) -> None:
     async with asyncio.timeout(10):
         await watch.wait()
     with pytest.raises(StoreMoved):
-        await store.runs.get("run")
+        await store.runs.get("run", tenant=None)
     watch.close()
 
 
@@ -169,12 +171,12 @@ async def test_a_file_that_is_moved_over_it_is_refused_and_left_as_it_is(
 ) -> None:
     await left_by(tmp_path / "other.db", "theirs")
     store = await opened_at(path)
-    await store.commit(registration("ours"))
+    await store.execute(registration("ours"))
     move(tmp_path / "other.db", path)
     before = content(path)
     if closed == "after":
         with pytest.raises(StoreReplaced, match="while it was open"):
-            await store.commit(registration("more"))
+            await store.execute(registration("more"))
         with pytest.raises(StoreReplaced):
             await store.workers.list()
     await store.close()
@@ -192,7 +194,7 @@ async def test_a_database_whose_identity_changes_under_it_takes_no_commit(
     store: Any, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(identity, "MARK_EVERY", 0.0)
-    await store.commit(registration("one"))
+    await store.execute(registration("one"))
     other = open_connection(str(path))
     for change in (
         "UPDATE identity SET epoch = epoch + 1",
@@ -201,7 +203,7 @@ async def test_a_database_whose_identity_changes_under_it_takes_no_commit(
     ):
         other.execute(change)
         with pytest.raises(StoreReplaced, match="written over it"):
-            await store.commit(registration("two"))
+            await store.execute(registration("two"))
     other.close()
     assert await workers(store) == ["one"]
 
@@ -210,13 +212,13 @@ async def test_a_database_whose_identity_changes_under_it_takes_no_commit(
 
 
 async def test_a_copy_of_a_database_is_refused_beside_the_original_which_goes_on(store: Any, path: Path) -> None:
-    await store.commit(registration("one"))
+    await store.execute(registration("one"))
     copied = copy(path, path.with_name("copy.db"))
     before = content(copied)
     with pytest.raises(StoreReplaced, match="is a copy"):
         await opened_at(copied)
     assert content(copied) == before
-    await store.commit(registration("two"))
+    await store.execute(registration("two"))
     assert await workers(store) == ["one", "two"]
 
 
@@ -292,8 +294,8 @@ async def test_a_database_that_was_removed_is_made_anew_under_its_name(path: Pat
 async def test_several_processes_write_and_open_in_turn(path: Path) -> None:
     store, other = await opened_at(path), await opened_at(path)
     for number in range(5):
-        await store.commit(registration(f"a{number}"))
-        await other.commit(registration(f"b{number}"))
+        await store.execute(registration(f"a{number}"))
+        await other.execute(registration(f"b{number}"))
         await (await opened_at(path)).close()
     await store.close()
     await other.close()
@@ -316,11 +318,11 @@ async def test_the_file_is_looked_at_and_marked_seldom(store: Any, monkeypatch: 
         marked.append(noted)
         note(path, noted)
 
-    harness = StoreHarness(store, store.url, "", open_store)
+    harness = StoreHarness(store, store.url, "", open_store, ManualClock())
     lease = await harness.running()
     monkeypatch.setattr(identity.os, "stat", counted_stat)
     monkeypatch.setattr(identity, "note", counted_note)
     store._file._look_after = store._file._mark_after = float("-inf")
     for number in range(50):
-        await harness.do(harness.step(position=str(number)), lease=lease)
+        await harness.commit(lease, harness.step(str(number)))
     assert (len(looked), len(marked)) == (1, 1)

@@ -27,10 +27,10 @@ def test_each_has_a_kind_and_a_text(error: apsw.Error, kind: type[StoreError], s
     assert says in str(meaning)
 
 
-@pytest.mark.parametrize("of_commit", [False, True])
-def test_only_a_commit_that_failed_on_the_disk_may_have_landed(*, of_commit: bool) -> None:
+@pytest.mark.parametrize("unknown", [False, True])
+def test_each_says_whether_a_write_may_have_landed(*, unknown: bool) -> None:
     for error in (apsw.IOError("disk I/O error"), apsw.FullError("full"), apsw.BusyError("locked")):
-        meaning = translate(error, "x.db", of_commit=of_commit)
+        meaning = translate(error, "x.db", unknown=unknown)
         assert isinstance(meaning, StoreUnavailable)
-        assert meaning.unknown is (of_commit and isinstance(error, apsw.IOError))
-        assert ("not known" in str(meaning)) is meaning.unknown
+        assert meaning.unknown is unknown
+        assert ("not known" in str(meaning)) is unknown

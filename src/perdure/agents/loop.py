@@ -1,7 +1,7 @@
 """The tool loop: a turn, end to end, as a durable run.
 
-Ask the model; land its reply; run the tools that it called, side by side; land each result; ask again, until it calls
-none. Each model call and each tool call is one step and one commit. The assistant's message is one for the whole
+Ask the model; commit its reply; run the tools that it called, side by side; commit each result; ask again, until it
+calls none. Each model call and each tool call is one step and one commit. The assistant's message is one for the whole
 turn; its parts are written as they come, and it is finished in the commit that ends the run.
 """
 
@@ -16,33 +16,34 @@ from perdure.agents.history import CUT_OFF_REASONS, NEVER_RAN
 from perdure.agents.model_step import ask
 from perdure.agents.state import TurnInput, TurnState, load
 from perdure.agents.tool_step import call
-from perdure.core.chunks import Chunk, chunk_entry
+from perdure.core.chunks import RUN_LANE, Chunk, chunk_entry
+from perdure.core.decisions.turn_end import MESSAGE_STATUS
 from perdure.core.failures import Failure
-from perdure.core.messages import MessageStatus, ToolCallPart
+from perdure.core.messages import ToolCallPart
+from perdure.core.operations import AppendEntries, HolderOperation, PutParts, SetMessage
 from perdure.core.records import RunStatus
 from perdure.errors import TurnTooLong
 from perdure.runs.context import Context
+from perdure.runs.protocols import RunContext
+from perdure.runs.run_context import AttemptContext
 from perdure.runs.workflow import Workflow
-from perdure.stores.port import AppendEntries, Operation, PutParts, SetMessage
 
 PREFIX = "agent:"
-
-_MESSAGE: dict[RunStatus, MessageStatus] = {"completed": "complete", "failed": "failed", "cancelled": "stopped"}
 
 
 def turn_workflow(agent: Agent, default_model: str) -> Workflow[..., None]:
     """The workflow whose runs are this agent's turns."""
 
     async def turn(context: Context, given: TurnInput) -> None:
-        await run_turn(context, agent, given, default_model)
+        await run_turn(AttemptContext(context), agent, given, default_model)
 
     return Workflow(turn, name=f"{PREFIX}{agent.name}")
 
 
-async def run_turn(context: Context, agent: Agent, given: TurnInput, default_model: str) -> None:
+async def run_turn(context: RunContext, agent: Agent, given: TurnInput, default_model: str) -> None:
     """One turn. Raises: StepFailed when the model can't be asked; TurnTooLong."""
-    state = await context.attempt.read(lambda store: load(store, given))
-    context.attempt.at_end = partial(_finish, context, state, ())
+    state = await load(context, given)
+    context.end_with(partial(_finish, context, state, ()))
     model = agent.resolve_model(given.model, default_model)
     while True:
         asked = await ask(context, agent, state, model)
@@ -54,7 +55,7 @@ async def run_turn(context: Context, agent: Agent, given: TurnInput, default_mod
         if not calls:
             return
         if state.step >= agent.max_steps:  # nobody would see what these calls come to
-            context.attempt.at_end = partial(_finish, context, state, tuple(calls))
+            context.end_with(partial(_finish, context, state, tuple(calls)))
             raise TurnTooLong(agent.name, agent.max_steps)
         whole = [(place, _open(part)) for place, part in calls if place != asked.cut_off_at]
         await context.gather(*(partial(call, context, agent, state, place, part) for place, part in whole))
@@ -68,13 +69,14 @@ def _open(part: ToolCallPart) -> ToolCallPart:
 
 
 def _finish(
-    context: Context,
+    context: RunContext,
     state: TurnState,
     unrun: tuple[tuple[int, ToolCallPart], ...],
     status: RunStatus,
     failure: Failure | None,
-) -> tuple[Operation, ...]:
-    """What lands with the end of the run; `unrun` are calls that were never run, by their places."""
+    seq: int,
+) -> tuple[HolderOperation, ...]:
+    """What is committed with the end of the run; `unrun` are calls that were never run, by their places."""
     message_id = state.message_id
     is_cut_off = status == "completed" and state.finish_reason in CUT_OFF_REASONS
     finish = Chunk(
@@ -84,10 +86,24 @@ def _finish(
         error=failure.message if failure else None,
     )
     shown = [Chunk(kind="tool_result", part=place, message_id=message_id) for place, _ in unrun]
+    version = context.version()
+    ended = SetMessage(
+        message_id=message_id,
+        version=version,
+        at=context.clock.now(),
+        status="cut_off" if is_cut_off else MESSAGE_STATUS[status],
+    )
+    entries = [
+        chunk_entry(chunk, RUN_LANE, 1 if number == 0 else seq + number, seq + number)
+        for number, chunk in enumerate((*shown, finish))
+    ]
     return (
-        *(PutParts(message_id=message_id, first=place, parts=(_never_ran(part),)) for place, part in unrun),
-        SetMessage(message_id=message_id, status="cut_off" if is_cut_off else _MESSAGE[status]),
-        AppendEntries(context.run_id, tuple(chunk_entry(chunk) for chunk in (*shown, finish))),
+        *(
+            PutParts(message_id=message_id, first=place, parts=(_never_ran(part),), version=version)
+            for place, part in unrun
+        ),
+        ended,
+        AppendEntries(tuple(entries)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The model step: ask, forward what comes, and land the reply with its parts and its usage."""
+"""The model step: ask, forward what comes, and commit the reply with its parts and its usage."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from perdure.agents.history import CUT_OFF, CUT_OFF_REASONS, valid
 from perdure.agents.mended_reply import mended_reply
 from perdure.agents.state import TurnState
 from perdure.core.chunks import Chunk
-from perdure.core.messages import Message, Part, ReasoningPart, TextPart, ToolCallPart
+from perdure.core.messages import Message, Part, ToolCallPart
+from perdure.core.operations import HolderOperation, PutParts, PutUsage, SetMessage
 from perdure.core.records import StepRecord
+from perdure.core.salvage import partial_parts
 from perdure.errors import ModelCutOff
 from perdure.models.protocol import Model, ModelReply, ModelRequest
-from perdure.runs.context import Context
 from perdure.runs.options import StepOptions
-from perdure.stores.port import Operation, PutParts, SetMessage
+from perdure.runs.protocols import RunContext
 from perdure.turns import Produced, StreamingStep
 
 
-class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+class ModelStepResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """A model step's value: where its parts stand in the message, and how it finished."""
 
     first: int
@@ -37,11 +38,11 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.first + self.count - 1 if is_cut_off else None
 
 
-async def ask(context: Context, agent: Agent, state: TurnState, model: Model) -> Asked:
+async def ask(context: RunContext, agent: Agent, state: TurnState, model: Model) -> ModelStepResult:
     """One model step. Raises: StepFailed when the model can't be asked."""
-    producer = _Asking(context, agent, state, model)
-    options = StepOptions(kind="llm", retry=agent.retry, read_only=True, as_=Asked)
-    asked: Asked = await StreamingStep(context, "model", producer, options).call
+    producer = _ModelStep(context, agent, state, model)
+    options = StepOptions(kind="llm", retry=agent.retry, read_only=True, as_=ModelStepResult)
+    asked: ModelStepResult = await StreamingStep(context, "model", producer, options).call
     if producer.reply is None:  # replayed: its parts are in the message
         state.put(asked.first, state.stored[asked.first : asked.first + asked.count])
     state.finish_reason = asked.finish_reason
@@ -49,10 +50,10 @@ async def ask(context: Context, agent: Agent, state: TurnState, model: Model) ->
     return asked
 
 
-class _Asking:
+class _ModelStep:
     """The producer of one model step."""
 
-    def __init__(self, context: Context, agent: Agent, state: TurnState, model: Model) -> None:
+    def __init__(self, context: RunContext, agent: Agent, state: TurnState, model: Model) -> None:
         self._context = context
         self._agent = agent
         self._state = state
@@ -78,24 +79,31 @@ class _Asking:
         if self.reply is None:
             raise ModelCutOff(f"{self._model.name} ended without a reply")
 
-    def value(self) -> Asked:
+    def value(self) -> ModelStepResult:
         assert self.reply is not None  # noqa: S101 - stream() ends without one only by raising
-        return Asked(self._first, len(self.reply.parts), self.reply.finish_reason)
+        return ModelStepResult(self._first, len(self.reply.parts), self.reply.finish_reason)
 
-    def land(self, record: StepRecord, said: tuple[Chunk, ...]) -> Produced:
+    @property
+    def number(self) -> int:
+        return self._state.step
+
+    def extra_operations(self, record: StepRecord, said: tuple[Chunk, ...]) -> Produced:
         if record.status == "completed" and self.reply is not None:
-            return self._land_reply(self.reply)
+            return self._with_reply(record, self.reply)
         return self._produced(partial_parts(said, self._state.step), ())
 
-    def _land_reply(self, reply: ModelReply) -> Produced:
+    def _with_reply(self, record: StepRecord, reply: ModelReply) -> Produced:
         parts = tuple(msgspec.structs.replace(part, step=self._state.step) for part in reply.parts)
         if self.value().cut_off_at is not None and isinstance(parts[-1], ToolCallPart):
             parts = (*parts[:-1], _cut_off(parts[-1]))
+        model = reply.model or self._model.name
+        usage = PutUsage(position=record.position, attempt=record.attempts, usage=reply.usage, model=model)
         settled = SetMessage(
             message_id=self._state.message_id,
-            add_usage=reply.usage,
+            version=self._context.version(),
+            at=self._context.clock.now(),
             finish_reason=reply.finish_reason,
-            model=reply.model or self._model.name,
+            model=model,
         )
         calls = (
             Chunk(kind="tool_call", part=place, message_id=self._state.message_id)
@@ -103,20 +111,16 @@ class _Asking:
             if isinstance(part, ToolCallPart)
         )
         end = Chunk(kind="step_end", finish_reason=reply.finish_reason)
-        return self._produced(parts, (settled,), (*calls, end))
+        return self._produced(dict(enumerate(parts, self._first)), (settled, usage), (*calls, end))
 
     def _produced(
-        self, parts: tuple[Part, ...], operations: tuple[Operation, ...], last: tuple[Chunk, ...] = ()
+        self, parts: dict[int, Part], operations: tuple[HolderOperation, ...], last: tuple[Chunk, ...] = ()
     ) -> Produced:
-        message_id = self._state.message_id
-        self._state.put(self._first, parts)
-        put = (PutParts(message_id=message_id, first=self._first, parts=parts),) if parts else ()
-        return Produced(
-            operations=(*put, *operations),
-            message_id=message_id,
-            parts=dict(enumerate(parts, self._first)),
-            last=last,
-        )
+        message_id, whole = self._state.message_id, tuple(parts.values())
+        self._state.put(self._first, whole)
+        version = self._context.version()
+        put = (PutParts(message_id=message_id, first=self._first, parts=whole, version=version),) if whole else ()
+        return Produced(operations=(*put, *operations), message_id=message_id, parts=parts, last=last)
 
     def _request(self) -> ModelRequest:
         state, given = self._state, self._state.given
@@ -126,7 +130,7 @@ class _Asking:
             turn=state.turn,
             role="assistant",
             parts=tuple(state.parts[: self._first]),
-            created_at=self._context.attempt.run.created_at,
+            created_at=self._context.run.created_at,
         )
         return ModelRequest(
             messages=valid([*state.history, own]),
@@ -135,24 +139,6 @@ class _Asking:
             settings=self._agent.settings | state.settings | given.settings,
             step=state.step,
         )
-
-
-def partial_parts(said: tuple[Chunk, ...], step: int) -> tuple[Part, ...]:
-    """The parts that deltas of an unfinished reply come to; a call that was not complete is one that never ran."""
-    by_place: dict[int, list[Chunk]] = {}
-    for chunk in said:
-        if chunk.part is not None:
-            by_place.setdefault(chunk.part, []).append(chunk)
-    return tuple(_partial(chunks, step) for _, chunks in sorted(by_place.items()))
-
-
-def _partial(chunks: list[Chunk], step: int) -> Part:
-    first, text = chunks[0], "".join(chunk.text for chunk in chunks)
-    if first.kind == "reasoning":
-        return ReasoningPart(text=text, step=step)
-    if first.kind != "tool_input":
-        return TextPart(text=text, step=step)
-    return _cut_off(ToolCallPart(call_id=first.call_id or "", tool=first.tool or "", arguments=text, step=step))
 
 
 def _cut_off(part: ToolCallPart) -> ToolCallPart:

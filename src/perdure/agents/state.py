@@ -7,7 +7,7 @@ import msgspec
 from perdure.core.messages import Message, Part
 from perdure.core.values import Value
 from perdure.errors import MessageNotFound, ThreadNotFound
-from perdure.stores.port import Store
+from perdure.runs.protocols import RunContext
 
 
 class TurnInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,19 +46,20 @@ class TurnState:
         self.parts[first : first + len(parts)] = parts
 
 
-async def load(store: Store, given: TurnInput) -> TurnState:
-    """Read the thread up to this turn; it sees nothing of later ones.
+async def load(context: RunContext, given: TurnInput) -> TurnState:
+    """Read the path of turns up to this one; it sees nothing of others.
 
     Raises: ThreadNotFound, MessageNotFound.
     """
-    thread = await store.threads.get(given.thread_id)
+    tenant, thread_id = context.tenant, given.thread_id
+    thread = await context.read(lambda store: store.threads.get(thread_id, tenant=tenant))
     if thread is None:
-        raise ThreadNotFound(given.thread_id)
-    own = await store.messages.get(given.message_id)
+        raise ThreadNotFound(thread_id)
+    messages = await context.read(lambda store: store.messages.path(thread_id, tenant=tenant, turn=context.run.turn))
+    own = next((message for message in messages if message.message_id == given.message_id), None)
     if own is None:
         raise MessageNotFound(given.message_id)
-    messages = await store.messages.list(given.thread_id, up_to_turn=own.turn)
-    history = [message for message in messages if message.message_id != given.message_id]
+    history = [message for message in messages if message is not own]
     state = TurnState(given, own.turn, history, thread.metadata)
     state.stored = own.parts
     state.settings = dict(thread.settings)

@@ -6,23 +6,22 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from perdure.agents.finalize_message import settle_message
 from perdure.agents.state import TurnInput
 from perdure.agents.turn import Turn, reply_id
 from perdure.core.canonical import canonical_hash
-from perdure.core.clock import Clock
 from perdure.core.ids import check_id, new_id
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.messages import Message, TextPart
+from perdure.core.operations import StartTurn
 from perdure.core.states import ENDED
 from perdure.core.text import is_well_formed
-from perdure.core.threads import ThreadEvent, ThreadRecord
+from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord
 from perdure.core.values import Value, plain
 from perdure.errors import InputError, MessageEmpty, NotStorable, ThreadNotFound
 from perdure.models.resolve import check_name
+from perdure.runs.access import Access
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflow
-from perdure.stores.port import StartTurn, Store
 
 FindWorkflow = Callable[[str], Workflow[..., Value]]
 
@@ -30,15 +29,16 @@ FindWorkflow = Callable[[str], Workflow[..., Value]]
 class Thread:
     """One conversation. Holds no connection."""
 
-    def __init__(self, store: Store, clock: Clock, workflow_of: FindWorkflow, thread_id: str) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, access: Access, workflow_of: FindWorkflow, thread_id: str) -> None:
+        self._access = access
+        self._store = access.store
         self._workflow_of = workflow_of
         self.id = check_id("thread_id", thread_id)
 
     async def record(self) -> ThreadRecord:
         """The thread as it is now: its status, and why it is so. Raises: ThreadNotFound."""
-        thread = await self._store.threads.get(self.id)
+        await self._access.check("thread.read", self.id)
+        thread = await self._store.threads.get(self.id, tenant=self._access.tenant)
         if thread is None:
             raise ThreadNotFound(self.id)
         return thread
@@ -76,33 +76,32 @@ class Thread:
             settings=plain(settings or {}, "settings"),
         )
         start = self._start(thread, run_id, given, text, plain(metadata or {}, "metadata"))
-        (number,) = await self._store.commit(start)
-        return Turn(self._store, self._clock, self.id, number, run_id)
+        await self._access.check("thread.send", self.id)
+        turn: TurnRecord = await self._store.execute(start)
+        return Turn(self._access, self.id, turn.turn, run_id)
 
     async def turns(self) -> list[Turn]:
-        """Its turns, in order."""
-        return [
-            Turn(self._store, self._clock, self.id, number, run_id)
-            for number, run_id in await self._store.threads.turns(self.id)
-        ]
+        """Its turns, from the first one to the one at its head."""
+        await self._access.check("thread.read", self.id)
+        path = await self._store.threads.path(self.id, tenant=self._access.tenant)
+        return [Turn(self._access, turn.thread_id, turn.turn, turn.run_id) for turn in path]
 
     async def turn(self) -> Turn | None:
         """Its latest turn, or None."""
         thread = await self.record()
         if thread.run_id is None:
             return None
-        return Turn(self._store, self._clock, self.id, thread.turn, thread.run_id)
+        return Turn(self._access, self.id, thread.turn, thread.run_id)
 
     async def messages(self) -> list[Message]:
         """Its messages, in order; the one that is being written has the status `streaming`."""
-        thread = await self.record()
-        if thread.run_id is not None and thread.status in {"stopped", "failed"}:
-            await settle_message(self._store, thread.run_id, reply_id(thread.run_id))
-        return await self._store.messages.list(self.id)
+        await self._access.check("thread.read", self.id)
+        return await self._store.messages.path(self.id, tenant=self._access.tenant)
 
     async def events(self, *, after: int = 0) -> AsyncIterator[ThreadEvent]:
         """What happened to it, in order: every edge of its status, and what others did."""
-        while found := await self._store.threads.events(self.id, after=after):
+        await self._access.check("thread.read", self.id)
+        while found := await self._store.threads.events(self.id, tenant=self._access.tenant, after=after):
             for event in found:
                 after = event.seq
                 yield event
@@ -118,8 +117,10 @@ class Thread:
         self, thread: ThreadRecord, run_id: str, given: TurnInput, text: str, metadata: dict[str, Value]
     ) -> StartTurn:
         workflow = self._workflow_of(thread.agent)
-        now = self._clock.now()
-        manifest = Manifest(task=TaskSpec(id=workflow.name, intent="turn"), input={"given": msgspec.to_builtins(given)})
+        now, tenant = self._access.clock.now(), self._access.tenant
+        manifest = Manifest(
+            task=TaskSpec(id=workflow.name, intent="turn"), input={"given": msgspec.to_builtins(given)}, tenant=tenant
+        )
         user = Message(
             message_id=given.user_message_id,
             thread_id=self.id,
@@ -138,7 +139,7 @@ class Thread:
             created_at=now,
         )
         create = creation(workflow, manifest, run_id=run_id, at=now, thread_id=self.id)
-        return StartTurn(thread_id=self.id, run=create, messages=(user, reply))
+        return StartTurn(tenant=tenant, thread_id=self.id, run=create, messages=(user, reply))
 
     def _run_id(self, key: str | None) -> str:
         if key is None:

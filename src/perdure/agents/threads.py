@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from perdure.agents.agent import Agent
 from perdure.agents.thread import FindWorkflow, Thread
-from perdure.core.clock import Clock
 from perdure.core.ids import check_id, new_id
+from perdure.core.operations import CreateThread, DeleteThread
 from perdure.core.threads import ThreadRecord
 from perdure.core.values import Value, encode, plain
 from perdure.errors import ThreadMismatch
-from perdure.stores.port import CreateThread, DeleteThread, Store
+from perdure.runs.access import Access
 
 
 class Threads:
     """Makes, finds, lists and deletes threads."""
 
-    def __init__(self, store: Store, clock: Clock, workflow_of: FindWorkflow) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, access: Access, workflow_of: FindWorkflow) -> None:
+        self._access = access
+        self._store = access.store
         self._workflow_of = workflow_of
 
     async def create(
@@ -39,21 +39,23 @@ class Threads:
         self._workflow_of(name)
         record = ThreadRecord(
             thread_id=check_id("thread_id", thread_id) if thread_id is not None else new_id("thread"),
+            tenant=self._access.tenant,
             agent=name,
             owner=plain(owner, "owner"),
             title=plain(title, "title"),
             metadata=plain(metadata or {}, "metadata"),
             settings=plain(settings or {}, "settings"),
-            created_at=self._clock.now(),
+            created_at=self._access.clock.now(),
         )
-        (made,) = await self._store.commit(CreateThread(thread=record))
+        await self._access.check("thread.create", record.thread_id)
+        made: ThreadRecord = await self._store.execute(CreateThread(thread=record))
         if made.agent != name:
             raise ThreadMismatch(record.thread_id, made.agent, name)
         return self.thread(record.thread_id)
 
     def thread(self, thread_id: str) -> Thread:
         """The handle of a thread by its id; cheap, asks nothing."""
-        return Thread(self._store, self._clock, self._workflow_of, thread_id)
+        return Thread(self._access, self._workflow_of, thread_id)
 
     async def get(self, thread_id: str) -> Thread:
         """The handle of a thread that is there. Raises: ThreadNotFound."""
@@ -64,11 +66,14 @@ class Threads:
     async def list(self, *, owner: str | None = None, agent: str | None = None, limit: int = 100) -> list[ThreadRecord]:
         """Threads, the newest first; of one owner or one agent where given."""
         encode({"owner": owner, "agent": agent}, "threads")
-        return await self._store.threads.list(owner=owner, agent=agent, limit=limit)
+        await self._access.check("thread.list", owner or "")
+        return await self._store.threads.list(tenant=self._access.tenant, owner=owner, agent=agent, limit=limit)
 
     async def delete(self, thread_id: str) -> None:
         """Delete a thread with its messages, turns, runs and events; what runs of it is cut off.
 
         Raises: ThreadNotFound.
         """
-        await self._store.commit(DeleteThread(thread_id=thread_id))
+        await self._access.check("thread.delete", thread_id)
+        delete = DeleteThread(tenant=self._access.tenant, thread_id=thread_id, at=self._access.clock.now())
+        await self._store.execute(delete)

@@ -1,4 +1,4 @@
-"""The tool step: call, and land the result in the message's part, or the error that the model is told."""
+"""The tool step: call, and commit the result in the message's part, or the error that the model is told."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from perdure.agents.tools import Tool, ToolContext
 from perdure.core.chunks import Chunk, chunk_entry
 from perdure.core.failures import Failure
 from perdure.core.messages import ToolCallPart
+from perdure.core.operations import AppendEntries, HolderOperation, PutParts
 from perdure.core.records import StepRecord
 from perdure.core.text import well_formed_data
 from perdure.core.values import Value, shown
 from perdure.errors import NotStorable, StepFailed, ToolNotFound
 from perdure.models.shapes import MAX_DEPTH, depth_of
-from perdure.runs.context import Context
 from perdure.runs.options import StepOptions
-from perdure.runs.steps import StepCall
-from perdure.stores.port import AppendEntries, Operation, PutParts
-from perdure.turns.streaming import is_final
+from perdure.runs.protocols import RunContext, RunningStep
 
 NAME_CHARS = 200
 
 _unknown_tool = StepOptions(kind="tool")
 
 
-async def call(context: Context, agent: Agent, state: TurnState, place: int, part: ToolCallPart) -> None:
+async def call(context: RunContext, agent: Agent, state: TurnState, place: int, part: ToolCallPart) -> None:
     """Run one tool call as a step of its own; its result or its error stands in the message then.
 
     Raises: StepFailed for a tool that says that a call in doubt fails the turn.
     """
-    calling = _Calling(context, agent.tools.get(part.tool), state, place, part)
+    calling = _ToolStep(context, agent.tools.get(part.tool), state, place, part)
     try:
         await calling.step
     except StepFailed as error:
         if calling.tool is not None and calling.tool.in_doubt == "fail" and error.code == "step_in_doubt":
             raise
-    if not calling.landed:  # replayed: its result is in the message
+    if not calling.has_ended:  # replayed: its result is in the message
         state.put(place, (state.stored[place],))
 
 
-class _Calling:
+class _ToolStep:
     """One tool call."""
 
-    def __init__(self, context: Context, tool: Tool | None, state: TurnState, place: int, part: ToolCallPart) -> None:
+    def __init__(
+        self, context: RunContext, tool: Tool | None, state: TurnState, place: int, part: ToolCallPart
+    ) -> None:
         self._context = context
         self._state = state
         self._place = place
         self._part = part
         self._output: Value = None
         self.tool = tool
-        self.landed = False
+        self.has_ended = False
         name = part.tool[:NAME_CHARS] or "?"
         options = tool.options if tool is not None else _unknown_tool
-        self.step: StepCall[Value] = context.step_with(name, self._run, (), options, self._land)
+        self.step: RunningStep = context.step_with(name, self._run, (), options, self._at_end)
 
     async def _run(self) -> None:
         tool = self.tool
@@ -67,7 +67,7 @@ class _Calling:
             value = await tool.function(*args, **kwargs)
         else:
             value = await self.step.call_in_thread(tool.function, *args, **kwargs)
-        limit = self._context.attempt.host.store.abilities.max_value
+        limit = self._context.max_value
         output = shown(value, f"output of tool {tool.name!r}", limit, well_formed_data)
         self._output = _sendable(output, tool.name)
 
@@ -82,17 +82,17 @@ class _Calling:
             metadata=self._state.metadata,
         )
 
-    def _land(self, record: StepRecord) -> tuple[Operation, ...]:
-        if not is_final(record, self._context.attempt):
+    def _at_end(self, record: StepRecord, seq: int) -> tuple[HolderOperation, ...]:
+        if not self._context.is_final(record):
             return ()
         ended = self._ended(record)
         self._state.put(self._place, (ended,))
-        self.landed = True
+        self.has_ended = True
         message_id = self._state.message_id
         shown = Chunk(kind="tool_result", part=self._place, message_id=message_id)
         return (
-            PutParts(message_id=message_id, first=self._place, parts=(ended,)),
-            AppendEntries(self._context.run_id, (chunk_entry(shown),)),
+            PutParts(message_id=message_id, first=self._place, parts=(ended,), version=self._context.version()),
+            AppendEntries((chunk_entry(shown, self.step.position, 1, seq),)),
         )
 
     def _ended(self, record: StepRecord) -> ToolCallPart:

@@ -1,4 +1,4 @@
-"""A turn's handle: what its run says while it runs, and what it comes to."""
+"""A turn's handle: follow it, wait for it, stop it."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from perdure.agents.cursors import parse_cursor
-from perdure.agents.finalize_message import settle_message
 from perdure.core.chunks import Chunk
-from perdure.core.clock import Clock
 from perdure.core.messages import Message
 from perdure.core.records import RunRecord
 from perdure.errors import MessageNotFound, RunCancelled
+from perdure.runs.access import Access
 from perdure.runs.handles import Run, outcome_of
-from perdure.stores.port import Store
 from perdure.streams import follow
 
 
 class Turn:
     """One turn of a thread. Holds no connection."""
 
-    def __init__(self, store: Store, clock: Clock, thread_id: str, number: int, run_id: str) -> None:
-        self._store = store
-        self._clock = clock
-        self._run = Run[None](store, clock, run_id)
+    def __init__(self, access: Access, thread_id: str, number: int, run_id: str) -> None:
+        self._access = access
+        self._run = Run[None](access, run_id)
         self.thread_id = thread_id
         self.number = number
         self.run_id = run_id
@@ -36,13 +33,18 @@ class Turn:
     async def stream(self, *, after: str | None = None) -> AsyncGenerator[Chunk, None]:
         """Its chunks, from the beginning or after a cursor, as they become durable, until it has ended.
 
-        A chunk of the kind `reset` takes back what was said since its `from_seq`: an attempt was superseded. Every
-        chunk has a `cursor`; continuing after one gives, folded, what an unbroken stream gives, in any process.
+        A chunk of the kind `reset` takes back what its lane had said since its `from_seq`: an attempt was superseded.
+        Every chunk has a `cursor`; continuing after one gives, folded, what an unbroken stream gives, in any process.
         Raises: CursorInvalid.
         """
+        await self._access.check("turn.stream", self.run_id)
         seq = parse_cursor(after, self.number)
-        async with aclosing(follow(self._store, self.run_id, after=seq, turn=self.number)) as chunks:
-            async for chunk in chunks:
+        access = self._access
+        chunks = follow(
+            access.store, self.run_id, tenant=access.tenant, after=seq, turn=self.number, clock=access.clock
+        )
+        async with aclosing(chunks) as following:
+            async for chunk in following:
                 yield chunk
 
     async def result(self) -> Message:
@@ -60,9 +62,10 @@ class Turn:
         return message
 
     async def message(self) -> Message:
-        """The assistant's message as it is now."""
-        await settle_message(self._store, self.run_id, self.message_id)
-        message = await self._store.messages.get(self.message_id)
+        """The assistant's message as it is now, with its usage."""
+        await self._access.check("turn.read", self.run_id)
+        store, tenant = self._access.store, self._access.tenant
+        message = await store.messages.get(self.thread_id, self.message_id, tenant=tenant)
         if message is None:
             raise MessageNotFound(self.message_id)
         return message

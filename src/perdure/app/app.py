@@ -16,7 +16,9 @@ from perdure.core.observe import Observer
 from perdure.core.values import Value
 from perdure.errors import NameTaken, SettingInvalid
 from perdure.models.resolve import check
+from perdure.runs.access import Authorize
 from perdure.runs.context import Context
+from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.worker import Worker
 from perdure.runs.workflow import Workflow, Workflows
 from perdure.stores.port import Store
@@ -33,7 +35,8 @@ class App(Client):
     Shape: `store` is a URL, by default the setting PERDURE_STORE; `model` is for agents that name none, by default
     the setting PERDURE_MODEL; `queues` maps a queue to how many of its runs may
     run at once over all processes, None for no limit; `slots` bounds the runs of this process.
-    Units: `lease_for` and `grace` are timedeltas or seconds.
+    `authorize` says whether somebody may do something (see `acting_as`); without it everybody may everything.
+    Units: `lease_for`, `stall_limit` and `grace` are timedeltas or seconds.
     Raises: NameTaken where two workflows or agents have one name.
     """
 
@@ -50,10 +53,13 @@ class App(Client):
         grace: timedelta | float = 10.0,
         clock: Clock | None = None,
         observer: Observer | None = None,
+        stall_limit: timedelta | float = STALL_LIMIT,
+        authorize: Authorize | None = None,
     ) -> None:
         if not isinstance(store, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - users
             raise SettingInvalid("store", f"a URL as text, not {store!r}")
-        super().__init__(setting("PERDURE_STORE", store), Workflows(), clock or SystemClock())
+        super().__init__(setting("PERDURE_STORE", store), Workflows(), clock or SystemClock(), authorize=authorize)
+        self._stall_limit = seconds(stall_limit, "stall_limit")
         self._queues = dict(queues or {})
         self._slots = slots
         self._lease_for = seconds(lease_for, "lease_for")
@@ -115,7 +121,7 @@ class App(Client):
 
     def client(self) -> Client:
         """The same door without the work: `async with app.client() as client:`."""
-        return Client(self.url, self.workflows, self.clock)
+        return Client(self.url, self.workflows, self.clock, authorize=self._authorize)
 
     def worker(self, store: Store, *, worker_id: str | None = None) -> Worker:
         """A worker for everything that is declared here, on an open store."""
@@ -126,6 +132,7 @@ class App(Client):
             queues={"default": None} | dict.fromkeys(names) | self._queues,
             slots=self._slots,
             lease_for=self._lease_for,
+            stall_limit=self._stall_limit,
             grace=self._grace,
             clock=self.clock,
             worker_id=worker_id,

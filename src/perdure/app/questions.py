@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import sys
 
-from perdure.core.clock import Clock
-from perdure.core.ids import check_id
+from perdure.core.ids import check_id, new_id
+from perdure.core.operations import Answer
 from perdure.core.records import Question
 from perdure.core.values import Value, encode
 from perdure.errors import InputError, QuestionNotFound
+from perdure.runs.access import Access
 from perdure.runs.in_doubt import KIND as IN_DOUBT
-from perdure.stores.port import Answer, Store
 
 
 class Questions:
     """`app.questions`."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._store = access.store
 
     async def list(self, *, run_id: str | None = None, open_only: bool = True, limit: int = 100) -> list[Question]:
         """Questions, the oldest first; those without an answer unless told otherwise."""
         encode(run_id, "run_id")
-        return await self._store.questions.list(run_id=run_id, open_only=open_only, limit=limit)
+        await self._access.check("question.list", run_id or "")
+        return await self._store.questions.list(
+            tenant=self._access.tenant, run_id=run_id, open_only=open_only, limit=limit
+        )
 
     async def resolve(
         self, run_id: str, position: str, choice: str, value: Value = None, *, by: str | None = None
@@ -48,13 +51,20 @@ class Questions:
         """
         by = None if by is None else check_id("by", by)
         encode(question_id, "question_id")
-        question = await self._store.questions.get(question_id)
+        question = await self._store.questions.get(question_id, tenant=self._access.tenant)
         if question is None:
             raise QuestionNotFound(question_id)
         if question.choices and choice not in question.choices:
             raise InputError("choice", f"one of {', '.join(question.choices)}, not {choice!r}")
         answer = encode({"choice": choice, "value": value}, "answer")
-        (answered,) = await self._store.commit(
-            Answer(question_id=question_id, answer=answer, by=by, at=self._clock.now())
+        await self._access.check("question.answer", question_id)
+        return await self._store.execute(
+            Answer(
+                tenant=self._access.tenant,
+                question_id=question_id,
+                answer=answer,
+                answer_id=new_id("answer"),
+                by=by or self._access.principal,
+                at=self._access.clock.now(),
+            )
         )
-        return answered

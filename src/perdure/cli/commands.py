@@ -11,9 +11,10 @@ from perdure.cli.demo.command import demo
 from perdure.cli.doctor import doctor
 from perdure.cli.run import run
 from perdure.cli.runs.cancel import cancel_run
+from perdure.cli.runs.fail import fail_runs
 from perdure.cli.runs.list import list_runs
 from perdure.cli.runs.resolve import resolve_run
-from perdure.cli.runs.restart import restart_run
+from perdure.cli.runs.restart import restart_runs
 from perdure.cli.runs.show import show_run
 from perdure.cli.store.restore import restore_file
 from perdure.cli.threads.list import list_threads
@@ -26,7 +27,7 @@ def _group(about: str) -> typer.Typer:
 
 
 commands = _group("AI agents and functions that survive crashes, deploys, closed browsers and week-long waits.")
-runs = _group("Runs: list and show them, answer their questions, restart or cancel them.")
+runs = _group("Runs: list and show them, answer their questions, restart, fail or cancel them.")
 threads = _group("Threads: list and show conversations.")
 store = _group("The store: accept a database file that is a copy or a backup.")
 
@@ -42,7 +43,8 @@ commands.command("doctor")(doctor)
 runs.command("list")(list_runs)
 runs.command("show")(show_run)
 runs.command("resolve")(resolve_run)
-runs.command("restart")(restart_run)
+runs.command("fail")(fail_runs)
+runs.command("restart")(restart_runs)
 runs.command("cancel")(cancel_run)
 
 threads.command("list")(list_threads)

@@ -25,9 +25,9 @@ async def _examine(store: str | None) -> int:
     from perdure.cli.exits import OK, WRONG
     from perdure.runs.doctor import examine
 
-    async with opened(store) as client:
-        health = await examine(client.store, client.clock)
-        _print(health, client.clock)
+    async with opened(store) as door:
+        health = await examine(door.access.store, door.access.clock)
+        _print(health, door.access.clock)
     return OK if health.is_well else WRONG
 
 

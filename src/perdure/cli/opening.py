@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perdure.app.client import Client
+from perdure.app.door import Door
 from perdure.app.settings import setting
 from perdure.cli.terminal import notes, one_line
 from perdure.core.clock import SystemClock
@@ -32,14 +33,17 @@ StoreOption = Annotated[
     ),
 ]
 
+TenantOption = Annotated[str | None, typer.Option(help="Whose it is, where it is a tenant's.")]
+TenantsOption = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; else everybody's.")]
+
 
 @asynccontextmanager
-async def opened(store: str | None) -> AsyncGenerator[Client]:
-    """A client of a store that is there. Raises: StoreUrlInvalid where it is not."""
+async def opened(store: str | None, tenant: str | None = None) -> AsyncGenerator[Door]:
+    """A door to what a tenant has in a store that is there. Raises: StoreUrlInvalid where it is not; IdInvalid."""
     client = Client(setting("PERDURE_STORE", store), Workflows(), SystemClock(), create=False)
     async with client:
         say_store(client.url)
-        yield client
+        yield client.acting_as(tenant=tenant)
 
 
 def say_store(url: str) -> None:

@@ -14,6 +14,7 @@ from perdure.core.annotations import name_of
 from perdure.core.clock import SystemClock
 from perdure.core.failures import failure_of
 from perdure.core.manifest import Manifest, TaskSpec
+from perdure.core.operations import CreateRun
 from perdure.core.values import Value, encode
 from perdure.errors import InputError, PerdureError, RunStateWrong, SettingInvalid
 from perdure.runs.durable import TaskWorkflow, run_durable
@@ -21,7 +22,6 @@ from perdure.runs.handles import run_failed
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
-from perdure.stores.port import CreateRun
 
 
 def workflow_work(
@@ -53,7 +53,7 @@ def function_work(
 async def _run_workflow(app: App, workflow: Workflow[..., Value], request: CreateRun) -> bytes:
     async with app:
         say_store(app.url)
-        before = await app.store.runs.status(request.run_id)
+        before = await app.store.runs.status(request.run_id, tenant=request.tenant)
         run = await app.create_run(workflow, request)
         if before == "failed":
             with suppress(RunStateWrong):  # somebody else was first

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import StyleType
@@ -40,6 +42,18 @@ def columns(*names: str) -> Columns:
     table = Columns(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
     for place, name in enumerate(names):
         table.add_column(name, overflow="fold", no_wrap=place == 0)  # an id is there to be copied
+    return table
+
+
+def table_of(names: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str], *, optional: str) -> Columns:
+    """A table with these rows; the optional column is left out where all of it is empty."""
+    place = names.index(optional)
+    if not any(row[place] for row in rows):
+        names = [*names[:place], *names[place + 1 :]]
+        rows = [[*row[:place], *row[place + 1 :]] for row in rows]
+    table = columns(*names)
+    for row, style in zip(rows, styles, strict=True):
+        table.add_row(*row, style=style)
     return table
 
 

@@ -1,4 +1,4 @@
-"""How a child run's end reaches its parent: as the event `parent_key`, with this record as its payload."""
+"""How a child run's end reaches its parent: as an event under the child's key, with this record as its payload."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perdure.core.records import RunRecord, RunStatus
 
 
 class ChildOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a child ended; `result` is its encoded value."""
+    """How a child ended; `result` is its encoded value, which nobody but its parent's code reads."""
 
     run_id: str
     status: RunStatus
@@ -23,14 +23,6 @@ _decoder = msgspec.json.Decoder(ChildOutcome)
 def outcome_payload(run: RunRecord) -> bytes:
     """The event's payload for a run that has ended."""
     return msgspec.json.encode(ChildOutcome(run.run_id, run.status, msgspec.Raw(run.result or b"null"), run.failure))
-
-
-def next_key(key: str | None) -> str | None:
-    """The event of a child's next end, when it is restarted: what it emitted first stays as it was."""
-    if key is None:
-        return None
-    first, _, times = key.partition("#")
-    return f"{first}#{int(times or 1) + 1}"
 
 
 def child_outcome(payload: bytes) -> ChildOutcome:

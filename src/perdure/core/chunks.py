@@ -1,10 +1,14 @@
 """A stream's chunks, the log that holds them, and the fold that reads it.
 
-A chunk has a seq once it is durable. The log's entries cover `from_seq..seq`, and an entry replaces whatever a
-reader holds in that span: a plain chunk covers its own seq; a reset covers a superseded attempt and is empty; a step
-that commits leaves one entry over its whole span (see `compaction`). So whatever a reader has seen, folding what it
-had and then what it reads after its cursor gives what a reader of the whole stream gets. A gap is
-`from_seq > last + 1`.
+A run has one log, and the log has lanes: each streaming step writes in one of its own, several at once. Every entry
+has the next seq of the run, whatever its lane. It covers `from_seq..seq` *of its lane*, and replaces whatever a
+reader holds of the lane in that span: a plain entry begins after the lane's last one; a reset, and the one entry that
+stands for a whole lane when its step has ended (see `compaction`), begin at 1. So whatever a reader has seen, folding
+what it had and then what it reads after its cursor gives what a reader of the whole log gets.
+
+A cursor is the seq of an entry, and moves only when the entry has been read whole: of the chunks of one entry, all
+but the last carry the cursor before it. A gap is a chunk whose `after` is not the reader's cursor. Chunks are never
+skipped by comparing their seqs with a cursor: an entry may hold chunks that are older than it.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ KNOWN_KINDS = frozenset(
     {"start", "text", "reasoning", "tool_input", "tool_call", "tool_result", "step_end", "reset", "data", "finish"}
 )
 DELTA_KINDS = frozenset({"text", "reasoning", "tool_input"})
+RUN_LANE = ""
+"""The lane of what belongs to no step."""
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,8 +32,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Shape: `kind` is one of KNOWN_KINDS, or a later version's (then `data` is the whole chunk as stored). `text` is
     the delta of the kinds text, reasoning and tool_input, else empty. `part` is the place in the message that the
-    chunk builds. A reader gets `turn`, `seq` and `from_seq` filled in; a chunk whose `from_seq` is not past what the
-    reader has replaces it.
+    chunk builds. What a reader gets has `turn`, `lane`, `seq` and `from_seq` filled in; it replaces what the reader
+    has of the lane in `from_seq..seq`. `at` is the reader's cursor once it has the chunk, `after` the one before.
     """
 
     kind: str
@@ -40,21 +46,26 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: Value = None
     error: str | None = None
     attempt: int | None = None
+    step: int | None = None
     finish_reason: str | None = None
     data: Value = None
     turn: int = 0
+    lane: str = RUN_LANE
     seq: int = 0
     from_seq: int = 0
+    at: int = 0
+    after: int = 0
 
     @property
     def cursor(self) -> str:
         """Where to continue after this chunk: `turn.seq`."""
-        return f"{self.turn}.{self.seq}"
+        return f"{self.turn}.{self.at}"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One row of a stream's log; `body` is `[chunk]`, `[]` for a reset, or a compacted span as an object."""
+    """One row of a log; `body` is `[chunk]`, `[]` for a reset, or a compacted lane as an object."""
 
+    lane: str
     from_seq: int
     seq: int
     body: bytes
@@ -65,14 +76,24 @@ _decoder = msgspec.json.Decoder(list[Chunk])
 _raw_decoder = msgspec.json.Decoder(list[dict[str, Value]])
 
 
-def chunk_entry(chunk: Chunk, seq: int = 0) -> Entry:
-    """The log entry of one chunk; the store gives it the next seq where none is given."""
-    return Entry(seq, seq, _encoder.encode([chunk]))
+def chunk_entry(chunk: Chunk, lane: str, from_seq: int, seq: int) -> Entry:
+    """The entry of one chunk; `from_seq` is one more than the lane's last seq, 1 for the first."""
+    return Entry(lane, from_seq, seq, _encoder.encode([chunk]))
 
 
-def reset_entry(from_seq: int, seq: int = 0) -> Entry:
-    """The log entry that supersedes everything from a seq up to itself."""
-    return Entry(from_seq, seq, b"[]")
+def reset_entry(lane: str, seq: int) -> Entry:
+    """The entry that takes back everything that its lane holds so far."""
+    return Entry(lane, 1, seq, b"[]")
+
+
+def is_reset(entry: Entry) -> bool:
+    """Whether an entry only takes back what its lane holds."""
+    return entry.body == b"[]"
+
+
+def is_compacted(entry: Entry) -> bool:
+    """Whether an entry stands for a whole lane."""
+    return entry.body.startswith(b"{")
 
 
 def decode_chunks(body: bytes) -> list[Chunk]:
@@ -91,26 +112,33 @@ class Fold:
     """What a reader holds: give it chunks in the order read, ask it for what they come to."""
 
     def __init__(self) -> None:
-        self.chunks: list[Chunk] = []
+        self._lanes: dict[str, list[Chunk]] = {}
         self.gaps: int = 0
-        self.last: int = 0
+        self.cursor: int = 0
 
     def add(self, chunk: Chunk) -> None:
-        """Take a chunk in; it replaces what is held from its `from_seq` on."""
-        first = chunk.from_seq or chunk.seq
-        if first > self.last + 1:
+        """Take a chunk in; it replaces what is held of its lane in `from_seq..seq`."""
+        if chunk.after != self.cursor:
             self.gaps += 1
-        while self.chunks and self.chunks[-1].seq >= first:
-            self.chunks.pop()
+        lane = self._lanes.setdefault(chunk.lane, [])
+        if lane and lane[-1].seq >= chunk.from_seq:
+            lane[:] = [held for held in lane if not chunk.from_seq <= held.seq <= chunk.seq]
         if chunk.kind != "reset":
-            self.chunks.append(chunk)
-        self.last = max(self.last, chunk.seq)
+            lane.append(chunk)
+            if len(lane) > 1 and lane[-2].seq > chunk.seq:
+                lane.sort(key=lambda held: held.seq)
+        self.cursor = chunk.at
 
     def add_all(self, chunks: Iterable[Chunk]) -> Fold:
         """Take chunks in, in order."""
         for chunk in chunks:
             self.add(chunk)
         return self
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        """What is held of all lanes, in order of seq."""
+        return sorted((chunk for lane in self._lanes.values() for chunk in lane), key=lambda chunk: chunk.seq)
 
     @property
     def text(self) -> str:

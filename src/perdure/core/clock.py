@@ -83,6 +83,11 @@ async def pause(clock: Clock, seconds: float) -> None:
         timer.cancel()
 
 
+async def next_turn() -> None:
+    """Let everything else that is ready on the loop run first."""
+    await asyncio.sleep(0)
+
+
 def instant(at: float | None) -> datetime | None:
     """The instant of so many seconds since the epoch, as stores keep it."""
     return None if at is None else datetime.fromtimestamp(at, UTC)

@@ -1,7 +1,7 @@
-"""A step's span as one entry: invisible to readers, and no second copy of what the model said.
+"""A step's lane as one entry: invisible to readers, and no second copy of what the model said.
 
-The entry keeps, for each seq of the attempt that survived, where its delta lies in the message's part; `expand` gives
-back exactly the chunks that were there.
+The entry keeps, for each chunk of the attempt that survived, its seq and where its delta lies in the message's part;
+`expand` gives back exactly the chunks that were there.
 """
 
 from __future__ import annotations
@@ -10,76 +10,82 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from perdure.core.chunks import DELTA_KINDS, Chunk, Entry, decode_chunks
+from perdure.core.chunks import DELTA_KINDS, Chunk, Entry, decode_chunks, is_compacted
 from perdure.core.messages import Part, ReasoningPart, TextPart, ToolCallPart, part_text
 
 
 class _Item(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Consecutive seqs: deltas of a message's part by their lengths, or one chunk as it was."""
+    """Chunks that follow each other: deltas of a message's part by their lengths, or one chunk as it was.
 
+    Shape: `seqs` are pairs of a seq and how many follow it without a gap: those of other lanes lie between.
+    """
+
+    seqs: list[int]
     part: int | None = None
     lengths: list[int] = []
     chunk: Chunk | None = None
 
 
-class Span(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of a compacted entry; `fresh` is the first seq of the attempt that survived."""
+class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of a compacted entry."""
 
-    fresh: int
     items: list[_Item]
     message_id: str | None = None
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Span)
+_decoder = msgspec.json.Decoder(Lane)
 
 
-def compact(from_seq: int, chunks: Sequence[Chunk], message_id: str | None, parts: Mapping[int, Part]) -> Entry:
-    """One entry for the span from `from_seq` to the last of `chunks`, the surviving attempt's, seqs filled in.
+def compact(
+    lane: str, seq: int, chunks: Sequence[Chunk], message_id: str | None = None, parts: Mapping[int, Part] | None = None
+) -> Entry:
+    """One entry, at a seq, for a whole lane: `chunks` are the surviving attempt's, seqs filled in, in order.
 
     Shape: `parts` are the message's parts that the deltas built; a delta whose text is not what stands in its part
     at that place is kept whole.
     """
     items: list[_Item] = []
+    parts = parts or {}
     taken = dict.fromkeys(parts, 0)
     for chunk in chunks:
         place = chunk.part
-        if place is not None and place in parts and chunk == _delta(chunk, parts[place], taken[place]):
+        if place is not None and place in parts and _bare(chunk) == _delta(chunk, parts[place], taken[place]):
             taken[place] += len(chunk.text)
-            if items and items[-1].part == place:
-                items[-1].lengths.append(len(chunk.text))
-            else:
-                items.append(_Item(place, [len(chunk.text)]))
+            if not items or items[-1].part != place:
+                items.append(_Item([], place, []))
+            items[-1].lengths.append(len(chunk.text))
+            _count(items[-1].seqs, chunk.seq)
         else:
-            items.append(_Item(chunk=msgspec.structs.replace(chunk, seq=0, from_seq=0, turn=0)))
-    last, fresh = (chunks[-1].seq, chunks[0].seq) if chunks else (from_seq, from_seq)
-    return Entry(from_seq, last, _encoder.encode(Span(fresh, items, message_id)))
+            items.append(_Item([chunk.seq, 1], chunk=_bare(chunk)))
+    return Entry(lane, 1, seq, _encoder.encode(Lane(items, message_id)))
 
 
-def expand(entry: Entry, parts: Sequence[Part]) -> Iterator[Chunk]:
-    """The chunks of any entry, in order, with `seq` and `from_seq`; `parts` are those of its message, if it has one.
+def expand(entry: Entry, parts: Sequence[Part], after: int = 0) -> Iterator[Chunk]:
+    """The chunks of any entry, in order, as a reader with the cursor `after` gets them.
 
-    What a superseded attempt said is gone from a compacted span; a reset stands for it.
+    Shape: `parts` are those of the entry's message, if it has one.
     """
-    if not entry.body.startswith(b"{"):
-        yield from _plain(entry)
-        return
-    span = _decoder.decode(entry.body)
-    if span.fresh > entry.from_seq:
-        yield Chunk(kind="reset", seq=span.fresh - 1, from_seq=entry.from_seq)
-    for seq, chunk in enumerate(_chunks(span, parts), span.fresh):
-        yield msgspec.structs.replace(chunk, seq=seq, from_seq=seq)
+    found = _found(entry, parts)
+    if not found or found[-1][0] < entry.seq:
+        found.append((entry.seq, Chunk(kind="reset")))  # so that the chunks cover the whole span of the entry
+    from_seq, last = entry.from_seq, len(found) - 1
+    for number, (seq, chunk) in enumerate(found):
+        at = entry.seq if number == last else after
+        yield msgspec.structs.replace(chunk, lane=entry.lane, seq=seq, from_seq=from_seq, at=at, after=after)
+        from_seq = seq + 1
 
 
-def first_chunk(entry: Entry) -> Chunk | None:
-    """The chunk that a compacted entry begins with, where it is kept whole."""
-    items = _decoder.decode(entry.body).items if entry.body.startswith(b"{") else []
-    return items[0].chunk if items else None
+def _found(entry: Entry, parts: Sequence[Part]) -> list[tuple[int, Chunk]]:
+    if not is_compacted(entry):
+        return [(entry.seq, chunk) for chunk in decode_chunks(entry.body)]
+    lane = _decoder.decode(entry.body)
+    return list(zip(_seqs(lane), _chunks(lane, parts), strict=True))
 
 
 def message_of(entry: Entry) -> str | None:
     """The message that a compacted entry refers to."""
-    return _decoder.decode(entry.body).message_id if entry.body.startswith(b"{") else None
+    return _decoder.decode(entry.body).message_id if is_compacted(entry) else None
 
 
 def resolve(chunk: Chunk, parts: Sequence[Part]) -> Chunk:
@@ -95,15 +101,22 @@ def resolve(chunk: Chunk, parts: Sequence[Part]) -> Chunk:
     return msgspec.structs.replace(known, output=part.output, error=part.error)
 
 
-def _plain(entry: Entry) -> Iterator[Chunk]:
-    chunks = decode_chunks(entry.body) or [Chunk(kind="reset")]
-    for chunk in chunks:
-        yield msgspec.structs.replace(chunk, seq=entry.seq, from_seq=entry.from_seq)
+def _count(seqs: list[int], seq: int) -> None:
+    if seqs and seqs[-2] + seqs[-1] == seq:
+        seqs[-1] += 1
+    else:
+        seqs += (seq, 1)
 
 
-def _chunks(span: Span, parts: Sequence[Part]) -> Iterator[Chunk]:
+def _seqs(lane: Lane) -> Iterator[int]:
+    for item in lane.items:
+        for first, count in zip(item.seqs[::2], item.seqs[1::2], strict=True):
+            yield from range(first, first + count)
+
+
+def _chunks(lane: Lane, parts: Sequence[Part]) -> Iterator[Chunk]:
     taken: dict[int, int] = {}
-    for item in span.items:
+    for item in lane.items:
         if item.chunk is not None:
             yield item.chunk
         elif item.part is not None:
@@ -115,13 +128,16 @@ def _chunks(span: Span, parts: Sequence[Part]) -> Iterator[Chunk]:
                 yield _of_part(part, item.part, text[start : start + length])
 
 
+def _bare(chunk: Chunk) -> Chunk:
+    return msgspec.structs.replace(chunk, seq=0, from_seq=0, turn=0, lane="", at=0, after=0)
+
+
 def _delta(chunk: Chunk, part: Part, start: int) -> Chunk | None:
-    """The delta that `expand` would make of the part for this chunk, with the chunk's own seqs."""
+    """The delta that `expand` would make of the part for this chunk."""
     text = part_text(part)
     if chunk.kind not in DELTA_KINDS or text is None or chunk.part is None:
         return None
-    made = _of_part(part, chunk.part, text[start : start + len(chunk.text)])
-    return msgspec.structs.replace(made, seq=chunk.seq, from_seq=chunk.from_seq, turn=chunk.turn)
+    return _of_part(part, chunk.part, text[start : start + len(chunk.text)])
 
 
 def _of_part(part: Part, place: int, text: str) -> Chunk:

@@ -1,4 +1,8 @@
-"""Messages and their parts: the only home of what a model said. A part's place in its message is its identity."""
+"""Messages and their parts: the only home of what a model said. A part's place in its message is its identity.
+
+A part of a kind that this version knows may have fields that it does not know, for a later version wrote it: they stand
+in `kept`, and are written again with the part.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,17 @@ from typing import Literal
 
 import msgspec
 
+from perdure.core.usage import Usage
 from perdure.core.values import Value
 
 Role = Literal["system", "user", "assistant"]
 MessageStatus = Literal["streaming", "complete", "cut_off", "stopped", "failed"]
+
+PART_BITS = 16
+MAX_PARTS = 2**PART_BITS
+"""How many parts a message can have: their places share an integer key with the message's number."""
+
 ToolState = Literal["pending", "completed", "failed", "in_doubt", "denied"]
-
-
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a model call took. Units: tokens; `requests` counts the calls."""
-
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
 
 class TextPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="text"):
@@ -34,6 +30,7 @@ class TextPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     text: str
     step: int = 0
     provider: dict[str, Value] | None = None
+    kept: dict[str, Value] | None = None
 
 
 class ReasoningPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="reasoning"):
@@ -43,6 +40,7 @@ class ReasoningPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     step: int = 0
     signature: str | None = None
     provider: dict[str, Value] | None = None
+    kept: dict[str, Value] | None = None
 
 
 class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="tool_call"):
@@ -62,6 +60,7 @@ class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     error: str | None = None
     error_code: str | None = None
     provider: dict[str, Value] | None = None
+    kept: dict[str, Value] | None = None
 
 
 class UnknownPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,14 +78,19 @@ Part = TextPart | ReasoningPart | ToolCallPart | UnknownPart
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a thread; a turn has one assistant message.
 
-    Shape: order in a thread is (turn, place); `finish_reason` is the provider's word for the last step; a message that
-    the provider ended before the model did (`length`, `content_filter`) has the status `cut_off`.
+    Shape: order on a path of turns is (turn's depth, place); `run_id` is the run that writes it, None for one that
+    was given whole; `client_id` is a client's own id for it; `finish_reason` the provider's word for the last step; a
+    message that the provider ended before the model did (`length`, `content_filter`) has the status `cut_off`; `usage`
+    is the sum over the run's rows.
     """
 
     message_id: str
+    tenant: str | None = None
     thread_id: str
     turn: int
     place: int = 0
+    run_id: str | None = None
+    client_id: str | None = None
     role: Role
     status: MessageStatus = "complete"
     parts: tuple[Part, ...] = ()
@@ -94,12 +98,26 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     finish_reason: str | None = None
     model: str | None = None
+    version: int = 0
     created_at: datetime
+    updated_at: datetime | None = None
 
     @property
     def text(self) -> str:
         """The text parts, joined."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+_NUMBER_BITS = 32
+LAST_NUMBER = 2**_NUMBER_BITS - 1
+
+
+def write_version(token: int, number: int) -> int:
+    """The version of a holder's write to a message: it rises over all of a run's holders.
+
+    Shape: `number` rises with each write under one token; `LAST_NUMBER` is for whoever ends what a holder left.
+    """
+    return token << _NUMBER_BITS | number
 
 
 _encoder = msgspec.json.Encoder()
@@ -108,17 +126,27 @@ _raw_decoder: msgspec.json.Decoder[dict[str, Value]] = msgspec.json.Decoder(dict
 
 
 def encode_part(part: Part) -> bytes:
-    """The stored form of a part; an unknown one as it came."""
-    return _encoder.encode(part.raw if isinstance(part, UnknownPart) else part)
+    """The stored form of a part; an unknown one as it came, and fields that are not known with the others."""
+    if isinstance(part, UnknownPart):
+        return _encoder.encode(part.raw)
+    if part.kept is None:
+        return _encoder.encode(part)
+    known = _raw_decoder.decode(_encoder.encode(msgspec.structs.replace(part, kept=None)))
+    return _encoder.encode(part.kept | known)
 
 
 def decode_part(data: bytes) -> Part:
     """A stored part; one that this version can't read is kept as unknown."""
     try:
-        return _decoder.decode(data)
+        part = _decoder.decode(data)
     except msgspec.ValidationError:
         raw = _raw_decoder.decode(data)
         return UnknownPart(kind=str(raw.get("kind", "")), raw=raw, step=int(raw.get("step", 0)))
+    if _encoder.encode(part) == data:  # as nearly all are: to encode it costs less than to look for what was left out
+        return part
+    raw = _raw_decoder.decode(data)
+    kept = {name: value for name, value in raw.items() if name != "kind" and name not in part.__struct_fields__}
+    return msgspec.structs.replace(part, kept=kept) if kept else part
 
 
 def part_text(part: Part) -> str | None:

@@ -2,8 +2,9 @@
 
 A run is *queued* until a worker claims it, *running* while one holds its lease, *suspended* while it waits for an
 event, an answer or a time and holds nothing. *Cancelling* is a promise with a deadline, made to a run whose owner is
-alive; without an owner a run is cancelled at once. *Completed*, *failed* and *cancelled* are ends; only a failed run
-leaves its end again, by a restart that somebody asked for. *Paused* is kept for operators and not entered yet.
+alive; without an owner a run is cancelled at once, but for one that cleans up: a worker claims that for as long as the
+deadline allows. *Completed*, *failed* and *cancelled* are ends; only a failed run leaves its end again, by a restart
+that somebody asked for. *Paused* is kept for operators and not entered yet.
 
 What can go wrong: two workers believe that they hold one run. So each edge out of *running* or *cancelling* that the
 holder takes is guarded by its token, and each edge that somebody else takes (`takeover`, `seal`) raises the token.
@@ -19,10 +20,24 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from perdure.core.records import RunStatus, StepStatus
+from perdure.core import keys
+from perdure.core.records import RunStatus, StepRecord, StepStatus
 
 RunCause = Literal[
-    "claim", "wake", "suspend", "release", "takeover", "complete", "fail", "cancel", "cancel_owned", "seal", "restart"
+    "claim",
+    "wake",
+    "suspend",
+    "release",
+    "release_cleanup",
+    "takeover",
+    "takeover_cleanup",
+    "complete",
+    "fail",
+    "cancel",
+    "cancel_owned",
+    "cancel_cleanup",
+    "seal",
+    "restart",
 ]
 ThreadStatus = Literal["idle", "queued", "running", "waiting", "stopping", "completed", "failed", "stopped"]
 
@@ -38,6 +53,7 @@ class Edge(NamedTuple):
 RUN_EDGES: tuple[Edge, ...] = (
     Edge("queued", "claim", "running"),
     Edge("suspended", "claim", "running"),
+    Edge("cancelling", "claim", "cancelling"),
     Edge("suspended", "wake", "queued"),
     Edge("running", "suspend", "suspended"),
     Edge("running", "release", "queued"),
@@ -48,13 +64,19 @@ RUN_EDGES: tuple[Edge, ...] = (
     Edge("suspended", "cancel", "cancelled"),
     Edge("paused", "cancel", "cancelled"),
     Edge("running", "cancel_owned", "cancelling"),
+    Edge("queued", "cancel_cleanup", "cancelling"),
+    Edge("suspended", "cancel_cleanup", "cancelling"),
     Edge("running", "seal", "cancelled"),
     Edge("cancelling", "seal", "cancelled"),
     Edge("cancelling", "release", "cancelled"),
+    Edge("cancelling", "release_cleanup", "cancelling"),
     Edge("cancelling", "takeover", "cancelled"),
+    Edge("cancelling", "takeover_cleanup", "cancelling"),
     Edge("cancelling", "complete", "completed"),
     Edge("cancelling", "fail", "failed"),
     Edge("queued", "fail", "failed"),
+    Edge("suspended", "fail", "failed"),
+    Edge("paused", "fail", "failed"),
     Edge("failed", "restart", "queued"),
 )
 
@@ -62,22 +84,9 @@ ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled"})
 OWNED: frozenset[RunStatus] = frozenset({"running", "cancelling"})
 FINAL: frozenset[StepStatus] = frozenset({"completed", "failed"})
 
-STEP_EDGES: frozenset[tuple[StepStatus | None, StepStatus]] = frozenset(
-    {
-        (None, "running"),
-        (None, "completed"),
-        (None, "failed"),
-        (None, "in_doubt"),
-        ("running", "running"),
-        ("running", "completed"),
-        ("running", "failed"),
-        ("running", "in_doubt"),
-        ("in_doubt", "running"),
-        ("in_doubt", "completed"),
-        ("in_doubt", "failed"),
-        ("in_doubt", "in_doubt"),
-    }
-)
+PHASES: dict[StepStatus, int] = {"running": 0, "in_doubt": 2, "completed": 3, "failed": 3}
+WAITS_FOR_RETRY = 1
+
 
 _NEXT: dict[tuple[RunStatus, RunCause], RunStatus] = {(edge.before, edge.cause): edge.after for edge in RUN_EDGES}
 
@@ -87,9 +96,18 @@ def run_after(status: RunStatus, cause: RunCause) -> RunStatus | None:
     return _NEXT.get((status, cause))
 
 
-def step_may(before: StepStatus | None, after: StepStatus) -> bool:
-    """Whether a step's row may change so."""
-    return (before, after) in STEP_EDGES
+def phase_of(step: StepRecord) -> int:
+    """How far an attempt of a step has come: begun, waits for its next attempt, in doubt, ended."""
+    return WAITS_FOR_RETRY if step.status == "running" and step.retry is not None else PHASES[step.status]
+
+
+def step_moves_on(before: StepRecord | None, after: StepRecord) -> bool:
+    """Whether a step's row changes so: forward by attempt, and within one by phase; an outcome is final."""
+    if before is None:
+        return True
+    if before.status in FINAL:
+        return False
+    return (after.attempts, phase_of(after)) > (before.attempts, phase_of(before))
 
 
 def thread_status(status: RunStatus | None, waiting_for: tuple[str, ...] = ()) -> ThreadStatus:
@@ -99,7 +117,7 @@ def thread_status(status: RunStatus | None, waiting_for: tuple[str, ...] = ()) -
     """
     if status is None:
         return "idle"
-    if status == "suspended" and waiting_for and all(name.startswith("retry:") for name in waiting_for):
+    if status == "suspended" and waiting_for and all(map(keys.is_retry, waiting_for)):
         return "running"
     return _THREAD[status]
 

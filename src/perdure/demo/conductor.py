@@ -15,7 +15,7 @@ from perdure.core.ids import derived_random
 from perdure.core.states import ENDED
 from perdure.demo.app import demo_app
 from perdure.demo.display import Display
-from perdure.demo.killing import ExtraOperations, Killer, Sight, Where
+from perdure.demo.killing import Killer, Landing, Sight, Where
 from perdure.demo.leaving import left_behind
 from perdure.demo.ledger import counted_names, ledger_at
 from perdure.demo.processes import Child, WorkerEnded
@@ -113,7 +113,7 @@ class Conductor:
         while self._watcher.last_seq < head and self._clock.elapsed() < until:
             await pause(self._clock, TICK)
 
-    async def _landing(self, client: Client, turn: Turn, sight: Sight) -> ExtraOperations:
+    async def _landing(self, client: Client, turn: Turn, sight: Sight) -> Landing:
         """Where the kill landed, told from what is durable: the worker is dead, and no other one lives yet."""
         left = await left_behind(client.store, turn.run_id)
         where: Where = "elsewhere"
@@ -128,7 +128,7 @@ class Conductor:
         else:
             what = "between two steps"
         number = len(self._killer.landings) + 1
-        return ExtraOperations(number=number, pid=self._worker.pid, where=where, what=what, seq=left.head)
+        return Landing(number=number, pid=self._worker.pid, where=where, what=what, seq=left.head)
 
     async def _start_worker(self, client: Client, turn: Turn) -> None:
         head = (await left_behind(client.store, turn.run_id)).head

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from perdure.core.chunks import Chunk
-from perdure.demo.killing import ExtraOperations
+from perdure.demo.killing import Landing
 from perdure.demo.ledger import Execution
 
 
@@ -20,7 +20,7 @@ class Display(Protocol):
         """These are the new lines of the ledger."""
         ...
 
-    def killed(self, landing: ExtraOperations) -> None:
+    def killed(self, landing: Landing) -> None:
         """A kill landed."""
         ...
 

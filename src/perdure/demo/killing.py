@@ -13,13 +13,14 @@ from typing import Literal
 import msgspec
 
 from perdure.core.ids import Random
+from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
 from perdure.demo.ledger import Execution
 from perdure.demo.tools import REPORT
-from perdure.runs.reaper import MAX_TAKEOVERS
 
 Where = Literal["tool", "answer", "elsewhere"]
 
 _MAX_MISSES = 3
+_MAX_STREAK = SUSPECT_AT + CONDEMNED_AT - 1  # one more, and the run may be condemned
 _TOOLS = 9
 _SHARE_OF_REPORTS = 0.5
 _INSIDE = (0.2, 0.85)
@@ -45,7 +46,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     working_for: float | None = None
 
 
-class ExtraOperations(msgspec.Struct, frozen=True, kw_only=True):
+class Landing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a kill landed; `seq` is the last of the stream that was durable then."""
 
     number: int
@@ -71,18 +72,18 @@ class Killer:
         self._tool = random.randint(1, _TOOLS)
         self._streak = 0
         self._ended = 0
-        self.landings: list[ExtraOperations] = []
+        self.landings: list[Landing] = []
         self._draw()
 
     def due(self, sight: Sight) -> Where | None:
         """Whether to kill now, and the place that the kill is meant for."""
-        if sight.working_for is None or (sight.ended == self._ended and self._streak >= MAX_TAKEOVERS):
+        if sight.working_for is None or (sight.ended == self._ended and self._streak >= _MAX_STREAK):
             return None
         place, left = self._place(sight), self._asked - len(self.landings)
         is_missed = place not in self._landed and len(self.landings) < self._asked + _MAX_MISSES
         return place if left > 0 or is_missed else None
 
-    def landed(self, landing: ExtraOperations, sight: Sight, meant_for: Where) -> None:
+    def landed(self, landing: Landing, sight: Sight, meant_for: Where) -> None:
         """Take in where a kill landed."""
         self.landings.append(landing)
         if landing.where == meant_for:

@@ -20,10 +20,10 @@ class Left(msgspec.Struct, frozen=True):
 async def left_behind(store: Store, run_id: str) -> Left:
     """Look at the stream as it is now."""
     fold = Fold()
-    while (page := await read(store, run_id, after=fold.last)).chunks:
+    while (page := await read(store, run_id, tenant=None, after=fold.cursor)).chunks:
         fold.add_all(page.chunks)
     said = _open(fold.chunks)
-    return Left(fold.last, sum(chunk.kind == "text" for chunk in said), len(said))
+    return Left(fold.cursor, sum(chunk.kind == "text" for chunk in said), len(said))
 
 
 def _open(chunks: list[Chunk]) -> list[Chunk]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from perdure.demo.counting import Tally, differences, reruns
-from perdure.demo.killing import ExtraOperations
+from perdure.demo.killing import Landing
 from perdure.demo.leaving import left_behind
 from perdure.demo.ledger import ledger_at
 from perdure.demo.outbox import Outbox
@@ -23,7 +23,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers, and what a person wants to know beside them."""
 
     tally: Tally
-    landings: list[ExtraOperations]
+    landings: list[Landing]
     executions: int
     steps: int
     connections: int
@@ -33,7 +33,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def recount(
-    client: Client, turn: Turn, settings: Settings, landings: list[ExtraOperations], *, readers: int, elapsed: float
+    client: Client, turn: Turn, settings: Settings, landings: list[Landing], *, readers: int, elapsed: float
 ) -> Counted:
     """Count; the turn has ended, and so has whoever wrote."""
     thread = client.thread(turn.thread_id)

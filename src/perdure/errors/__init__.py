@@ -28,6 +28,10 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         ThreadNotFound               thread_not_found
         ThreadMismatch               thread_mismatch
         ThreadBusy                   thread_busy
+        ThreadChanged                thread_changed
+        TurnNotFound                 turn_not_found
+        Deleted                      deleted
+        NotAllowed                   not_allowed
         TurnTooLong                  turn_too_long
         MessageNotFound              message_not_found
         MessageExists                message_exists
@@ -123,11 +127,13 @@ from perdure.errors.outcomes import (
     StepTimedOut,
 )
 from perdure.errors.runs import (
+    Deleted,
     LeaseError,
     LeaseHeld,
     LeaseLost,
     MessageExists,
     MessageNotFound,
+    NotAllowed,
     QuestionAnswered,
     QuestionNotFound,
     RunError,
@@ -135,8 +141,10 @@ from perdure.errors.runs import (
     RunNotFound,
     RunStateWrong,
     ThreadBusy,
+    ThreadChanged,
     ThreadMismatch,
     ThreadNotFound,
+    TurnNotFound,
     TurnTooLong,
     WorkerExpired,
 )
@@ -175,6 +183,7 @@ __all__ = [
     "ChildFailed",
     "ConfigurationError",
     "CursorInvalid",
+    "Deleted",
     "Divergence",
     "EventTimeout",
     "ExtraMissing",
@@ -201,6 +210,7 @@ __all__ = [
     "ModelUnknown",
     "NameTaken",
     "NameUnknown",
+    "NotAllowed",
     "NotStorable",
     "OutcomeError",
     "PerdureError",
@@ -237,6 +247,7 @@ __all__ = [
     "StreamError",
     "TerminalError",
     "ThreadBusy",
+    "ThreadChanged",
     "ThreadMismatch",
     "ThreadNotFound",
     "ThreadsExhausted",
@@ -249,6 +260,7 @@ __all__ = [
     "ToolNotFound",
     "ToolSignatureInvalid",
     "ToolTimedOut",
+    "TurnNotFound",
     "TurnTooLong",
     "WorkerExpired",
     "WorkflowError",

@@ -72,6 +72,47 @@ class ThreadNotFound(RunError):
         self.thread_id = thread_id
 
 
+class ThreadChanged(RunError):
+    """The thread is not as it was seen: its head, or its row, has changed since."""
+
+    code = "thread_changed"
+    retryable = True
+
+    def __init__(self, thread_id: str, seen: int, found: int) -> None:
+        super().__init__(f"thread {thread_id!r} has changed: seen {seen}, found {found}; read it, and decide again")
+        self.thread_id, self.seen, self.found = thread_id, seen, found
+
+
+class TurnNotFound(RunError):
+    """The thread has no turn of this number."""
+
+    code = "turn_not_found"
+
+    def __init__(self, thread_id: str, turn: int) -> None:
+        super().__init__(f"thread {thread_id!r} has no turn {turn}")
+        self.thread_id, self.turn = thread_id, turn
+
+
+class Deleted(RunError):
+    """A run or a thread of this id was deleted lately: it is not made again under the same id."""
+
+    code = "deleted"
+
+    def __init__(self, kind: str, id: str) -> None:  # noqa: A002 - the field's name
+        super().__init__(f"{kind} {id!r} was deleted; use another id")
+        self.kind, self.id = kind, id
+
+
+class NotAllowed(RunError):
+    """Whoever asks may not do this, as the `authorize` of the app says. Nothing was changed."""
+
+    code = "not_allowed"
+
+    def __init__(self, action: str, id: str, principal: str | None) -> None:  # noqa: A002 - the field's name
+        super().__init__(f"{principal or 'nobody in particular'} may not {action} {id!r}")
+        self.action, self.id, self.principal = action, id, principal
+
+
 class ThreadMismatch(RunError):
     """The thread is another agent's: one thread is one agent's."""
 
@@ -150,7 +191,7 @@ class LeaseLost(LeaseError):
 
 
 class WorkerExpired(LeaseError):
-    """The worker's row has expired or is gone; it must take a new id before it claims again."""
+    """The worker's row is gone, or its lease has ended: it claims nothing until it has renewed or registered."""
 
     code = "worker_expired"
 

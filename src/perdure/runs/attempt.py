@@ -11,8 +11,8 @@ store refuses if something has come in since this attempt looked; then it begins
 
 What can go wrong: a wake-up between looking and suspending (the inbox guard), a lost lease while everything is parked
 (a halt wakes parked tasks too), user code that swallows cancellation (`UNWIND_FOR` bounds the wait for it), a store
-that can't be reached (a commit is tried again until the lease has ended), a task that is cancelled by somebody whom
-nobody has asked to, such as the end of its loop (the run is released, never failed).
+that can't be reached (a commit is tried again until it lands or another owner has the run), a task that is cancelled by
+somebody whom nobody has asked to, such as the end of its loop (the run is released, never failed).
 """
 
 from __future__ import annotations
@@ -20,25 +20,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from perdure.core.failures import Failure, failure_of
+from perdure.core.failures import failure_of
 from perdure.core.manifest import Manifest, Outcome
-from perdure.core.records import EventRecord, Lease, Loaded, RunStatus
-from perdure.core.values import Value, encode
-from perdure.errors import InputError, ReplayError, StepNotAwaited, WorkflowError
+from perdure.core.operations import ClaimedRun, CommitResult, FinishRun, HolderOperation, NoteCleanups
+from perdure.core.records import EventRecord, Journal, Lease, RunStatus
+from perdure.core.states import FINAL
+from perdure.core.values import Value
+from perdure.errors import ReplayError, WorkflowError
 from perdure.runs.branch import Branch, BranchTask, current_branch
 from perdure.runs.effects import Effects
-from perdure.runs.halting import Carried, Halt, Unwind
+from perdure.runs.halting import Halt, Suspension, Unwind
 from perdure.runs.insisting import insist
-from perdure.runs.interrupts import is_of_signal, is_of_user_code
-from perdure.runs.journal import Journal
-from perdure.runs.protocols import AttemptHost, Called, StepInfo, Waiting
-from perdure.stores.port import CommitResult, FinishRun, Operation, Store
+from perdure.runs.interrupts import carrying
+from perdure.runs.journal import WITHOUT_RECORD, Replay
+from perdure.runs.protocols import AttemptHost, Called, EndOperations, StepInfo, Waiting
+from perdure.stores.port import Store
+from perdure.streams import LogWriter
 
 if TYPE_CHECKING:
     from perdure.core.clock import Timer
@@ -50,20 +54,10 @@ R = TypeVar("R")
 HOLD_FOR = 1.0
 UNWIND_FOR = 5.0
 UNSEEN_FOR = 0.1
+VERSION_BITS = 32
 
 _log = logging.getLogger("perdure.runs")
 _manifests = msgspec.json.Decoder(Manifest)
-
-
-AtEnd: TypeAlias = Callable[[RunStatus, Failure | None], tuple[Operation, ...]]
-"""What else is committed with the run's end."""
-
-
-class Suspension(NamedTuple):
-    """When a suspended run is due, and what it waits for."""
-
-    due_at: datetime | None
-    names: tuple[str, ...]
 
 
 class Attempt:
@@ -72,39 +66,45 @@ class Attempt:
     def __init__(
         self,
         host: AttemptHost,
-        loaded: Loaded,
+        claimed: ClaimedRun,
+        journal: Journal,
         workflow: Workflow[..., Value],
         context_of: Callable[[Attempt], object],
         on_ended: Callable[[Attempt], None],
     ) -> None:
         self.host = host
-        self.run = loaded.run
-        self.lease = Lease(loaded.run.run_id, loaded.run.worker_id or "", loaded.run.token)
+        self.run = run = claimed.run
+        self.lease = Lease(run.tenant, run.run_id, run.token)
         self.workflow = workflow
-        self.journal = Journal(loaded.steps, complete=False)
-        self.events: dict[str, EventRecord] = {event.key: event for event in loaded.events}
-        self.inbox = loaded.run.inbox
-        self.head = loaded.head
+        self.replay = Replay(journal.steps, complete=False)
+        self.events: dict[str, EventRecord] = {}
+        self.seq = 0
+        self.inbox = max(run.inbox, journal.inbox)
+        self.log = LogWriter(self.commit, journal.head)
+        self.take_in(journal.events)
         self.outcome: Outcome | None = None
         self.halt: Halt | None = None
         self.error: BaseException | None = None
         self.running: dict[str, StepInfo] = {}
         self.waits: dict[str, Waiting] = {}
         self.calls: dict[str, Called] = {}
-        self.at_end: AtEnd | None = None
+        self.at_end: EndOperations | None = None
+        self.halt_at_frontier: Halt | None = None
         self.cleanups: list[Callable[[], Awaitable[object]]] = []
         self.ending = False
         self.status: RunStatus = "running"
         self.suspension = Suspension(None, ())
-        self._root = Branch("")
+        self.root = Branch("")
         self._active = 0
         self._tasks: set[BranchTask[Value]] = set()
         self._giving_up: Timer | None = None
         self.effects = Effects(host.clock)
         self.is_held = False
         self._halted_after = 0.0
-        self._manifest = loaded.manifest
-        self._context_of = context_of
+        self._manifest = claimed.manifest
+        self._versions = 0
+        self._has_noted_cleanups = run.cleans_up
+        self.context_of = context_of
         self._on_ended = on_ended
 
     @property
@@ -114,9 +114,9 @@ class Attempt:
 
     # Tasks.
 
-    def start(self) -> asyncio.Task[object]:
-        """Begin; the task ends when this attempt has."""
-        return self.spawn(self._root, self._main)
+    def start(self, main: Callable[[Attempt], Awaitable[None]]) -> asyncio.Task[None]:
+        """Begin with the run's own branch; the task ends when this attempt has."""
+        return self.spawn(self.root, partial(main, self))
 
     def spawn(
         self, branch: Branch, work: Callable[[], Awaitable[Value]], joined: Callable[[], None] | None = None
@@ -125,7 +125,7 @@ class Attempt:
         self._active += 1
         token = current_branch.set(branch)
         try:
-            task = BranchTask[Value](_await(work), branch, asyncio.get_running_loop())
+            task = BranchTask[Value](carrying(work), branch, asyncio.get_running_loop())
         finally:
             current_branch.reset(token)
         branch.begin(task, self)
@@ -168,8 +168,8 @@ class Attempt:
         dues = [wait.due_at for wait in self.waits.values() if wait.due_at is not None]
         due_at = min(dues, default=None)
         if due_at is None or (due_at - self.now()).total_seconds() > HOLD_FOR:
-            names = tuple(sorted({wait.name for wait in self.waits.values()}))
-            self.suspension = Suspension(due_at, names)
+            keys = tuple(sorted({wait.key for wait in self.waits.values()}))
+            self.suspension = Suspension(due_at, keys)
             self.stop(Halt("suspend"))
 
     # Halting.
@@ -248,10 +248,26 @@ class Attempt:
             on_held()
 
         waited = self.host.clock.elapsed() - self._halted_after
-        await self.effects.ended(within=UNWIND_FOR - waited, late=hold, is_over=self._is_lost)
+        await self.effects.ended(within=UNWIND_FOR - waited, late=hold, is_over=lambda: self.is_lost)
 
-    def _is_lost(self) -> bool:
+    @property
+    def is_lost(self) -> bool:
+        """Whether another owner has the run, or may have it."""
         return self.halt is not None and self.halt.kind == "lost"
+
+    @property
+    def is_over_with_error(self) -> bool:
+        """Whether what it raised is all that there is of its end: nothing was written, or the run is parked."""
+        return self.halt is None or self.halt.kind == "diverged"
+
+    def journal(self) -> Journal:
+        """The run's journal as it is now, with what this attempt has written."""
+        return Journal(self.replay.now(), tuple(self.events.values()), self.inbox, self.log.head)
+
+    @property
+    def encoded_manifest(self) -> bytes:
+        """What the run was asked to do, as it is stored."""
+        return self._manifest
 
     def _leave(self) -> None:
         """No task is left."""
@@ -260,139 +276,118 @@ class Attempt:
             self._giving_up = None
         self._on_ended(self)
 
-    # Looking.
+    # Replaying.
 
     def visit(self, call: Called, fingerprint: str | None = None) -> StepRecord | None:
         """The record at a call's position. Raises: Unwind where the journal disagrees; the run has diverged."""
         try:
-            return self.journal.visit(call.position, call.name, call.kind, fingerprint)
+            record = self.replay.visit(call.position, call.name, call.kind, fingerprint)
         except ReplayError as error:
             self.diverge(error)
             self.check()
             raise
+        if self.halt_at_frontier is not None:
+            self._check_frontier(call, record)
+        return record
 
-    async def look(self) -> None:
-        """Take in what has come from outside: events, a request to cancel, another owner.
+    def cancel_at_frontier(self, reason: str) -> None:
+        """Cancel when the code comes to what is not recorded: until then it registers what is to be cleaned up."""
+        self.halt_at_frontier = Halt("cancel", reason)
 
-        An attempt that unwinds takes nothing in: its suspension must be refused where something came in meanwhile.
-        """
-        run = await self.read(lambda store: store.runs.get(self.run.run_id))
-        if run is None or run.token != self.lease.token or run.worker_id != self.lease.worker_id:
-            self.stop(Halt("lost", "the run has another owner"))
-            return
-        if run.status == "cancelling":
-            self.stop(Halt("cancel", run.cancel_reason or ""))
-        if run.inbox > self.inbox and self.halt is None:
-            events = await self.read(lambda store: store.events.list(self.run.run_id))
-            if self.halt is not None:
-                return
-            self.inbox = run.inbox  # read before the events: what came in between is found by the next look
-            for event in events:
-                if self.events.setdefault(event.key, event) is event:
-                    self._settle(event)
+    def _check_frontier(self, call: Called, record: StepRecord | None) -> None:
+        is_past = record is None if call.kind not in WITHOUT_RECORD else False
+        if (is_past or (record is not None and record.status not in FINAL)) and self.halt_at_frontier is not None:
+            self.stop(self.halt_at_frontier)
+            self.check()
 
-    def _settle(self, event: EventRecord) -> None:
-        for wait in tuple(self.waits.values()):
-            if wait.key == event.key:
-                wait.settle(event)
+    def take_in(self, events: tuple[EventRecord, ...]) -> list[EventRecord]:
+        """The events that are new here."""
+        fresh = [event for event in events if self.events.setdefault(event.key, event) is event]
+        self.seq = max((self.seq, *(event.seq for event in events)))
+        return fresh
 
-    def may_start(self) -> None:
-        """Raises: Unwind where no new effect may begin: the lease may have ended."""
-        if self.halt is None:
-            if self.host.holds():
-                return
-            self.stop(Halt("lost", "the lease was not renewed in time"))
+    @property
+    def may_start(self) -> bool:
+        """Whether a new effect may begin now; else `until_held`."""
+        return self.halt is None and self.host.holds()
+
+    async def until_held(self) -> None:
+        """Wait until a new effect may begin: a lease that was not renewed in time may still be. Raises: Unwind."""
+        self.check()
+        try:
+            await self.host.until_held()
+        except asyncio.CancelledError:
+            self.check()
+            raise
         self.check()
 
     # Writing.
 
-    def commit(self, *operations: Operation) -> Coroutine[Value, Value, CommitResult]:
-        """Commit under the lease, again and again while the store can't be reached and the lease lasts.
+    def commit(self, *operations: HolderOperation) -> Coroutine[Value, Value, CommitResult]:
+        """Commit under the lease, again and again while the store can't be reached.
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        commit = partial(self.host.store.commit, *operations, lease=self.lease)
-        return insist(self.host, self.run.run_id, commit, self.stop)
+        return insist(self, partial(self.host.store.commit, self.lease, *operations))
 
     async def read(self, ask: Callable[[Store], Awaitable[R]]) -> R:
         """Read from the store: the one way in which an attempt does. Tried again as `commit` is.
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        return await insist(self.host, self.run.run_id, partial(ask, self.host.store), self.stop)
+        return await insist(self, partial(ask, self.host.store))
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.run.run_id
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether there is no use in asking the store any more: another has the run, or will have it."""
+        halt = self.halt
+        return halt is not None and (halt.kind == "lost" or (halt.kind == "release" and not self.host.holds()))
+
+    def version(self) -> int:
+        """A number that rises with each call, over all holders of the run: for what they write in place."""
+        self._versions += 1
+        return self.lease.token << VERSION_BITS | self._versions
+
+    def add_cleanup(self, cleanup: Callable[[], Awaitable[object]]) -> None:
+        """Call it when the run is cancelled; that there is one is durable soon."""
+        self.cleanups.append(cleanup)
+        if not self._has_noted_cleanups:
+            self._has_noted_cleanups = True
+            self.host.spawn(self._note_cleanups())
+
+    @property
+    def cleans_up(self) -> bool:
+        """Whether functions are to be called when the run is cancelled, as far as this attempt or one before knows."""
+        diverged = self.halt is not None and self.halt.kind == "diverged"
+        return bool(self.cleanups) or (diverged and self.run.cleans_up)
+
+    async def _note_cleanups(self) -> None:
+        with suppress(Unwind):
+            await self.commit(NoteCleanups())
 
     def now(self) -> datetime:
         """The instant."""
         return self.host.clock.now()
 
-    # The run's own branch.
+    # The end.
 
-    async def _main(self) -> None:
-        try:
-            value = await self.workflow.call(self._context_of(self), self.manifest.input)
-            if self.halt is None:
-                self._check_awaited()
-                self.journal.check_end()
-        except Unwind:
-            return
-        except ReplayError as error:
-            self.diverge(error)
-            return
-        except BaseException as error:  # whatever user code raises is the workflow's failure
-            if not is_of_user_code(error, self._root):
-                raise
-            if self.halt is None:
-                self.error = error
-                self.host.raised(self.run, error)
-                await self._finish("failed", failure=failure_of(error))
-            return
-        if self.halt is None:
-            await self._complete(value)
-
-    async def _complete(self, value: Value) -> None:
-        try:
-            result = encode(value, "result", self.host.store.abilities.max_value)
-            if self.workflow.loss is not None:
-                self.workflow.loss.check(value, result, "result")
-        except InputError as error:
-            self.error = error
-            self.host.raised(self.run, error)
-            await self._finish("failed", failure=failure_of(error, "not_storable"))
+    async def finish(self, finish: FinishRun) -> None:
+        """Commit the run's end, with what a room above adds to it."""
+        at_end = self.at_end
+        if at_end is None:
+            await self.commit(finish)
         else:
-            await self._finish("completed", result=result)
-
-    async def _finish(self, status: RunStatus, *, result: bytes | None = None, failure: Failure | None = None) -> None:
-        self.ending = True
-        outcome = self.outcome or self.host.default_outcome
-        if failure is not None and outcome is not None:
-            outcome = msgspec.structs.replace(outcome, notes=failure.message)
-        finish = FinishRun(
-            run_id=self.run.run_id, status=status, at=self.now(), result=result, failure=failure, outcome=outcome
-        )
-        await self.commit(*self.last(status, failure), finish)
-        self.status = status
-
-    def last(self, status: RunStatus, failure: Failure | None) -> tuple[Operation, ...]:
-        """What a room above lands with the run's end."""
-        return self.at_end(status, failure) if self.at_end is not None else ()
+            await self.log.commit(lambda seq: (*at_end(finish.status, finish.failure, seq), finish))
+        self.status = finish.status
 
     def diverge(self, error: ReplayError) -> None:
-        """The code and the journal disagree: nothing more is executed, and the run fails with both."""
+        """The code and the journal disagree: nothing more is executed, and the run is parked with both."""
         failure = failure_of(error, "diverged")
         self.error = error
         self.host.raised(self.run, error)
-        self.stop(Halt("diverged", str(error), msgspec.structs.replace(failure, data=self.journal.both())))
-
-    def _check_awaited(self) -> None:
-        forgotten = tuple(f"{call.name!r} ({call.position})" for call in self.calls.values())
-        if forgotten:
-            raise StepNotAwaited(forgotten)
-
-
-async def _await(work: Callable[[], Awaitable[Value]]) -> Value:
-    try:
-        return await work()
-    except (SystemExit, KeyboardInterrupt) as error:
-        if is_of_signal(error):
-            raise
-        raise Carried(error) from None
+        self.stop(Halt("diverged", str(error), msgspec.structs.replace(failure, data=self.replay.both())))

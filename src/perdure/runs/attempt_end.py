@@ -4,73 +4,72 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from perdure.core.operations import FinishRun, ReleaseRun, SuspendRun
 from perdure.core.positions import CANCEL_BRANCH
 from perdure.errors import InboxMoved
 from perdure.runs.branch import Branch
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.interrupts import is_of_signal
-from perdure.stores.port import CancelRun, FinishRun, ReleaseRun, SuspendRun
+from perdure.runs.news import is_woken
 
 if TYPE_CHECKING:
+    from perdure.core.failures import Failure
     from perdure.runs.attempt import Attempt
 
-Settled = Literal["ended", "suspended", "released", "lost", "again"]
+EndedAs = Literal["ended", "suspended", "parked", "released", "lost", "again"]
 
 GIVE_UP_AFTER = 1.0
 
 _log = logging.getLogger("perdure.runs")
 
 
-async def settle(attempt: Attempt) -> Settled:
+async def end_attempt(attempt: Attempt) -> EndedAs:
     """Commit what the halt stands for; `again` where the attempt must begin anew, with the lease that it has."""
-    halt, run_id = attempt.halt, attempt.run.run_id
+    halt = attempt.halt
     if halt is None:
         return "ended"
     try:
         if halt.kind == "suspend":
             return await _suspend(attempt)
+        if halt.kind == "diverged" and attempt.halt_at_frontier is None:
+            return await _suspend(attempt, parked=halt.failure)
         if halt.kind == "release":
-            await attempt.commit(ReleaseRun(run_id=run_id, at=attempt.now()))
+            await attempt.commit(ReleaseRun(at=attempt.now()))
             return "released"
-        if halt.kind in {"diverged", "failed"}:
-            failed = FinishRun(run_id=run_id, status="failed", at=attempt.now(), failure=halt.failure)
-            await attempt.commit(*attempt.last("failed", halt.failure), failed)
-            attempt.status = "failed"
+        if halt.kind == "failed":
+            await attempt.finish(FinishRun(status="failed", at=attempt.now(), failure=halt.failure))
             return "ended"
-        if halt.kind == "cancel":
-            await _clean_up(attempt, halt)
-            now = attempt.now()
-            # once more, for children that were started after the first: they are cancelled too
-            again = CancelRun(
-                run_id=run_id, at=now, cancel_by=now + timedelta(seconds=attempt.host.cancel_for), reason=halt.reason
-            )
-            cancelled = FinishRun(run_id=run_id, status="cancelled", at=now)
-            await attempt.commit(*attempt.last("cancelled", None), again, cancelled)
-            attempt.status = "cancelled"
+        if halt.kind in {"cancel", "diverged"}:  # what diverges on the way to its cleanups ends without them
+            if halt.kind == "cancel":
+                await _clean_up(attempt, halt)
+            await attempt.finish(FinishRun(status="cancelled", at=attempt.now()))
             return "ended"
     except Unwind:
         return "lost"
     return "lost"
 
 
-async def _suspend(attempt: Attempt) -> Settled:
+async def _suspend(attempt: Attempt, parked: Failure | None = None) -> EndedAs:
+    """Give the lease back; what came in meanwhile and is not awaited is no reason to begin anew."""
     suspension = attempt.suspension
-    try:
-        await attempt.commit(
-            SuspendRun(
-                run_id=attempt.run.run_id,
-                inbox=attempt.inbox,
-                at=attempt.now(),
-                due_at=suspension.due_at,
-                waiting_for=suspension.names,
-            )
+    while True:
+        suspend = SuspendRun(
+            inbox=attempt.inbox,
+            at=attempt.now(),
+            due_at=None if parked else suspension.due_at,
+            waiting_for=() if parked else suspension.keys,
+            cleans_up=attempt.cleans_up,
+            parked=parked,
         )
-    except InboxMoved:
-        return "again"
-    return "suspended"
+        try:
+            await attempt.commit(suspend)
+        except InboxMoved:
+            if await is_woken(attempt):
+                return "again"
+        else:
+            return "parked" if parked else "suspended"
 
 
 async def _clean_up(attempt: Attempt, halt: Halt) -> None:

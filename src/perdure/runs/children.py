@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from perdure.core import keys
 from perdure.core.children import child_outcome
 from perdure.core.failures import Failure
 from perdure.core.ids import MAX_ID_BYTES, idempotency_key
+from perdure.core.operations import CreateRun
 from perdure.core.records import RunRecord
 from perdure.core.values import Value, decode, encode
 from perdure.errors import ChildFailed, SettingInvalid
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
     from perdure.runs.branch import Branch
     from perdure.runs.workflow import Workflow, WorkflowByName
-    from perdure.stores.port import CreateRun
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class ChildCall(Recorded[T]):
             run_id=child_id(parent, self.position),
             at=self.run_attempt.now(),
             queue=options.queue,
-            parent=(parent.run_id, f"child:{self.position}"),
+            parent=(parent.run_id, keys.child(self.position)),
         )
 
 
@@ -108,7 +109,7 @@ class ChildResult(Recorded[Value]):
         if record is not None and record.status == "failed":
             raise _failed(record.failure, self.position)
         key = await self._key(reopened=record is not None)
-        event = self.run_attempt.events.get(key) or await park_for(self.run_attempt, self.position, key, key)
+        event = self.run_attempt.events.get(key) or await park_for(self.run_attempt, self.position, key)
         outcome = child_outcome(event.payload)
         if outcome.status == "completed":
             await self.put("completed", result=bytes(outcome.result), before=record)
@@ -121,12 +122,12 @@ class ChildResult(Recorded[Value]):
 
     async def _key(self, *, reopened: bool) -> str:
         """The event of the child's end; a child that was restarted ends under another one."""
-        key = f"child:{self._started_at}"
         if not reopened:
-            return key
-        run_id = child_id(self.run_attempt.run, self._started_at)
-        child = await self.run_attempt.read(lambda store: store.runs.get(run_id))
-        return (child.parent_key if child else None) or key
+            return keys.child(self._started_at)
+        parent = self.run_attempt.run
+        run_id = child_id(parent, self._started_at)
+        child = await self.run_attempt.read(lambda store: store.runs.get(run_id, tenant=parent.tenant))
+        return keys.child(self._started_at, child.life if child else 0)
 
 
 def _failed(failure: Failure | None, position: str) -> ChildFailed:

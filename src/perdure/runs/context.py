@@ -31,9 +31,9 @@ from perdure.runs.options import (
     step_options,
     with_keywords,
 )
-from perdure.runs.protocols import StepInfo
+from perdure.runs.protocols import ExtraOperations, StepInfo
 from perdure.runs.run_log import RunLog, run_log
-from perdure.runs.steps import ExtraOperations, StepCall
+from perdure.runs.steps import StepCall
 from perdure.runs.timers import NowCall, SleepCall
 from perdure.runs.workflow import Workflow, WorkflowByName, checked_workflow
 
@@ -117,7 +117,7 @@ class Context:
             position, replaying = branch.step.position, False
         else:
             position = child(branch.prefix, branch.next_number)
-            replaying = self._attempt.journal.went_past(branch.prefix, branch.next_number)
+            replaying = self._attempt.replay.went_past(branch.prefix, branch.next_number)
         return run_log(self.run_id, position, replaying=replaying)
 
     @overload
@@ -192,12 +192,12 @@ class Context:
         function: Callable[..., Value],
         args: tuple[Value, ...],
         options: StepOptions,
-        landing: ExtraOperations | None = None,
+        extra_operations: ExtraOperations | None = None,
     ) -> StepCall[Value]:
-        """For rooms above: a step that lands more than its result (`landing`, see `perdure.runs.steps`)."""
+        """For rooms above: a step whose end is committed with more than its result."""
         function = checked_function(name, function)
         checked_text("name", name)
-        return StepCall(self._attempt, self._take("ctx.step"), name, function, args, options, landing)
+        return StepCall(self._attempt, self._take("ctx.step"), name, function, args, options, extra_operations)
 
     @overload
     def gather(  # pyright: ignore[reportOverlappingOverload] - as asyncio.gather: one item is a tuple, any number a list
@@ -351,7 +351,7 @@ class Context:
         if not callable(function):
             hint = "; pass the function uncalled" if called(function) else ""
             raise SettingInvalid("on_cancel", f"an async function without parameters, not {function!r}{hint}")
-        self._attempt.cleanups.append(function)
+        self._attempt.add_cleanup(function)
 
     def child_result(self, name: str, position: str, returns: Value) -> Call[Value]:
         """Wait for the child that was started at a position; see `Child.result`."""

@@ -13,11 +13,10 @@ from typing import Literal
 import msgspec
 
 from perdure.core.clock import Clock
-from perdure.core.ids import boot_id
 from perdure.core.records import Question, RunRecord, RunStatus, WorkerRecord
-from perdure.core.states import ENDED, OWNED
+from perdure.core.states import ENDED
 from perdure.runs.worker import Worker
-from perdure.stores.port import Store
+from perdure.stores.port import EVERY_TENANT, Store
 from perdure.stores.reporting import Reporting
 
 UNFINISHED: tuple[RunStatus, ...] = ("queued", "running", "suspended", "paused", "cancelling")
@@ -56,13 +55,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 async def examine(store: Store, clock: Clock, *, worker: Worker | None = None) -> Health:
     """Look at everything that has not ended; changes nothing. A worker of this process tells of its stuck calls."""
-    life = await _life(store, clock)
+    life = await _life(store)
     findings = list[Finding]()
     async for run in unfinished(store):
         if await _judge(store, clock, run, life) is None:
             continue
-        again = await store.runs.get(run.run_id)
-        finding = await _judge(store, clock, again, await _life(store, clock)) if again is not None else None
+        again = await store.runs.get(run.run_id, tenant=run.tenant)
+        finding = await _judge(store, clock, again, await _life(store)) if again is not None else None
         if finding is not None:
             findings.append(finding)
     if isinstance(store, Reporting) and (said := store.report()):
@@ -71,14 +70,14 @@ async def examine(store: Store, clock: Clock, *, worker: Worker | None = None) -
         made_of=store.abilities.made_of,
         queues=await store.queues.counts(),
         workers=list(life.values()),
-        questions=await store.questions.list(),
+        questions=await store.questions.list(tenant=EVERY_TENANT),
         findings=findings,
         stuck_calls=worker.holder.pool.stuck if worker is not None else 0,
     )
 
 
-async def _life(store: Store, clock: Clock) -> dict[str, tuple[WorkerRecord, Life]]:
-    dead = {worker.worker_id: proven for worker, proven in await store.workers.dead(clock.lease_now(), boot_id())}
+async def _life(store: Store) -> dict[str, tuple[WorkerRecord, Life]]:
+    dead = {dead.worker.worker_id: dead.proven for dead in await store.workers.dead()}
     states: dict[bool | None, Life] = {None: "live", False: "lease ended", True: "dead"}
     return {worker.worker_id: (worker, states[dead.get(worker.worker_id)]) for worker in await store.workers.list()}
 
@@ -86,7 +85,7 @@ async def _life(store: Store, clock: Clock) -> dict[str, tuple[WorkerRecord, Lif
 async def unfinished(store: Store) -> AsyncIterator[RunRecord]:
     """Every run that has not ended, the newest first."""
     before: tuple[datetime, str] | None = None
-    while page := await store.runs.list(status=UNFINISHED, before=before, limit=PAGE):
+    while page := await store.runs.list(tenant=EVERY_TENANT, status=UNFINISHED, before=before, limit=PAGE):
         for run in page:
             yield run
         before = page[-1].created_at, page[-1].run_id
@@ -97,34 +96,45 @@ async def _judge(
 ) -> Finding | None:
     if run.status in ENDED or run.status == "paused":
         return None
-    if run.status in OWNED:
-        return _owned(run, clock, life)
+    if run.is_parked:
+        told = "its code and its journal disagree; it goes on with code that agrees, or can be cancelled or failed"
+        return Finding(run.run_id, f"it is parked: {told}")
+    if run.worker_id is not None:
+        return _owned(run, life)
     if run.status == "suspended":
-        keys = {event.key for event in await store.events.list(run.run_id)}
-        come = [name for name in run.waiting_for if name.removeprefix("event:") in keys or name in keys]
-        if come:
-            return Finding(run.run_id, f"it waits for {', '.join(come)}, which has come, and was not woken")
-        if run.due_at is None and all(name.startswith(("timer:", "retry:")) for name in run.waiting_for):
-            return Finding(run.run_id, "it is suspended with no time to be due at, and waits for nothing that can come")
-    elif run.due_at is None:
-        return Finding(run.run_id, "it is queued with no time to be due at: no worker will ever claim it")
+        return await _suspended(store, run) or _due(run, clock, life)
+    if run.ticket is not None:
+        return None  # another run has its concurrency key, and gives it on
+    if run.ready_at is None and run.due_at is None:
+        return Finding(run.run_id, f"it is {run.status} and not claimable: no worker will ever claim it")
     return _due(run, clock, life)
 
 
-def _owned(run: RunRecord, clock: Clock, life: dict[str, tuple[WorkerRecord, Life]]) -> Finding | None:
+async def _suspended(store: Store, run: RunRecord) -> Finding | None:
+    events = {event.key for event in await store.events.list(run.run_id, tenant=run.tenant)}
+    come = [key for key in run.waiting_for if key in events]
+    if come:
+        return Finding(run.run_id, f"it waits for {', '.join(come)}, which has come, and was not woken")
+    if run.due_at is None and all(key.startswith(("timer:", "retry:")) for key in run.waiting_for):
+        return Finding(run.run_id, "it is suspended with no time to be due at, and waits for nothing that can come")
+    return None
+
+
+def _owned(run: RunRecord, life: dict[str, tuple[WorkerRecord, Life]]) -> Finding | None:
     worker = life.get(run.worker_id or "")
     if worker is None:
         return Finding(run.run_id, f"it is {run.status}, and its worker {run.worker_id} is not there")
     if worker[1] != "live":
         hint = "any worker that starts takes it over"
         return Finding(run.run_id, f"it is {run.status}, and its worker {run.worker_id} is gone ({worker[1]}); {hint}")
-    if run.cancel_by is not None and run.status == "cancelling" and (clock.now() - run.cancel_by).total_seconds() > 1:
-        return Finding(run.run_id, f"it is being cancelled since before {run.cancel_by:%H:%M:%S} UTC, its deadline")
     return None
 
 
 def _due(run: RunRecord, clock: Clock, life: dict[str, tuple[WorkerRecord, Life]]) -> Finding | None:
-    late = (clock.now() - run.due_at).total_seconds() if run.due_at is not None else -1.0
+    due_at = run.ready_at or run.due_at
+    late = (clock.now() - due_at).total_seconds() if due_at is not None else -1.0
+    if run.ready_at is not None:
+        late = max(late, 0.0)  # claimable, whatever the clocks say
     if late < 0:
         return None
     if not any(state == "live" and run.queue in worker.queues for worker, state in life.values()):

@@ -11,25 +11,30 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from perdure.core import topics
 from perdure.core.clock import Clock, SystemClock, seconds
+from perdure.core.ids import new_id
 from perdure.core.manifest import Manifest, Outcome
 from perdure.core.observe import Observer
+from perdure.core.operations import ClaimedRun, TakeRun
 from perdure.core.records import RunRecord, StepRecord
 from perdure.core.states import ENDED
 from perdure.core.values import Value, convert, encode
 from perdure.errors import LeaseLost, RunStateWrong, WorkerExpired
+from perdure.runs.access import Access
 from perdure.runs.attempt import Attempt
-from perdure.runs.attempt_end import Settled
+from perdure.runs.attempt_end import EndedAs
 from perdure.runs.halting import Halt
 from perdure.runs.handles import Run, outcome_of
-from perdure.runs.lease_holder import LeaseHolder, checked_lease
+from perdure.runs.lease_holder import LeaseHolder
 from perdure.runs.patience import bring_to_its_end, wait_patiently
 from perdure.runs.replaying import replay
 from perdure.runs.starting import creation
 from perdure.runs.stopping import stop_run
 from perdure.runs.worker import LOOK_AGAIN_AFTER, REGISTERING_FOR
+from perdure.runs.worker_lease import checked_lease
 from perdure.runs.workflow import Workflow
-from perdure.stores.port import Store, TakeRun, Watch
+from perdure.stores.port import Store, Watch
 
 R = TypeVar("R")
 
@@ -70,20 +75,20 @@ async def run_durable(
     workflow.check(manifest.input)
     encode(default_outcome, "outcome")
     lease = checked_lease(seconds(lease_for, "lease_for"))
-    (created,) = await store.commit(creation(workflow, manifest, run_id=run_id, at=clock.now()))
-    run: RunRecord = created.run
+    access = Access(store=store, clock=clock, tenant=manifest.tenant)
+    run: RunRecord = await store.execute(creation(workflow, manifest, run_id=run_id, at=clock.now()))
     error: BaseException | None = None
     if run.status in {"completed", "cancelled"}:
         await replay(store, clock, run, workflow)
     else:
         if run.status == "failed":
             with suppress(RunStateWrong):  # somebody else was first: the lease decides
-                await Run[Value](store, clock, run_id).restart()
-        driver = _Driver(store, clock, workflow, lease, worker_id, default_outcome, observer)
+                await Run[Value](access, run_id).restart()
+        driver = _Driver(access, workflow, lease, worker_id, default_outcome, observer)
         run, error = await driver.drive(run_id, signal)
     if error is not None:
         raise error
-    return Durable(outcome_of(run, workflow.returns), run, await store.steps.list(run_id))
+    return Durable(outcome_of(run, workflow.returns), run, await store.steps.list(run_id, tenant=access.tenant))
 
 
 class TaskWorkflow(Workflow[..., R]):
@@ -105,22 +110,22 @@ class _Driver:
 
     def __init__(
         self,
-        store: Store,
-        clock: Clock,
+        access: Access,
         workflow: Workflow[..., Value],
         lease_for: float,
         worker_id: str | None,
         default_outcome: Outcome | None,
         observer: Observer | None,
     ) -> None:
-        self._store = store
-        self._clock = clock
+        self._access = access
+        self._store = access.store
+        self._clock = access.clock
         self._workflow = workflow
-        self._settled: asyncio.Future[tuple[Attempt, Settled]] | None = None
+        self._over: asyncio.Future[tuple[Attempt, EndedAs]] | None = None
         self._free: asyncio.Future[None] | None = None
         self._holder = LeaseHolder(
-            store,
-            clock,
+            access.store,
+            access.clock,
             worker_id=worker_id,
             lease_for=lease_for,
             observer=observer,
@@ -131,7 +136,7 @@ class _Driver:
 
     async def drive(self, run_id: str, signal: asyncio.Event | None) -> tuple[RunRecord, BaseException | None]:
         """Execute until the run has ended; its record, and what the function raised in the last attempt."""
-        watch = self._store.watch(f"run:{run_id}")
+        watch = self._store.watch(topics.run(self._access.tenant, run_id))
         watcher = asyncio.ensure_future(self._heed(run_id, signal)) if signal is not None else None
         try:
             await self._holder.open()
@@ -142,8 +147,8 @@ class _Driver:
                     return run, attempt.error if attempt is not None and run.status == "failed" else None
                 if attempt is not None and attempt.halt is not None and attempt.halt.kind == "lost":
                     raise LeaseLost(run_id, attempt.lease.token)
-                if attempt is not None and attempt.halt is None and attempt.error is not None:
-                    raise attempt.error  # its end could not be written
+                if attempt is not None and attempt.error is not None and attempt.is_over_with_error:
+                    raise attempt.error  # its end could not be written, or it is parked
                 await self._due(run, watch)
         finally:
             if watcher is not None:
@@ -154,27 +159,28 @@ class _Driver:
     async def _attempt(self, run_id: str) -> Attempt | None:
         """One attempt, from its lease to its end; None where there was none: look at the run."""
         take = TakeRun(
+            tenant=self._access.tenant,
             run_id=run_id,
             worker_id=self._holder.worker_id,
+            incarnation=self._holder.incarnation,
+            claim_id=new_id("claim"),
             at=self._clock.now(),
-            lease_now=self._clock.lease_now(),
-            boot_id=self._holder.boot_id,
         )
         try:
-            (loaded,) = await self._store.commit(take)
+            claimed: ClaimedRun = await self._store.execute(take)
         except RunStateWrong:
             return None  # it has ended without us
         except WorkerExpired:
             await self._holder.pause(REGISTERING_FOR)  # the holder registers again under a new id
             return None
-        self._settled = asyncio.get_running_loop().create_future()
-        self._holder.begin(loaded, self._workflow)
-        attempt, _ = await asyncio.shield(self._settled)  # to be cancelled here may not settle it
+        self._over = asyncio.get_running_loop().create_future()
+        await self._holder.begin_all([(claimed, self._workflow)])
+        attempt, _ = await asyncio.shield(self._over)  # to be cancelled here may not settle it
         return attempt
 
-    def _ended(self, attempt: Attempt, settled: Settled) -> None:
-        if self._settled is not None and not self._settled.done():
-            self._settled.set_result((attempt, settled))
+    def _ended(self, attempt: Attempt, ended_as: EndedAs) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_result((attempt, ended_as))
         self._look_if_free()
 
     async def _due(self, run: RunRecord, watch: Watch) -> None:
@@ -193,10 +199,10 @@ class _Driver:
 
     async def _heed(self, run_id: str, signal: asyncio.Event) -> None:
         await signal.wait()
-        await stop_run(self._store, self._clock, run_id, "the signal was set", 5.0)
+        await stop_run(self._access, run_id, "the signal was set", 5.0)
 
     async def _record(self, run_id: str) -> RunRecord:
-        return await Run[Value](self._store, self._clock, run_id).record()
+        return await Run[Value](self._access, run_id).record()
 
     async def _stop(self) -> None:
         """Whoever drives goes away: what runs is cut off and released, for the next one to go on.

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from perdure.core import keys
 from perdure.core.failures import failure_of, mark_positions
+from perdure.core.ids import idempotency_key
+from perdure.core.operations import Emit, Emitted
 from perdure.core.records import EventRecord, StepRecord
 from perdure.core.values import Value, decode, encode
-from perdure.errors import EventTimeout, RunNotFound
+from perdure.errors import EventTimeout, InboxMoved, RunNotFound
+from perdure.runs.news import look
 from perdure.runs.recorded import Recorded
 from perdure.runs.waits import park
-from perdure.stores.port import Emit, Emitted
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
@@ -21,10 +24,11 @@ if TYPE_CHECKING:
 class EventCall(Recorded[Value]):
     """`await_event`: the payload of an event, or EventTimeout."""
 
-    __slots__ = ("_as", "_timeout")
+    __slots__ = ("_as", "_key", "_timeout")
 
     def __init__(self, attempt: Attempt, position: str, key: str, timeout: float | None, as_: Value) -> None:
         super().__init__(attempt, position, key, "event")
+        self._key = keys.event(key)
         self._timeout = timeout
         self._as = as_
 
@@ -34,11 +38,17 @@ class EventCall(Recorded[Value]):
             return decode(record.result or b"null", self._as)
         if record is not None and record.status == "failed":
             raise EventTimeout(self.name, self.position)
-        event = self.run_attempt.events.get(self.name) or await self._wait(record)
-        if event is None:
+        event = self.run_attempt.events.get(self._key) or await self._wait(record)
+        while event is None:
             error = EventTimeout(self.name, self.position)
-            await self.put("failed", failure=failure_of(error, "timeout"), before=record)
-            raise error
+            try:
+                # what was accepted before this is committed has come in time: it moved the inbox
+                inbox = self.run_attempt.inbox
+                await self.put("failed", failure=failure_of(error, "timeout"), before=record, inbox=inbox)
+            except InboxMoved:
+                event = await self._look()
+            else:
+                raise error
         await self.put("completed", result=event.payload, before=record)
         return decode(event.payload, self._as)
 
@@ -51,13 +61,14 @@ class EventCall(Recorded[Value]):
             await self.put("running", due_at=due_at)
         event = None
         if due_at is None or due_at > self.run_attempt.now():
-            event = await park(self.run_attempt, self.position, f"event:{self.name}", key=self.name, due_at=due_at)
-        if event is None:
-            # an event that is already in the store always wins over the deadline
-            await self.run_attempt.look()
-            self.run_attempt.check()  # an attempt that unwinds has not looked
-            event = self.run_attempt.events.get(self.name)
-        return event
+            event = await park(self.run_attempt, self.position, self._key, due_at)
+        return event or await self._look()
+
+    async def _look(self) -> EventRecord | None:
+        """The event, where it is in the store: it always wins over the deadline."""
+        await look(self.run_attempt)
+        self.run_attempt.check()  # an attempt that unwinds has not looked
+        return self.run_attempt.events.get(self._key)
 
 
 class EmitCall(Recorded[bool]):
@@ -72,9 +83,18 @@ class EmitCall(Recorded[bool]):
 
     async def run(self, branch: Branch) -> bool:  # noqa: ARG002 - an emit runs no user code
         record = self.run_attempt.visit(self)
-        by = f"{self.run_attempt.run.run_id}/{self.position}"
+        run, key = self.run_attempt.run, keys.event(self.name)
+        emit_id = idempotency_key(run.tenant, run.run_id, self.position)
         if record is None:
-            emit = Emit(run_id=self._to, key=self.name, payload=self._payload, by=by, at=self.run_attempt.now())
+            emit = Emit(
+                tenant=run.tenant,
+                run_id=self._to,
+                key=key,
+                payload=self._payload,
+                at=self.run_attempt.now(),
+                emit_id=emit_id,
+                by=f"{run.run_id}/{self.position}",
+            )
             try:
                 emitted: Emitted = (await self.put("completed", emit, result=b"null"))[0]
             except RunNotFound as error:
@@ -84,8 +104,8 @@ class EmitCall(Recorded[bool]):
             return emitted.accepted
         if record.status == "failed":
             raise self._not_found()
-        event = await self.run_attempt.read(lambda store: store.events.get(self._to, self.name))
-        return event is not None and event.by == by
+        event = await self.run_attempt.read(lambda store: store.events.get(self._to, key, tenant=run.tenant))
+        return event is not None and event.emit_id == emit_id
 
     def _not_found(self) -> RunNotFound:
         error = RunNotFound(self._to)

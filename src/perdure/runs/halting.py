@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -17,6 +18,13 @@ class Halt(msgspec.Struct, frozen=True):
     kind: HaltKind
     reason: str = ""
     failure: Failure | None = None
+
+
+class Suspension(NamedTuple):
+    """When a suspended run is due, and the keys that wake it."""
+
+    due_at: datetime | None
+    keys: tuple[str, ...]
 
 
 class Carried(Exception):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from perdure.core.clock import Clock, seconds
+from perdure.core import keys, topics
+from perdure.core.clock import seconds
 from perdure.core.failures import Failure
-from perdure.core.ids import check_id
+from perdure.core.ids import check_id, new_id
+from perdure.core.operations import DeleteRun, Emit, Emitted, FailRun, RestartRun
 from perdure.core.records import RunRecord, StepRecord
 from perdure.core.states import ENDED
 from perdure.core.values import Value, decode, encode
-from perdure.errors import RunCancelled, RunFailed, RunNotFound
+from perdure.errors import RunCancelled, RunFailed, RunNotFound, RunStateWrong
+from perdure.runs.access import Access
 from perdure.runs.stopping import stop_run
-from perdure.stores.port import Emit, RestartRun, Store
 
 R = TypeVar("R")
 
@@ -21,31 +23,38 @@ R = TypeVar("R")
 class Run(Generic[R]):
     """One run, to ask about and to act on. Holds no connection."""
 
-    def __init__(self, store: Store, clock: Clock, run_id: str, returns: Value = None) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, access: Access, run_id: str, returns: Value = None) -> None:
+        self._access = access
+        self._store = access.store
+        self._clock = access.clock
         self._returns = returns
         self.id = check_id("run_id", run_id)
 
     async def record(self) -> RunRecord:
         """The run as it is now. Raises: RunNotFound."""
-        run = await self._store.runs.get(self.id)
+        await self._access.check("run.read", self.id)
+        run = await self._store.runs.get(self.id, tenant=self._access.tenant)
         if run is None:
             raise RunNotFound(self.id)
         return run
 
     async def steps(self) -> list[StepRecord]:
         """Its steps, in the order of their positions. Raises: RunNotFound."""
-        steps = await self._store.steps.list(self.id)
-        if not steps and await self._store.runs.status(self.id) is None:
+        await self._access.check("run.read", self.id)
+        tenant = self._access.tenant
+        steps = await self._store.steps.list(self.id, tenant=tenant)
+        if not steps and await self._store.runs.status(self.id, tenant=tenant) is None:
             raise RunNotFound(self.id)
         return steps
 
     async def wait(self) -> RunRecord:
         """Wait for its end, wherever it runs; the record. Raises: RunNotFound."""
-        watch = self._store.watch(f"end:{self.id}")
+        tenant = self._access.tenant
+        watch = self._store.watch(topics.end(tenant, self.id))
         try:
-            status = await self._store.runs.status(self.id)  # a small read, where most have not ended yet
+            status = await self._store.runs.status(
+                self.id, tenant=tenant
+            )  # a small read, where most have not ended yet
             if status is not None and status not in ENDED:
                 await watch.wait()
             while (run := await self.record()).status not in ENDED:
@@ -63,8 +72,17 @@ class Run(Generic[R]):
 
     async def emit_event(self, key: str, payload: Value = None) -> bool:
         """Emit an event to it; true when it was the first with its key. Raises: RunNotFound."""
-        emit = Emit(run_id=self.id, key=check_id("key", key), payload=encode(payload, "payload"), at=self._clock.now())
-        (emitted,) = await self._store.commit(emit)
+        emit = Emit(
+            tenant=self._access.tenant,
+            run_id=self.id,
+            key=keys.event(check_id("key", key)),
+            payload=encode(payload, "payload"),
+            at=self._clock.now(),
+            emit_id=new_id("emit"),
+            by=self._access.principal,
+        )
+        await self._access.check("run.emit", self.id)
+        emitted: Emitted = await self._store.execute(emit)
         return emitted.accepted
 
     async def cancel(self, reason: str = "", *, within: timedelta | float = 5.0) -> RunRecord:
@@ -74,7 +92,8 @@ class Run(Generic[R]):
         Raises: RunNotFound; NotStorable for a reason that is no text.
         """
         encode(reason, "reason")
-        return await stop_run(self._store, self._clock, self.id, reason, seconds(within, "within"))
+        await self._access.check("run.cancel", self.id)
+        return await stop_run(self._access, self.id, reason, seconds(within, "within"))
 
     async def restart(self) -> None:
         """Queue it again after a failure; the steps that it failed with are tried again, no other one is.
@@ -82,11 +101,37 @@ class Run(Generic[R]):
         A step whose result could not be stored is not tried again: its effect has happened.
         Raises: RunStateWrong where it has not failed; RunNotFound.
         """
+        await self._access.check("run.restart", self.id)
         run = await self.record()
         failed = run.failure.positions if run.failure else ()
         steps = {step.position: step for step in await self.steps()} if failed else {}
         reopen = tuple(position for position in failed if not _has_happened(steps.get(position)))
-        await self._store.commit(RestartRun(run_id=self.id, at=self._clock.now(), reopen=reopen))
+        if run.status != "failed":
+            raise RunStateWrong(self.id, run.status, "only a failed run is restarted")
+        tenant, life = self._access.tenant, run.life + 1
+        await self._store.execute(
+            RestartRun(tenant=tenant, run_id=self.id, at=self._clock.now(), life=life, reopen=reopen)
+        )
+
+    async def fail(self, reason: str = "given up") -> RunRecord:
+        """Fail it, where no worker has it: a run that is parked, say, because no code agrees with its journal.
+
+        A run that has ended stays as it is.
+        Raises: RunNotFound; RunStateWrong where a worker has it: cancel it.
+        """
+        encode(reason, "reason")
+        await self._access.check("run.fail", self.id)
+        failure = (await self.record()).failure or Failure(cause_type="GivenUp", message=reason, reason="given_up")
+        tenant = self._access.tenant
+        return await self._store.execute(FailRun(tenant=tenant, run_id=self.id, at=self._clock.now(), failure=failure))
+
+    async def delete(self) -> None:
+        """Delete it with its steps, events and stream, where it has ended; never a message. Its id is not used again.
+
+        Raises: RunNotFound; RunStateWrong where it has not ended.
+        """
+        await self._access.check("run.delete", self.id)
+        await self._store.execute(DeleteRun(tenant=self._access.tenant, run_id=self.id, at=self._clock.now()))
 
 
 def outcome_of(run: RunRecord, returns: Value) -> Value:

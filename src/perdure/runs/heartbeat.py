@@ -1,8 +1,9 @@
 """The heartbeat: a thread with proof of work, so that neither a busy loop loses a lease nor a dead one keeps it.
 
 It renews the worker's one row, at a third of the lease, with the runs that are really being executed. A loop that has
-not ticked for `STALL_LIMIT` stops it. A renewal that fails is tried again until the lease has really ended; then the
-worker's attempts are cancelled, and it takes a new id.
+not ticked for the worker's stall limit stops it. A renewal that fails is tried again, however long the store is away:
+the lease goes on where nobody has taken over meanwhile. Where somebody has, the worker's attempts are lost, and it
+registers anew.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from perdure.core.clock import Clock
+from perdure.core.operations import RenewWorker
 from perdure.errors import PerdureError, StoreClosed, StoreForked, WorkerExpired
 from perdure.stores.background import BackgroundThread, tell
-from perdure.stores.port import RenewWorker, Store
+from perdure.stores.port import Store
 
 STALL_LIMIT = 120.0
 
@@ -29,24 +31,25 @@ class RenewedLease(Protocol):
     store: Store
     clock: Clock
     worker_id: str
+    incarnation: str
     registering: bool
     lease_for: float
-    lease_until: float
+    stall_limit: float
     ticked_after: float
 
-    def executing(self) -> frozenset[str]:
+    def executing(self) -> frozenset[tuple[str | None, str]]:
         """The runs that are really being executed."""
         ...
 
-    def holds(self) -> bool:
-        """Whether the lease still runs."""
+    def renewed(self, sent: float) -> None:
+        """The lease lasts from this lease time on; called on the loop."""
         ...
 
-    def expired(self, worker_id: str) -> None:
-        """The lease that the worker had under this id has ended; called on the loop."""
+    def expired(self, incarnation: str) -> None:
+        """The row of this incarnation is gone; called on the loop."""
         ...
 
-    def stray(self, run_ids: list[str]) -> None:
+    def stray(self, keys: list[tuple[str | None, str]]) -> None:
         """These runs name the worker, which does not execute them; called on the loop."""
         ...
 
@@ -58,7 +61,8 @@ class Heartbeat:
         self._holder = holder
         self._loop = loop
         self._stop = threading.Event()
-        self._strays: set[str] = set()
+        self._strays: set[tuple[str | None, str]] = set()
+        self._beat = 0
         self._pause = holder.lease_for / 3
         self._thread = BackgroundThread("perdure-heartbeat", self._serve)
         self._is_started = False
@@ -77,33 +81,34 @@ class Heartbeat:
         self._stop.set()
 
     def beat(self) -> bool:
-        """Renew once; false where the lease is gone. From any thread but the loop's."""
+        """Renew once; false where the row is gone. From any thread but the loop's."""
         holder = self._holder
-        worker_id = holder.worker_id
+        incarnation = holder.incarnation
         if holder.registering:
             return True  # there is nothing to renew yet
         try:
-            return self._renew(worker_id)
-        except Exception:  # a fault of ours: a lease that nobody renews, and nobody declares lost, would be worse
-            _log.exception("worker %s could not renew", worker_id)
+            return self._renew(incarnation)
+        except Exception:  # a fault of ours: a lease that nobody renews would be worse
+            _log.exception("worker %s could not renew", holder.worker_id)
             self._pause = holder.lease_for / 30
-            return holder.holds()
+            return True
 
-    def _renew(self, worker_id: str) -> bool:
+    def _renew(self, incarnation: str) -> bool:
         holder = self._holder
-        clock = holder.clock
+        clock, worker_id = holder.clock, holder.worker_id
         if self._loop.is_closed():
             self._stop.set()  # nobody executes anything any more: what it held goes to others when its lease ends
             return True
-        if clock.elapsed() - holder.ticked_after > STALL_LIMIT:
-            _log.error("the event loop has not run for %.0f s; worker %s is not renewed", STALL_LIMIT, worker_id)
+        if clock.elapsed() - holder.ticked_after > holder.stall_limit:
+            _log.error("the event loop has not run for %.0f s; worker %s is not renewed", holder.stall_limit, worker_id)
             return True
-        lease_now = clock.lease_now()
-        lease_until = lease_now + holder.lease_for
+        sent = clock.lease_now()
+        self._beat += 1
         renewal = RenewWorker(
             worker_id=worker_id,
-            lease_until=lease_until,
-            lease_now=lease_now,
+            incarnation=incarnation,
+            beat=self._beat,
+            lease_for=holder.lease_for,
             at=clock.now(),
             executing=holder.executing(),
         )
@@ -117,15 +122,15 @@ class Heartbeat:
         except PerdureError as error:
             self._pause = holder.lease_for / 30  # soon: what is left of the lease may be short
             _log.warning("worker %s could not renew: %s", worker_id, error)
-            return holder.holds()
-        holder.lease_until = lease_until
+            return True
+        self._call(lambda: holder.renewed(sent))
         self._pause = holder.lease_for / 3
         self._release(strays)
         return True
 
-    def _release(self, strays: set[str]) -> None:
+    def _release(self, strays: set[tuple[str | None, str]]) -> None:
         # twice in a row: a claim whose news is still on its way to the loop is no stray
-        again = sorted(strays & self._strays)
+        again = sorted(strays & self._strays, key=str)
         self._strays = strays
         if again:
             self._call(lambda: self._holder.stray(again))
@@ -134,9 +139,9 @@ class Heartbeat:
         holder = self._holder
         if holder.clock.wait(self._stop, self._pause):
             return False
-        worker_id = holder.worker_id
+        incarnation = holder.incarnation
         if not self.beat() and not self._stop.is_set():
-            self._call(lambda: holder.expired(worker_id))
+            self._call(lambda: holder.expired(incarnation))
         return True
 
     def _call(self, callback: Callable[[], object]) -> None:

@@ -6,11 +6,12 @@ from typing import Literal
 
 import msgspec
 
+from perdure.core import keys
+from perdure.core.operations import Ask, PutStep
 from perdure.core.records import EventRecord, Question
 from perdure.runs.attempt import Attempt
 from perdure.runs.protocols import StepInfo
 from perdure.runs.waits import park_for
-from perdure.stores.port import Ask, PutStep
 
 KIND = "in_doubt"
 CHOICES = ("again", "failed", "value")
@@ -35,6 +36,7 @@ async def ask(attempt: Attempt, step: StepInfo, why: str) -> EventRecord:
     """Ask about this attempt, once, and wait for the answer."""
     question = Question(
         question_id=f"{step.idempotency_key}.{step.attempt}",
+        tenant=attempt.run.tenant,
         run_id=step.run_id,
         kind=KIND,
         prompt=f"Step {step.name!r} of {attempt.run.workflow} is in doubt: {why}. Did it happen?",
@@ -42,8 +44,9 @@ async def ask(attempt: Attempt, step: StepInfo, why: str) -> EventRecord:
         position=step.position,
         asked_at=attempt.now(),
     )
-    answered = attempt.events.get(question.event_key)
+    key = keys.question(question.question_id)
+    answered = attempt.events.get(key)
     if answered is None:
-        await attempt.commit(PutStep(step.run_id, step.record("in_doubt")), Ask(question=question))
-        answered = await park_for(attempt, step.position, question.event_key, question.event_key)
+        await attempt.commit(PutStep(step.record("in_doubt")), Ask(question=question))
+        answered = await park_for(attempt, step.position, key)
     return answered

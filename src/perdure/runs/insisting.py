@@ -1,14 +1,21 @@
-"""Asking the store for one attempt: again and again while it can't be reached and the lease lasts."""
+"""Asking the store for one attempt, again and again while it can't be reached.
+
+A commit whose effect has returned lands, or is refused, whatever happens to the task that awaits it and however long
+the store is away: only another owner ends it. To land a commit twice is to land it once, so an unknown outcome is
+answered by landing the same commit again.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from perdure.errors import LeaseLost, StoreClosed, StoreError, StoreForked, StoreReplaced, StoreUnavailable
 from perdure.runs.halting import Halt, Unwind
-from perdure.runs.protocols import LeaseTerm
+from perdure.runs.patience import wait_patiently
+from perdure.runs.protocols import Insistent
 
 AGAIN_AFTER = 0.05
 AGAIN_AT_LEAST_EVERY = 1.0
@@ -19,24 +26,37 @@ _LOST = (LeaseLost, StoreClosed, StoreForked, StoreReplaced)
 _log = logging.getLogger("perdure.runs")
 
 
-async def insist(host: LeaseTerm, who: str, ask: Callable[[], Awaitable[R]], lose: Callable[[Halt], object]) -> R:
-    """What the store answers. Raises: Unwind where the lease is lost, and `lose` is told before."""
+async def insist(who: Insistent, ask: Callable[[], Awaitable[R]]) -> R:
+    """What the store answers. Raises: Unwind where the lease is lost, and who asks was told before."""
+    try:
+        return await ask()
+    except _LOST as error:  # none of them is a fault of the run's
+        raise _lost(who, error) from None
+    except StoreUnavailable as error:
+        first = error
+    again = asyncio.ensure_future(_again(who, ask, first))
+    await wait_patiently(again)
+    return again.result()
+
+
+async def _again(who: Insistent, ask: Callable[[], Awaitable[R]], error: StoreError) -> R:
     pause = AGAIN_AFTER
-    while True:
+    _log.warning("run %s: %s; trying again", who.run_id, error)
+    while not who.is_given_up:
+        await who.host.pause(pause)
+        pause = min(pause * 2, AGAIN_AT_LEAST_EVERY)
         try:
             return await ask()
-        except _LOST as error:  # none of them is a fault of the run's
-            if isinstance(error, StoreReplaced):
-                _log.error("for %s: %s", who, error)  # nobody but the log says why the run stopped
-            lost: StoreError | LeaseLost = error
-            break
-        except StoreUnavailable as error:
-            if not host.holds():
-                lost = error
-                break
-            _log.warning("for %s: %s; trying again in %.2f s", who, error, pause)
-        await host.pause(pause)
-        pause = min(pause * 2, AGAIN_AT_LEAST_EVERY)
-    halt = Halt("lost", str(lost))
-    lose(halt)
-    raise Unwind(halt)
+        except _LOST as lost:
+            raise _lost(who, lost) from None
+        except StoreUnavailable as again:
+            error = again
+    raise _lost(who, error)
+
+
+def _lost(who: Insistent, error: StoreError | LeaseLost) -> Unwind:
+    if isinstance(error, StoreReplaced):
+        _log.error("run %s: %s", who.run_id, error)  # nobody but the log says why the run stopped
+    halt = Halt("lost", str(error))
+    who.stop(halt)
+    return Unwind(halt)

@@ -12,10 +12,13 @@ import asyncio
 import dis
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING
+
+from perdure.core.values import Value
+from perdure.runs.halting import Carried
 
 if TYPE_CHECKING:
     from perdure.runs.branch import Branch
@@ -62,3 +65,13 @@ def _code(handler: object) -> CodeType | None:
 
 def _raises(frame: TracebackType) -> bool:
     return frame.tb_frame.f_code.co_code[frame.tb_lasti] in _RAISES
+
+
+async def carrying(work: Callable[[], Awaitable[Value]]) -> Value:
+    """Await a branch's work; an exit that user code raises is carried past the loop, which would end by it."""
+    try:
+        return await work()
+    except (SystemExit, KeyboardInterrupt) as error:
+        if is_of_signal(error):
+            raise
+        raise Carried(error) from None

@@ -1,4 +1,4 @@
-"""The journal of one attempt: what was recorded, what the code has asked for, and whether the two agree."""
+"""The replay of one attempt: what was recorded, what the code has asked for, and whether the two agree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perdure.errors import Divergence, StepInputMismatch
 WITHOUT_RECORD = {"gather", "derived"}
 
 
-class Journal:
+class Replay:
     """A run's recorded steps by position, and the positions that this attempt has come to."""
 
     def __init__(self, steps: tuple[StepRecord, ...], *, complete: bool) -> None:
@@ -21,6 +21,21 @@ class Journal:
         self._gathers = {gather for position in self.recorded if "." in position for gather in gathers_above(position)}
         self.seen: dict[str, str] = {}
         self._furthest: dict[str, int] | None = None
+        self._numbers = {step.position: step.number for step in steps}
+        self._next_number = max(self._numbers.values(), default=-1) + 1
+        self.written: dict[str, StepRecord] = {}
+
+    def number_of(self, position: str) -> int:
+        """As which of the run's steps a position is written: the number that it has, or the next one."""
+        number = self._numbers.get(position)
+        if number is None:
+            number = self._numbers[position] = self._next_number
+            self._next_number = number + 1
+        return number
+
+    def now(self) -> tuple[StepRecord, ...]:
+        """The records as they are now, with those that this attempt has written."""
+        return tuple((self.recorded | self.written).values())
 
     def visit(self, position: str, name: str, kind: str, fingerprint: str | None) -> StepRecord | None:
         """The record at a position, or None where the code comes here for the first time.

@@ -7,38 +7,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from math import isfinite
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from perdure.core import topics
 from perdure.core.clock import Clock
 from perdure.core.failures import is_expected
-from perdure.core.ids import boot_id, new_worker_id
+from perdure.core.ids import new_id, new_worker_id
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
-from perdure.core.records import Lease, Loaded, RunRecord, RunStatus, StepRecord
+from perdure.core.operations import ClaimedRun, PutStep, ReleaseRun
+from perdure.core.records import Journal, Lease, RunRecord, RunStatus, StepRecord
 from perdure.core.values import Value
 from perdure.errors import (
     LeaseLost,
     PerdureError,
     RunStateWrong,
-    SettingInvalid,
-    StoreClosed,
     StoreError,
-    WorkerExpired,
+    StoreUnavailable,
 )
+from perdure.runs.access import Access
 from perdure.runs.attempt import Attempt
-from perdure.runs.attempt_end import Settled, settle
+from perdure.runs.attempt_end import EndedAs, end_attempt
+from perdure.runs.attempt_main import run_main
 from perdure.runs.background import Background
 from perdure.runs.context import Context
 from perdure.runs.halting import Halt, Unwind
-from perdure.runs.heartbeat import Heartbeat
-from perdure.runs.insisting import insist
+from perdure.runs.heartbeat import STALL_LIMIT, Heartbeat
+from perdure.runs.journal_cache import JournalCache
+from perdure.runs.news import look
 from perdure.runs.pool import Pool
+from perdure.runs.stopping import cancel_children
 from perdure.runs.telling import Telling
-from perdure.runs.worker_row import worker_row
-from perdure.stores.port import PutStep, RegisterWorker, ReleaseRun, RetireWorker, Store
+from perdure.runs.worker_lease import WorkerLease
+from perdure.stores.port import Store
 
 if TYPE_CHECKING:
     from perdure.runs.protocols import StepInfo
@@ -46,23 +51,19 @@ if TYPE_CHECKING:
 
 SHOW_AFTER = 0.1
 IDLE_TICK_AFTER = 1.0
-REGISTER_AGAIN_AFTER = 1.0
+LOOK_AGAIN_AFTER = 0.2
 
 
 _log = logging.getLogger("perdure.worker")
-_LEFT: dict[Settled, RunStatus] = {"suspended": "suspended", "released": "queued"}
+_LEFT: dict[EndedAs, RunStatus] = {"suspended": "suspended", "parked": "suspended", "released": "queued"}
 
-Ended = Callable[[Attempt, Settled], None]
+RunKey = tuple[str | None, str]
+"""A run by its tenant and its id."""
 
-
-def checked_lease(lease_for: float) -> float:
-    """A lease's length in seconds. Raises: SettingInvalid."""
-    if not (isfinite(lease_for) and lease_for > 0):
-        raise SettingInvalid("lease_for", f"a finite time above 0, not {lease_for}")
-    return lease_for
+Ended = Callable[[Attempt, EndedAs], None]
 
 
-class LeaseHolder:
+class LeaseHolder(WorkerLease):
     """One worker's row and lease, kept alive by a thread, and the attempts that run under it."""
 
     def __init__(
@@ -72,39 +73,32 @@ class LeaseHolder:
         *,
         worker_id: str | None = None,
         lease_for: float = 30.0,
+        stall_limit: float = STALL_LIMIT,
         queues: tuple[str, ...] = (),
         observer: Observer | None = None,
         default_outcome: Outcome | None = None,
         on_ended: Ended | None = None,
         on_held: Callable[[], None] | None = None,
     ) -> None:
-        self.store = store
-        self.clock = clock
-        self.worker_id = worker_id or new_worker_id()
-        self.lease_for = checked_lease(lease_for)
-        self.queues = queues
+        super().__init__(store, clock, worker_id=worker_id, lease_for=lease_for, stall_limit=stall_limit, queues=queues)
         self._telling = Telling(observer)
         self.default_outcome = default_outcome
         self.cancel_for = 5.0
-        self.boot_id = boot_id()
         self.pool = Pool(clock=clock)
-        self.attempts: dict[str, Attempt] = {}
-        self.lease_until = 0.0
+        self.attempts: dict[RunKey, Attempt] = {}
+        self.journals = JournalCache()
         self.ticked_after = clock.elapsed()
         self._on_ended = on_ended
         self._on_held = on_held
-        self._is_registered = False
         self._is_leaving = False
         self._leaving: asyncio.Task[None] | None = None
-        self._left_running: dict[str, Attempt] = {}
-        self._waiting: set[str] = set()
-        self._stops: dict[str, Callable[[], None]] = {}
+        self._left_running: dict[RunKey, Attempt] = {}
+        self._waiting: set[RunKey] = set()
+        self._stops: dict[RunKey, Callable[[], None]] = {}
         self._fresh: list[Attempt] = []
         self._timer: Value = None
-        self._loop = asyncio.get_running_loop()
-        self._background = Background(self._loop, lambda: self.worker_id)
-        self.registering = False
-        self._heartbeat = Heartbeat(self, self._loop)
+        self._background = Background(self.loop, lambda: self.worker_id)
+        self._heartbeat = Heartbeat(self, self.loop)
 
     # The lease.
 
@@ -117,62 +111,24 @@ class LeaseHolder:
         try:
             self._heartbeat.start()
         except StoreError:
-            await self._retire(self.worker_id)  # nobody would renew it
+            await self.retire()  # nobody would renew it
             raise
         self._tick()
 
-    async def register(self) -> None:
-        """Add this worker's row."""
-        now, lease_until = self.clock.now(), self.clock.lease_now() + self.lease_for
-        worker = worker_row(self.worker_id, self.boot_id, self.queues, lease_until=lease_until, at=now)
-        await self.store.commit(RegisterWorker(worker=worker))
-        self.lease_until = lease_until
-        self._is_registered = True
+    def expired(self, incarnation: str) -> None:
+        """Others have taken the runs: every attempt is lost, and the worker registers anew.
 
-    def holds(self) -> bool:
-        """Whether this worker's own lease still runs, by this machine's clock."""
-        return self.clock.lease_now() < self.lease_until
-
-    def expired(self, worker_id: str) -> None:
-        """The lease has ended: every attempt is lost, and the worker takes a new id.
-
-        Shape: `worker_id` is whose lease it was: the heartbeat may say it several times, and late.
+        Shape: `incarnation` is whose row is gone: the heartbeat may say it several times, and late.
         """
-        if worker_id != self.worker_id or self.registering:
+        if incarnation != self.incarnation or self.registering:
             return
         for attempt in tuple(self.attempts.values()):
-            attempt.stop(Halt("lost", f"worker {worker_id} has expired"))
-        self.registering = True  # before the new id is there to be seen: the heartbeat asks the other way round
+            attempt.stop(Halt("lost", f"worker {self.worker_id} has expired"))
+        self.registering = True  # before the new one is there to be seen: the heartbeat asks the other way round
+        self.lease_until = float("-inf")
+        self.incarnation = new_id("worker")
         self.worker_id = new_worker_id()
-        self.spawn(self._register_again(worker_id))
-
-    async def _register_again(self, expired: str) -> None:
-        """Register under the new id, then take back the row and the lock of the one that has expired."""
-        try:
-            while not await self._registered():
-                await self.pause(REGISTER_AGAIN_AFTER)
-        finally:
-            self.registering = False
-        await self._retire(expired)
-
-    async def _registered(self) -> bool:
-        try:
-            await self.register()
-        except StoreClosed:
-            return True  # there is nothing to register with any more
-        except PerdureError as error:
-            _log.warning("worker %s can't register: %s", self.worker_id, error)
-            return False
-        except Exception:  # a fault of ours: a worker that lives on and is not registered would be worse
-            _log.exception("worker %s can't register", self.worker_id)
-            return False
-        return True
-
-    async def _retire(self, worker_id: str) -> None:
-        try:
-            await self.store.commit(RetireWorker(worker_id=worker_id, at=self.clock.now()))
-        except StoreError as error:
-            _log.warning("worker %s could not deregister: %s", worker_id, error)
+        self.spawn(self.register_again())
 
     @property
     def is_busy(self) -> bool:
@@ -201,8 +157,8 @@ class LeaseHolder:
     async def _leave(self) -> None:
         self._heartbeat.stop()
         await self._let_go()
-        if self._is_registered:  # else the row of this id, where there is one, is another's
-            await self._retire(self.worker_id)
+        if self.is_registered:  # else the row of this id, where there is one, is another's
+            await self.retire()
 
     async def _let_go(self) -> None:
         self.pool.close()
@@ -216,66 +172,109 @@ class LeaseHolder:
 
     # Attempts.
 
-    def begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> None:
-        """Begin an attempt of a run that was leased to this worker; when no function of an earlier one runs here."""
-        earlier = self._left_running.get(loaded.run.run_id)
-        if earlier is None:
-            self._begin(loaded, workflow)
-        else:
-            self._waiting.add(loaded.run.run_id)
-            self.spawn(self._begin_after(earlier, loaded, workflow))
+    async def begin_all(self, claimed: Sequence[tuple[ClaimedRun, Workflow[..., Value]]]) -> None:
+        """Begin attempts of runs that were leased to this worker; their journals are read at once.
 
-    async def _begin_after(self, earlier: Attempt, loaded: Loaded, workflow: Workflow[..., Value]) -> None:
-        run_id = loaded.run.run_id
+        Raises: StoreUnavailable: none has begun, and each is a stray.
+        """
+        runs = [one.run for one, _ in claimed]
+        known = [self.journals.take(run) for run in runs]
+        missing = [run for run, journal in zip(runs, known, strict=True) if journal is None]
+        read = iter(await self.store.runs.journals(missing) if missing else ())
+        for (one, workflow), journal in zip(claimed, known, strict=True):
+            if journal is None:
+                self.begin(one, next(read), workflow)
+            else:
+                self.begin(one, await self._brought_up(one.run, journal), workflow)
+
+    async def _brought_up(self, run: RunRecord, journal: Journal) -> Journal:
+        """A journal that is known here, with what has come in since."""
+        after = max((event.seq for event in journal.events), default=0)
+        if run.inbox == journal.inbox:
+            return journal
+        events = await self.store.events.list(run.run_id, tenant=run.tenant, after=after)
+        return msgspec.structs.replace(journal, events=(*journal.events, *events), inbox=run.inbox)
+
+    def begin(self, claimed: ClaimedRun, journal: Journal, workflow: Workflow[..., Value]) -> None:
+        """Begin an attempt; when no function of an earlier one runs here any more."""
+        key = key_of(claimed.run)
+        earlier = self._left_running.get(key)
+        if earlier is None:
+            self._begin(claimed, journal, workflow)
+        else:
+            self._waiting.add(key)
+            self.spawn(self._begin_after(earlier, claimed, workflow))
+
+    async def _begin_after(self, earlier: Attempt, claimed: ClaimedRun, workflow: Workflow[..., Value]) -> None:
+        run = claimed.run
         try:
             await earlier.effects.ended()
-            now = await self.store.runs.load(run_id)
+            now = await self.store.runs.get(run.run_id, tenant=run.tenant)
+            journals = await self.store.runs.journals([run])
         finally:
-            self._waiting.discard(run_id)  # where it does not begin, it is a stray, and given back as one
-        if now is not None and (now.run.token, now.run.worker_id) == (loaded.run.token, loaded.run.worker_id):
-            self._begin(now, workflow)
+            self._waiting.discard(key_of(run))  # where it does not begin, it is a stray, and given back as one
+        if now is not None and (now.token, now.worker_id) == (run.token, run.worker_id):
+            self._begin(ClaimedRun(now, claimed.manifest), journals[0], workflow)
 
-    def _begin(self, loaded: Loaded, workflow: Workflow[..., Value]) -> None:
-        attempt = Attempt(self, loaded, workflow, Context, self.ended)
-        run_id = loaded.run.run_id
+    def _begin(self, claimed: ClaimedRun, journal: Journal, workflow: Workflow[..., Value]) -> None:
+        attempt = Attempt(self, claimed, journal, workflow, Context, self.ended)
+        run, key = claimed.run, key_of(claimed.run)
         if not self.attempts and self._timer is not None:
             self._timer.cancel()
             self._timer = self.clock.call_after(SHOW_AFTER, self._tick)
-        self.attempts[run_id] = attempt
+        self.attempts[key] = attempt
         self._fresh.append(attempt)
-        if run_id not in self._stops:
-            self._stops[run_id] = self.store.listen(f"run:{run_id}", partial(self._news, run_id))
-        self._telling.run_started(run_id, workflow.name, loaded.run.token)
-        attempt.start()
-        if loaded.run.status == "cancelling":
-            attempt.stop(Halt("cancel", loaded.run.cancel_reason or ""))
+        if key not in self._stops:
+            self._stops[key] = self.store.listen(topics.run(*key), partial(self._news, key))
+        self._telling.run_started(run.run_id, workflow.name, run.token)
+        if run.status == "cancelling":
+            attempt.cancel_at_frontier(run.cancel_reason or "")
+        attempt.start(run_main)
 
     def ended(self, attempt: Attempt) -> None:
         """The attempt has no task left."""
         if attempt.halt is None:
             self._done(attempt, "ended")
         else:
-            self.spawn(self._settle(attempt)).add_done_callback(partial(self._settling_ended, attempt))
+            self.spawn(self._end(attempt)).add_done_callback(partial(self._ending_ended, attempt))
 
-    async def _settle(self, attempt: Attempt) -> None:
-        settled: Settled = "lost"
+    async def _end(self, attempt: Attempt) -> None:
+        ended_as: EndedAs = "lost"
         try:
             if attempt.halt is not None and attempt.halt.kind == "release":
                 await attempt.effects_ended(self._held)
-            settled = await settle(attempt)
-            if settled == "again":
-                loaded = await attempt.read(lambda store: store.runs.load(attempt.run.run_id))
-                if loaded is not None and loaded.run.token == attempt.lease.token:
-                    self._begin(loaded, attempt.workflow)
-                    return
+            ended_as = await end_attempt(attempt)
+            if ended_as == "again" and await self._begin_again(attempt):
+                return
         except Unwind:
-            settled = "lost"
+            ended_as = "lost"
         except Exception:
-            _log.exception("run %s could not be settled", attempt.run.run_id)
-            settled = "lost"
-        self._done(attempt, settled)
+            _log.exception("run %s: its attempt could not be ended", attempt.run_id)
+            ended_as = "lost"
+        if ended_as == "suspended":
+            self.journals.keep(attempt.run, attempt.journal())
+        if attempt.status == "cancelled":
+            self.spawn(self._cancel_children(attempt.run))
+        self._done(attempt, ended_as)
 
-    def _settling_ended(self, attempt: Attempt, task: asyncio.Task[Value]) -> None:
+    async def _begin_again(self, attempt: Attempt) -> bool:
+        """Begin anew with the lease that the attempt has; false where it has none any more."""
+        run_id, tenant = attempt.run_id, attempt.run.tenant
+        run = await attempt.read(lambda store: store.runs.get(run_id, tenant=tenant))
+        if run is None or run.token != attempt.lease.token or attempt.is_lost:
+            return False
+        journals = await attempt.read(lambda store: store.runs.journals([run]))
+        self._begin(ClaimedRun(run, attempt.encoded_manifest), journals[0], attempt.workflow)
+        return True
+
+    async def _cancel_children(self, run: RunRecord) -> None:
+        access = Access(store=self.store, clock=self.clock, tenant=run.tenant)
+        try:
+            await cancel_children(access, run.run_id, self.cancel_for)
+        except StoreError as error:
+            _log.warning("run %s: its children are cancelled later: %s", run.run_id, error)
+
+    def _ending_ended(self, attempt: Attempt, task: asyncio.Task[Value]) -> None:
         if task.cancelled():
             self._done(attempt, "lost")  # whether its end has landed is not known; where it has not, it is a stray
 
@@ -283,65 +282,69 @@ class LeaseHolder:
         if self._on_held is not None:
             self._on_held()
 
-    def _done(self, attempt: Attempt, settled: Settled) -> None:
-        run_id = attempt.run.run_id
+    def _done(self, attempt: Attempt, ended_as: EndedAs) -> None:
+        run_id, key = attempt.run_id, key_of(attempt.run)
         if attempt.effects:
-            self._left_running[run_id] = attempt
+            self._left_running[key] = attempt
             self.spawn(self._forget(attempt))
-        if self.attempts.get(run_id) is attempt:
-            del self.attempts[run_id]
-            stop = self._stops.pop(run_id, None)
+        if self.attempts.get(key) is attempt:
+            del self.attempts[key]
+            stop = self._stops.pop(key, None)
             if stop is not None:
                 stop()
-        self._telling.run_ended(run_id, attempt.workflow.name, _LEFT.get(settled, attempt.status))
+        self._telling.run_ended(run_id, attempt.workflow.name, _LEFT.get(ended_as, attempt.status))
         if self._on_ended is not None:
-            self._on_ended(attempt, settled)
+            self._on_ended(attempt, ended_as)
         if self._is_leaving and not self.attempts and self._leaving is None:
-            self._leaving = self._loop.create_task(self._leave())
+            self._leaving = self.loop.create_task(self._leave())
 
     async def _forget(self, attempt: Attempt) -> None:
         await attempt.effects.ended()
-        if self._left_running.get(attempt.run.run_id) is attempt:
-            del self._left_running[attempt.run.run_id]
+        if self._left_running.get(key_of(attempt.run)) is attempt:
+            del self._left_running[key_of(attempt.run)]
 
-    def _news(self, run_id: str) -> None:
-        attempt = self.attempts.get(run_id)
+    def _news(self, key: RunKey) -> None:
+        attempt = self.attempts.get(key)
         if attempt is not None and attempt.halt is None and not attempt.ending:
             self.spawn(self._look(attempt))
 
     async def _look(self, attempt: Attempt) -> None:
         try:
-            await attempt.look()
+            await look(attempt)
         except Unwind:
             return  # the lease is lost, and the attempt knows
 
-    def executing(self) -> frozenset[str]:
+    def executing(self) -> frozenset[RunKey]:
         """The runs that are really being executed; from any thread."""
         return frozenset((*self.attempts, *self._waiting))
 
-    def stray(self, run_ids: list[str]) -> None:
+    def stray(self, keys: list[RunKey]) -> None:
         """Give back what names this worker and is not executed by it."""
-        self.spawn(self._release_strays(run_ids))
+        self.spawn(self._release_strays(keys))
 
-    async def _release_strays(self, run_ids: list[str]) -> None:
-        """Give back runs that name this worker but that it does not execute."""
-        for run_id in run_ids:
-            run = await self.store.runs.get(run_id)
-            if run is None or run.worker_id != self.worker_id or run_id in self.executing():
+    async def _release_strays(self, keys: list[RunKey]) -> None:
+        for tenant, run_id in keys:
+            run = await self.store.runs.get(run_id, tenant=tenant)
+            if run is None or run.worker_id != self.worker_id or (tenant, run_id) in self.executing():
                 continue
-            lease = Lease(run_id, self.worker_id, run.token)
-            try:
-                await self.store.commit(ReleaseRun(run_id=run_id, at=self.clock.now()), lease=lease)
-            except (LeaseLost, RunStateWrong, WorkerExpired):
-                continue
-            _log.warning("run %s named this worker, which did not execute it; released", run_id)
+            if await self.give_back(run):
+                _log.warning("run %s named this worker, which did not execute it; released", run_id)
+
+    async def give_back(self, run: RunRecord) -> bool:
+        """Release a run that is leased to this worker and that it does not execute; whether it was."""
+        try:
+            await self.store.commit(Lease(run.tenant, run.run_id, run.token), ReleaseRun(at=self.clock.now()))
+        except (LeaseLost, RunStateWrong, StoreError) as error:
+            _log.warning("run %s could not be given back: %s", run.run_id, error)
+            return False
+        return True
 
     # The tick: one timer for all attempts.
 
     def _tick(self) -> None:
         now = self.ticked_after = self.clock.elapsed()
         fresh, self._fresh = self._fresh, []
-        if any(self.attempts.get(attempt.run.run_id) is attempt for attempt in fresh):
+        if any(self.attempts.get(key_of(attempt.run)) is attempt for attempt in fresh):
             self.spawn(self._look_at(fresh))
         for attempt in self.attempts.values():
             for step in attempt.running.values():
@@ -352,34 +355,30 @@ class LeaseHolder:
 
     async def _look_at(self, fresh: list[Attempt]) -> None:
         """What came between the claim and the listening: one read for all."""
-        begun = {attempt.run.run_id: attempt for attempt in fresh}
-        try:
-            inboxes = await insist(self, self.worker_id, partial(self.store.runs.inboxes, tuple(begun)), _log_loss)
-        except Unwind:
-            return  # the lease is lost, and with it every attempt
-        for run_id, attempt in begun.items():
-            if self.attempts.get(run_id) is attempt and inboxes.get(run_id) != attempt.inbox:
-                self._news(run_id)
+        begun = {key_of(attempt.run): attempt for attempt in fresh}
+        while True:
+            try:
+                inboxes = await self.store.runs.inboxes(tuple(begun))
+                break
+            except StoreUnavailable as error:
+                _log.warning("worker %s can't look for news: %s", self.worker_id, error)
+                await self.pause(LOOK_AGAIN_AFTER)
+            except StoreError:
+                return  # the store is gone, and with it every attempt
+        for key, attempt in begun.items():
+            if self.attempts.get(key) is attempt and inboxes.get(key) != attempt.inbox:
+                self._news(key)
 
     async def _show(self, attempt: Attempt, step: StepInfo) -> None:
         """A step that takes a while shows as running, and its attempt counts."""
         if attempt.running.get(step.position) is not step:
             return  # it has ended in the meantime, and what it wrote then stays
         try:
-            await self.store.commit(PutStep(step.run_id, step.record("running")), lease=attempt.lease)
+            await self.store.commit(attempt.lease, PutStep(step.record("running")))
         except PerdureError:
             return  # it has ended meanwhile, or its lease has: the step's own commit finds out
 
     # What attempts share.
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, by the clock."""
-        over: asyncio.Future[None] = self._loop.create_future()
-        timer = self.clock.call_after(seconds, lambda: over.done() or over.set_result(None))
-        try:
-            await over
-        finally:
-            timer.cancel()
 
     def spawn(self, work: Coroutine[Value, Value, Value]) -> asyncio.Task[Value]:
         """Run something in the background of this holder; what it raises is logged."""
@@ -395,5 +394,6 @@ class LeaseHolder:
         self._telling.step_ended(run_id, record)
 
 
-def _log_loss(halt: Halt) -> None:
-    _log.warning("a worker can't look for news: %s", halt.reason)
+def key_of(run: RunRecord) -> RunKey:
+    """A run by its tenant and its id."""
+    return run.tenant, run.run_id

@@ -11,7 +11,7 @@ TRIES = 3
 """The end of a loop cancels once; what is cancelled again and again is not to be done."""
 
 
-async def wait_patiently(future: asyncio.Future[None], on_cancel: Callable[[], object] = bool) -> None:
+async def wait_patiently(future: asyncio.Future[Value], on_cancel: Callable[[], object] = bool) -> None:
     """Wait until it is done, also where the waiting task is cancelled: `on_cancel` is told, and may hurry it.
 
     Raises: CancelledError when it is done, where the task was cancelled; else nothing of what it raised.

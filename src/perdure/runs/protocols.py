@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from perdure.core.clock import Clock
+from perdure.core.failures import Failure
 from perdure.core.manifest import Outcome
-from perdure.core.records import EventRecord, RunRecord, StepRecord, StepStatus
+from perdure.core.operations import HolderOperation
+from perdure.core.records import EventRecord, RunRecord, RunStatus, StepRecord, StepStatus
 from perdure.core.values import Value
 from perdure.runs.halting import Halt
 from perdure.runs.pool import Pool
 from perdure.stores.port import Store
+from perdure.streams import LogWriter
+
+if TYPE_CHECKING:
+    from perdure.runs.options import StepOptions
+
+R = TypeVar("R")
+ExtraOperations: TypeAlias = Callable[[StepRecord, int], tuple[HolderOperation, ...]]
+"""What else is committed with a step's end: asked for with its record, and the seq that its first entry gets."""
+
+EndOperations: TypeAlias = Callable[[RunStatus, Failure | None, int], tuple[HolderOperation, ...]]
+"""What else is committed with the run's end: asked for with its status, its failure, and the seq of its first entry."""
 
 
 class Called(Protocol):
@@ -61,8 +75,83 @@ class StepInfo(Called, Protocol):
         """The step's key."""
         ...
 
-    def record(self, status: StepStatus) -> StepRecord:
-        """The step's record as it is now."""
+    def record(self, status: StepStatus, *, opened: int | None = None) -> StepRecord:
+        """The step's record as it is now; `opened` is the seq at which its lane began."""
+        ...
+
+
+class RunningStep(StepInfo, Awaitable[Value], Protocol):
+    """A step that a room above has made: awaited for its value; `opened` is where an earlier attempt's lane began."""
+
+    opened: int | None
+
+    async def call_in_thread(self, function: Callable[..., Value], *args: Value, **kwargs: Value) -> Value:
+        """Call a synchronous function in a thread, within the step's time."""
+        ...
+
+
+class RunContext(Protocol):
+    """All that rooms above know of an attempt: what an engine with a journal of its own would have to give them."""
+
+    @property
+    def run(self) -> RunRecord:
+        """The run as it was claimed."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        ...
+
+    @property
+    def tenant(self) -> str | None:
+        """The run's tenant."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        ...
+
+    @property
+    def log(self) -> LogWriter:
+        """What gives entries of the run's log their seqs."""
+        ...
+
+    @property
+    def max_value(self) -> int:
+        """How many bytes one value may have."""
+        ...
+
+    def version(self) -> int:
+        """A number that rises with each call, over all holders of the run: for what they write in place."""
+        ...
+
+    def is_final(self, record: StepRecord) -> bool:
+        """Whether a record is its step's last word: one in doubt may be decided or run again, unless its run ends."""
+        ...
+
+    async def read(self, ask: Callable[[Store], Awaitable[R]]) -> R:
+        """Read from the store; tried again while it can't be reached."""
+        ...
+
+    def step_with(
+        self,
+        name: str,
+        function: Callable[..., Value],
+        args: tuple[Value, ...],
+        options: StepOptions,
+        extra_operations: ExtraOperations | None = None,
+    ) -> RunningStep:
+        """A step whose end is committed with more than its result."""
+        ...
+
+    def end_with(self, extra_operations: EndOperations) -> None:
+        """What is committed with the run's end."""
+        ...
+
+    def gather(self, *items: Callable[[], Awaitable[Value]]) -> Awaitable[list[Value]]:
+        """Run functions side by side."""
         ...
 
 
@@ -87,13 +176,8 @@ class Waiting(Protocol):
     """A parked task's wait."""
 
     @property
-    def name(self) -> str:
-        """What the run is said to wait for."""
-        ...
-
-    @property
-    def key(self) -> str | None:
-        """The event that settles it."""
+    def key(self) -> str:
+        """The key that settles it (`core.keys`)."""
         ...
 
     @property
@@ -117,8 +201,35 @@ class LeaseTerm(Protocol):
         """Whether the lease still runs, by this machine's clock."""
         ...
 
+    async def until_held(self) -> None:
+        """Wait until it does; a lease that was not renewed in time may still be."""
+        ...
+
     async def pause(self, seconds: float) -> None:
         """Wait, by the clock."""
+        ...
+
+
+class Insistent(Protocol):
+    """Who asks the store again and again."""
+
+    @property
+    def host(self) -> LeaseTerm:
+        """Whose lease it is."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        ...
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether there is no use in asking any more."""
+        ...
+
+    def stop(self, halt: Halt) -> None:
+        """The lease is lost."""
         ...
 
 
@@ -140,4 +251,8 @@ class AttemptHost(LeaseTerm, Protocol):
 
     def step_ended(self, run_id: str, record: StepRecord) -> None:
         """A step's outcome was committed."""
+        ...
+
+    def spawn(self, work: Coroutine[Value, Value, Value]) -> asyncio.Task[Value]:
+        """Run something in the background; what it raises is logged."""
         ...

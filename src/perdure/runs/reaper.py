@@ -1,4 +1,4 @@
-"""The reaper: takes over from workers that died, and seals runs whose owner is deaf to a cancel."""
+"""The reaper: takes over from workers that died, seals runs whose owner does not hear a cancel, cancels children."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from perdure.core.operations import SealRun, TakeOver
 from perdure.errors import PerdureError, StoreClosed
-from perdure.stores.port import SealRun, TakeOver
+from perdure.runs.access import Access
+from perdure.runs.stopping import cancel_children
 
 if TYPE_CHECKING:
     from perdure.runs.lease_holder import LeaseHolder
 
 EVERY = 0.5
-MAX_TAKEOVERS = 5
 
 _log = logging.getLogger("perdure.worker")
 
@@ -39,29 +40,24 @@ class Reaper:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def reap(self) -> list[str]:
+    async def reap(self) -> list[tuple[str | None, str]]:
         """Take over from whoever is dead now; the runs that were taken."""
-        holder, taken = self._holder, list[str]()
+        holder, taken = self._holder, list[tuple[str | None, str]]()
         clock, store = holder.clock, holder.store
-        for worker, proven in await store.workers.dead(clock.lease_now(), holder.boot_id):
-            if worker.worker_id == holder.worker_id:
+        for dead in await store.workers.dead():
+            worker = dead.worker
+            if worker.incarnation == holder.incarnation:
                 continue
-            take = TakeOver(
-                worker_id=worker.worker_id,
-                at=clock.now(),
-                lease_now=clock.lease_now(),
-                boot_id=holder.boot_id,
-                proven=proven,
-                registered=worker.started_at,
-                max_takeovers=MAX_TAKEOVERS,
-            )
-            (run_ids,) = await store.commit(take)
-            if run_ids:
-                how = "died" if proven else "let its lease end"
-                _log.warning("worker %s %s; %d runs are queued again", worker.worker_id, how, len(run_ids))
-            taken += run_ids
-        for run_id in await store.runs.overdue(clock.now()):
-            await store.commit(SealRun(run_id=run_id, at=clock.now()))
+            take = TakeOver(worker_id=worker.worker_id, incarnation=worker.incarnation, at=clock.now())
+            keys: tuple[tuple[str | None, str], ...] = await store.execute(take)
+            if keys:
+                how = "died" if dead.proven else "let its lease end"
+                _log.warning("worker %s %s; %d runs are queued again", worker.worker_id, how, len(keys))
+            taken += keys
+        for tenant, run_id in await store.runs.overdue():
+            await store.execute(SealRun(tenant=tenant, run_id=run_id, at=clock.now()))
+        for tenant, run_id in await store.runs.cancelling_children():
+            await cancel_children(Access(store=store, clock=clock, tenant=tenant), run_id, holder.cancel_for)
         return taken
 
     async def _serve(self) -> None:

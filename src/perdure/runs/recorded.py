@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from perdure.core.clock import epoch
 from perdure.core.failures import Failure
+from perdure.core.operations import HolderOperation, PutStep
 from perdure.core.records import StepRecord, StepStatus
 from perdure.core.values import Value
 from perdure.runs.calls import Call
-from perdure.stores.port import Operation, PutStep
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
@@ -30,15 +30,17 @@ class Recorded(Call[R]):
     async def put(
         self,
         status: StepStatus,
-        *also: Operation,
+        *also: HolderOperation,
         result: bytes | None = None,
         failure: Failure | None = None,
         due_at: datetime | None = None,
         before: StepRecord | None = None,
+        inbox: int | None = None,
     ) -> tuple[Value, ...]:
         now, before = self.run_attempt.host.clock.timestamp(), before or self._written
         self._written = record = StepRecord(
             position=self.position,
+            number=self.run_attempt.replay.number_of(self.position),
             name=self.name,
             kind=self.kind,
             status=status,
@@ -48,5 +50,6 @@ class Recorded(Call[R]):
             completed=None if status == "running" else now,
             due=epoch(due_at) if due_at else before and before.due,
         )
-        landed = await self.run_attempt.commit(PutStep(self.run_attempt.run.run_id, record), *also)
-        return landed[1:]
+        self.run_attempt.replay.written[self.position] = record
+        results = await self.run_attempt.commit(PutStep(record, inbox), *also)
+        return results[1:]

@@ -22,7 +22,7 @@ async def open_ends(store: Store) -> list[OpenEnd]:
     """Every run that has not ended, the newest first. What it did after these steps is not known here."""
     ends = list[OpenEnd]()
     async for run in unfinished(store):
-        steps = await store.steps.list(run.run_id)
+        steps = await store.steps.list(run.run_id, tenant=run.tenant)
         in_flight = [step for step in steps if step.status not in FINAL]
         ends.append(OpenEnd(run, len(steps) - len(in_flight), in_flight))
     return ends

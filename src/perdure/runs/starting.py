@@ -7,10 +7,10 @@ from datetime import datetime
 from perdure.core.canonical import manifest_hash
 from perdure.core.ids import check_id, new_seed
 from perdure.core.manifest import Manifest
+from perdure.core.operations import CreateRun
 from perdure.core.values import Value, encode
 from perdure.errors import NotStorable
 from perdure.runs.workflow import Workflow, WorkflowByName
-from perdure.stores.port import CreateRun
 
 
 def creation(

@@ -7,13 +7,15 @@ import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from perdure.core import keys
 from perdure.core.annotations import Facts, facts_of
 from perdure.core.failures import Failure, failure_of, step_error
 from perdure.core.ids import idempotency_key, random_share
+from perdure.core.operations import PutStep
 from perdure.core.records import StepRecord, StepStatus
 from perdure.core.values import Value, decode_by, encode
 from perdure.errors import InputError, NotStorable, StepAborted
@@ -22,17 +24,15 @@ from perdure.runs.halting import Carried, Unwind
 from perdure.runs.in_doubt import ask, decision_of
 from perdure.runs.interrupts import is_of_user_code
 from perdure.runs.options import MAX_SECONDS, StepOptions
+from perdure.runs.protocols import ExtraOperations
 from perdure.runs.step_timeout import StepTimeout
 from perdure.runs.waits import park
-from perdure.stores.port import Operation, PutStep
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
     from perdure.runs.branch import Branch
 
 R = TypeVar("R")
-ExtraOperations: TypeAlias = Callable[[StepRecord], tuple[Operation, ...]]
-"""What else is committed with a step's end, asked for when its record is known."""
 
 
 class StepCall(Call[R]):
@@ -43,9 +43,11 @@ class StepCall(Call[R]):
         "attempt",
         "began",
         "began_after",
+        "extra_operations",
         "forgiven",
         "function",
-        "landing",
+        "number",
+        "opened",
         "options",
         "recorded",
         "timeout",
@@ -61,13 +63,15 @@ class StepCall(Call[R]):
         function: Callable[..., Value],
         args: tuple[Value, ...],
         options: StepOptions,
-        landing: ExtraOperations | None = None,
+        extra_operations: ExtraOperations | None = None,
     ) -> None:
         super().__init__(attempt, position, name, options.kind)
         self.function = function
         self.args = args
         self.options = options
-        self.landing = landing
+        self.extra_operations = extra_operations
+        self.number = attempt.replay.number_of(position)
+        self.opened: int | None = None
         self.attempt = 0
         self.forgiven = 0
         self.recorded = False
@@ -117,14 +121,15 @@ class StepCall(Call[R]):
         """
         attempt, options = self.run_attempt, self.options
         host, is_async = attempt.host, facts.is_async
-        attempt.may_start()
+        if not attempt.may_start:
+            await attempt.until_held()
         self.attempt += 1
         self.recorded = False
         self.began = host.clock.timestamp()
         self.began_after = host.clock.elapsed()
         if options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
             self.recorded = True
-            await attempt.commit(PutStep(self.run_id, self.record("running")))
+            await attempt.commit(PutStep(self.record("running")))
         timeout = StepTimeout(host.clock, options.timeout, branch) if options.timeout is not None else None
         self.timeout = timeout
         branch.step = attempt.running[self.position] = self
@@ -225,9 +230,9 @@ class StepCall(Call[R]):
     async def _wait(self, failure: Failure, pause: float) -> None:
         retry_at = self.run_attempt.now() + timedelta(seconds=min(pause, MAX_SECONDS))
         record = self.record("running", failure=failure, retry=retry_at.timestamp())
-        await self.run_attempt.commit(PutStep(self.run_id, record))
+        await self.run_attempt.commit(PutStep(record))
         if pause > 0:
-            await park(self.run_attempt, self.position, f"retry:{self.position}", due_at=retry_at)
+            await park(self.run_attempt, self.position, keys.retry(self.position), retry_at)
 
     async def _cut_off(self) -> bytes | None:
         """The effect was cancelled, by the end of this attempt or by the workflow itself: it is in doubt."""
@@ -241,12 +246,13 @@ class StepCall(Call[R]):
         """Go on from an earlier attempt: wait for the next one's time, or decide on one in doubt."""
         self.attempt = record.attempts
         self.began = record.started
+        self.opened = record.opened
         retry_at = record.retry_at
         if retry_at is not None:
             # more of them than the policy has were reopened by a restart, which gives the policy's number again
             self.forgiven = record.attempts // self.options.retry.attempts * self.options.retry.attempts
             if retry_at > self.run_attempt.now():
-                await park(self.run_attempt, self.position, f"retry:{self.position}", due_at=retry_at)
+                await park(self.run_attempt, self.position, keys.retry(self.position), retry_at)
             return None
         if self.options.in_doubt == "fail":
             message = "it began, and nobody saw its end"
@@ -275,12 +281,12 @@ class StepCall(Call[R]):
     async def _end(self, record: StepRecord) -> None:
         """Commit the end with whatever lands with it. To be cancelled here takes nothing back."""
         attempt = self.run_attempt
-        put = PutStep(attempt.run.run_id, record)
+        put, extra = PutStep(record), self.extra_operations
         try:
-            if self.landing is None:
+            if extra is None:
                 await attempt.commit(put)
             else:
-                await attempt.commit(put, *self.landing(record))
+                await attempt.log.commit(lambda seq: (put, *extra(record, seq)))
         except asyncio.CancelledError:
             attempt.check()
             raise StepAborted(self.name, self.position) from None
@@ -293,11 +299,15 @@ class StepCall(Call[R]):
         result: bytes | None = None,
         failure: Failure | None = None,
         retry: float | None = None,
+        opened: int | None = None,
     ) -> StepRecord:
-        """The step's record as it is now."""
+        """The step's record as it is now; what streams says where its lane began."""
         now = self.run_attempt.host.clock.timestamp()
-        return StepRecord(
+        if opened is not None:
+            self.opened = opened
+        record = self.run_attempt.replay.written[self.position] = StepRecord(
             position=self.position,
+            number=self.number,
             name=self.name,
             kind=self.kind,
             status=status,
@@ -308,7 +318,9 @@ class StepCall(Call[R]):
             started=self.began or now,
             completed=None if status == "running" else now,
             retry=retry,
+            opened=self.opened,
         )
+        return record
 
 
 _UNKNOWN = Failure(cause_type="Unknown", message="the record holds no failure")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from perdure.core import keys
 from perdure.core.values import decode, encode
 from perdure.runs.recorded import Recorded
 from perdure.runs.waits import park
@@ -33,7 +34,7 @@ class SleepCall(Recorded[None]):
             if self._seconds > 0:
                 await self.put("running", due_at=due_at)
         if due_at > self.run_attempt.now():
-            await park(self.run_attempt, self.position, f"timer:{self.position}", due_at=due_at)
+            await park(self.run_attempt, self.position, keys.timer(self.position), due_at)
         await self.put("completed", due_at=due_at, before=record)
 
 

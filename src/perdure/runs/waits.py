@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 class Wait:
     """What one parked task waits for: an event by its key, a time, or whichever comes first."""
 
-    __slots__ = ("_attempt", "_future", "_timer", "due_at", "key", "name")
+    __slots__ = ("_attempt", "_future", "_timer", "due_at", "key")
 
-    def __init__(self, attempt: Attempt, name: str, key: str | None, due_at: datetime | None) -> None:
+    def __init__(self, attempt: Attempt, key: str, due_at: datetime | None) -> None:
         self._attempt = attempt
         self._future: asyncio.Future[EventRecord | None] = asyncio.get_running_loop().create_future()
         self._timer: Timer | None = None
-        self.name = name
         self.key = key
         self.due_at = due_at
         if due_at is not None:
@@ -53,7 +52,7 @@ class Wait:
             if self._future.cancelled():
                 self._attempt.wake()
             self._attempt.check()
-            raise StepAborted(self.name, position) from None
+            raise StepAborted(self.key, position) from None
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -67,23 +66,21 @@ class Wait:
             self.settle(None)
 
 
-async def park(
-    attempt: Attempt, position: str, name: str, *, key: str | None = None, due_at: datetime | None = None
-) -> EventRecord | None:
-    """Park the running task until the event is there, or the time: then None."""
+async def park(attempt: Attempt, position: str, key: str, due_at: datetime | None = None) -> EventRecord | None:
+    """Park the running task until the event under a key (`core.keys`) is there, or the time: then None."""
     attempt.check()
     task = asyncio.current_task()
     if task is not None and is_in_scope(task):  # a step may have begun in one; its wait for a next attempt may not
-        raise TimeoutNotDurable(f"the wait {name!r}", position)
-    wait = attempt.waits[position] = Wait(attempt, name, key, due_at)
+        raise TimeoutNotDurable(f"the wait {key!r}", position)
+    wait = attempt.waits[position] = Wait(attempt, key, due_at)
     try:
         return await wait.settled(position)
     finally:
         attempt.waits.pop(position, None)
 
 
-async def park_for(attempt: Attempt, position: str, name: str, key: str) -> EventRecord:
+async def park_for(attempt: Attempt, position: str, key: str) -> EventRecord:
     """Park the running task until the event is there, however long it takes."""
-    while (event := await park(attempt, position, name, key=key)) is None:
+    while (event := await park(attempt, position, key)) is None:
         continue  # a wait without a deadline is settled by its event only
     return event

@@ -8,22 +8,29 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+from perdure.core import suspicion, topics
 from perdure.core.clock import Clock, SystemClock, Timer
+from perdure.core.ids import new_id
 from perdure.core.observe import Observer
-from perdure.core.records import Lease, Loaded
+from perdure.core.operations import Claim, ClaimedRun
+from perdure.core.records import RunRecord
 from perdure.core.values import Value
-from perdure.errors import NameUnknown, PerdureError, SettingInvalid, StoreClosed, StoreError, WorkerExpired
+from perdure.errors import SettingInvalid, StoreClosed, StoreError, WorkerExpired
 from perdure.runs.attempt import Attempt
-from perdure.runs.attempt_end import Settled
+from perdure.runs.attempt_end import EndedAs
 from perdure.runs.halting import Halt
+from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.lease_holder import LeaseHolder
+from perdure.runs.making_room import MakingRoom
+from perdure.runs.parked import Parked
 from perdure.runs.patience import TRIES, wait_patiently
 from perdure.runs.reaper import Reaper
 from perdure.runs.workflow import Workflows
-from perdure.stores.port import Claim, ReleaseRun, Store
+from perdure.stores.port import Store
 
 CLAIM = 250  # enough for commits to be shared, few enough to leave some for other workers, and the loop some time
 CLAIM_AGAIN_AFTER = 1.0
+TRIAL_LOOK_AFTER = 0.05
 REGISTERING_FOR = 0.1
 LOOK_AGAIN_AFTER = 30.0
 """A timer counts elapsed seconds; the instant may come sooner: a clock is set, and a machine that slept counts none."""
@@ -36,7 +43,8 @@ class Worker:
 
     Shape: `queues` maps a queue's name to how many of its runs may run at once over all workers of the store, None
     for no limit; `slots` bounds the runs of this worker.
-    Units: `lease_for` and `grace` in seconds.
+    Units: `lease_for`, `stall_limit` and `grace` in seconds. A worker whose process is known to live keeps its runs
+    for `stall_limit` after its last renewal, however its lease ended: a step may hold the interpreter for long.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class Worker:
         queues: Mapping[str, int | None] | None = None,
         slots: int = 1000,
         lease_for: float = 30.0,
+        stall_limit: float = STALL_LIMIT,
         grace: float = 10.0,
         clock: Clock | None = None,
         worker_id: str | None = None,
@@ -79,6 +88,7 @@ class Worker:
             store,
             self._clock,
             lease_for=lease_for,
+            stall_limit=stall_limit,
             queues=tuple(self.queues),
             observer=observer,
             on_ended=self._ended,
@@ -90,6 +100,9 @@ class Worker:
     def _use(self, holder: LeaseHolder) -> None:
         self.holder = holder
         self._reaper = Reaper(holder)
+        self._parked = Parked(holder, self.workflows)
+        self._room = MakingRoom(holder, self._news.set)
+        self._claim_id: str | None = None
         self._is_used = False
 
     @property
@@ -108,7 +121,7 @@ class Worker:
             self._idle.clear()
             try:
                 await self.holder.open()
-                self._stops = [self._store.listen(f"queue:{name}", self._news.set) for name in self.queues]
+                self._stops = [self._store.listen(topics.queue(name), self._news.set) for name in self.queues]
                 await self._reaper.start()
             except BaseException:
                 await self._close()
@@ -197,7 +210,7 @@ class Worker:
             try:
                 claimed = await self._claim()
             except WorkerExpired:
-                await self.holder.pause(REGISTERING_FOR)  # the holder registers again under a new id
+                await self.holder.pause(REGISTERING_FOR)  # the holder renews its lease, or registers again
                 continue
             except StoreClosed:
                 return
@@ -219,40 +232,49 @@ class Worker:
         if places <= 0:
             return 0
         now, names = self._clock.now(), self.workflows.names()
-        (claimed,) = await self._store.commit(
+        if await self._room.check(tuple(self.queues), names):
+            return 0
+        # a claim whose answer was lost is made again under the same id: what it has leased comes with the answer then
+        self._claim_id = self._claim_id or new_id("claim")
+        claimed: tuple[ClaimedRun, ...] = await self._store.execute(
             Claim(
                 worker_id=self.worker_id,
+                incarnation=self.holder.incarnation,
+                claim_id=self._claim_id,
                 queues=tuple(self.queues.items()),
                 workflows=names,
                 limit=places,
                 at=now,
-                lease_now=self._clock.lease_now(),
             )
         )
-        for loaded in claimed:
-            self._begin(loaded)
-        if not claimed:
+        self._claim_id = None
+        await self._begin(claimed)
+        if claimed:
+            return len(claimed)
+        parked = await self._parked.try_once(places)
+        if not parked:
             self._arm(await self._store.queues.next_due(tuple(self.queues), names, now))
-        return len(claimed)
+        return parked
 
-    def _begin(self, loaded: Loaded) -> None:
-        if self._stopping:
-            self.holder.spawn(self._give_back(loaded))
-            return
-        try:
-            workflow = self.workflows.get(loaded.run.workflow)
-        except NameUnknown:
-            self.holder.spawn(self._give_back(loaded))
-        else:
-            self.holder.begin(loaded, workflow)
+    async def _begin(self, claimed: tuple[ClaimedRun, ...]) -> None:
+        known = list[ClaimedRun]()
+        for one in claimed:
+            if self._stopping or one.run.workflow not in self.workflows:
+                self.holder.spawn(self._give_back(one.run))
+            else:
+                known.append(one)
+        await self.holder.begin_all([(one, self.workflows.get(one.run.workflow)) for one in known])
+        if any(suspicion.is_suspect(one.run) for one in known):
+            self._clock.call_after(TRIAL_LOOK_AFTER, self._look_at_trial)
 
-    async def _give_back(self, loaded: Loaded) -> None:
-        run = loaded.run
-        lease = Lease(run.run_id, run.worker_id or "", run.token)
-        try:
-            await self._store.commit(ReleaseRun(run_id=run.run_id, at=self._clock.now()), lease=lease)
-        except PerdureError as error:
-            _log.warning("run %s could not be given back: %s", run.run_id, error)
+    def _look_at_trial(self) -> None:
+        """Claim again soon: while a suspect is on trial nothing is given out, and its end is news to nobody else."""
+        self._news.set()
+        if any(suspicion.is_suspect(attempt.run) for attempt in self.holder.attempts.values()):
+            self._clock.call_after(TRIAL_LOOK_AFTER, self._look_at_trial)
+
+    async def _give_back(self, run: RunRecord) -> None:
+        await self.holder.give_back(run)
 
     def _arm(self, due_at: datetime | None) -> None:
         if self._timer is not None:
@@ -262,8 +284,11 @@ class Worker:
             after = (due_at - self._clock.now()).total_seconds()
             self._timer = self._clock.call_after(max(0.0, min(after, LOOK_AGAIN_AFTER)), self._news.set)
 
-    def _ended(self, attempt: Attempt, settled: Settled) -> None:  # noqa: ARG002 - the signature is the holder's
-        if len(self.holder.attempts) == self._slots - 1:
+    def _ended(self, attempt: Attempt, ended_as: EndedAs) -> None:
+        if ended_as == "parked":
+            self._parked.note(attempt.run)
+        held = len(self.holder.attempts)
+        if held == self._slots - 1 or (not held and self._room.is_under_way):
             self._news.set()  # a place is free again
         self._end_when_idle()
 

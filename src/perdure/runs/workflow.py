@@ -212,6 +212,9 @@ class Workflows:
     def __iter__(self) -> Iterator[Workflow[..., Value]]:
         return iter(self._by_name.values())
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
 
 def checked_workflow(workflow: Workflow[..., R]) -> Workflow[..., R]:
     """What can be started. Raises: SettingInvalid, with what to do instead."""

@@ -24,7 +24,7 @@ async def open_store(url: str, *, clock: Clock | None = None, create: bool = Tru
             raise StoreUrlInvalid(url, "a store in memory is a new one, and there is nothing in it")
         from perdure.stores.memory import MemoryStore
 
-        return MemoryStore(url)
+        return MemoryStore(url, clock=clock)
     if scheme == "sqlite":
         from perdure.stores.sqlite import open_sqlite
 

@@ -1,7 +1,6 @@
 """What is refused before a commit is on its way, the same in every store.
 
-Forgetting the fence is an error and not a write: what needs a lease is not taken without that of its run. And no value
-is taken that is over the store's size limit.
+A holder's commit has at most one end, which comes last, and no value is taken that is over the store's size limit.
 """
 
 from __future__ import annotations
@@ -9,96 +8,123 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from perdure.core.messages import ToolCallPart, encode_part
-from perdure.core.records import Lease
+from perdure.core.messages import MAX_PARTS, Message, ToolCallPart, encode_part
+from perdure.core.operations import (
+    RUN_ENDS,
+    AddMessage,
+    AddThreadEvent,
+    Answer,
+    AppendEntries,
+    CreateRun,
+    Emit,
+    FinishRun,
+    HolderOperation,
+    Operation,
+    OutsideOperation,
+    PutParts,
+    PutStep,
+    StartTurn,
+)
+from perdure.core.records import MAX_STEPS
 from perdure.core.values import Value
-from perdure.errors import LeaseLost, TooLarge
-from perdure.stores import port
+from perdure.errors import InputError, TooLarge
 
 Sizes: TypeAlias = Callable[[Value], Iterator[tuple[str, int]]]
 
-_OF_A_HOLDER = (
-    port.PutStep | port.AppendEntries | port.CompactEntries | port.SuspendRun | port.ReleaseRun | port.FinishRun
-)
 
-
-def check(operations: tuple[port.Operation, ...], lease: Lease | None, limit: int) -> None:
-    """Raises: LeaseLost where an operation needs the lease of its run, and another one came, or none; TooLarge."""
+def check_commit(operations: tuple[HolderOperation, ...], limit: int) -> None:
+    """Raises: InputError for an end that is not last, or too many steps or parts; TooLarge."""
     for operation in operations:
-        if type(operation) is port.PutStep:  # as most are: waved through where nothing is wrong
-            result = operation.step.result
-            if lease is not None and lease.run_id == operation.run_id and (result is None or len(result) <= limit):
+        if type(operation) is PutStep:  # as most are: nothing else is looked at
+            result, number = operation.step.result, operation.step.number
+            if (result is None or len(result) <= limit) and 0 <= number <= MAX_STEPS:
                 continue
-        _check_fence(operation, lease)
         _check_sizes(operation, limit)
+        if isinstance(operation, RUN_ENDS) and operation is not operations[-1]:
+            raise InputError("operations", f"{type(operation).__name__} ends the commit; it comes last")
 
 
-def _check_fence(operation: port.Operation, lease: Lease | None) -> None:
-    if isinstance(operation, _OF_A_HOLDER):
-        run_id = operation.run_id
-    elif isinstance(operation, port.Ask):
-        run_id = operation.question.run_id
-    else:
-        return
-    if lease is None or lease.run_id != run_id:
-        raise LeaseLost(run_id, lease.token if lease else 0)
+def check_operation(operation: OutsideOperation, limit: int) -> None:
+    """Raises: TooLarge; InputError for too many parts, or for a status event that no run has made."""
+    _check_sizes(operation, limit)
 
 
-def _check_sizes(operation: port.Operation, limit: int) -> None:
+def _check_sizes(operation: Operation, limit: int) -> None:
     sizes = _SIZES.get(type(operation))
     for field, size in sizes(operation) if sizes else ():
         if size > limit:
             raise TooLarge(field, size, limit)
 
 
-def _step(operation: port.PutStep) -> Iterator[tuple[str, int]]:
-    yield f"result of step {operation.step.name!r}", len(operation.step.result or b"")
+def _step(operation: PutStep) -> Iterator[tuple[str, int]]:
+    step = operation.step
+    yield f"result of step {step.name!r}", len(step.result or b"")
+    if not 0 <= step.number <= MAX_STEPS:
+        raise InputError("step.number", f"a run has at most {MAX_STEPS} steps, this one is number {step.number}")
 
 
-def _emit(operation: port.Emit) -> Iterator[tuple[str, int]]:
+def _emit(operation: Emit) -> Iterator[tuple[str, int]]:
     yield f"payload of event {operation.key!r}", len(operation.payload)
 
 
-def _finish(operation: port.FinishRun) -> Iterator[tuple[str, int]]:
+def _finish(operation: FinishRun) -> Iterator[tuple[str, int]]:
     yield "result of the run", len(operation.result or b"")
 
 
-def _create(operation: port.CreateRun) -> Iterator[tuple[str, int]]:
+def _create(operation: CreateRun) -> Iterator[tuple[str, int]]:
     yield "manifest", len(operation.manifest)
 
 
-def _answer(operation: port.Answer) -> Iterator[tuple[str, int]]:
+def _answer(operation: Answer) -> Iterator[tuple[str, int]]:
     yield "answer", len(operation.answer)
 
 
-def _append(operation: port.AppendEntries) -> Iterator[tuple[str, int]]:
+def _append(operation: AppendEntries) -> Iterator[tuple[str, int]]:
     yield from (("chunk", len(entry.body)) for entry in operation.entries)
 
 
-def _turn(operation: port.StartTurn) -> Iterator[tuple[str, int]]:
+def _turn(operation: StartTurn) -> Iterator[tuple[str, int]]:
     yield from _create(operation.run)
     for message in operation.messages:
-        yield from (("message part", len(encode_part(part))) for part in message.parts)
+        yield from _of_message(message)
 
 
-def _message(operation: port.AddMessage) -> Iterator[tuple[str, int]]:
-    yield from (("message part", len(encode_part(part))) for part in operation.message.parts)
+def _message(operation: AddMessage) -> Iterator[tuple[str, int]]:
+    yield from _of_message(operation.message)
 
 
-def _parts(operation: port.PutParts) -> Iterator[tuple[str, int]]:
+def _of_message(message: Message) -> Iterator[tuple[str, int]]:
+    _check_places(0, len(message.parts))
+    yield from (("message part", len(encode_part(part))) for part in message.parts)
+
+
+def _check_places(first: int, count: int) -> None:
+    if first < 0 or first + count > MAX_PARTS:
+        raise InputError("parts", f"a message has at most {MAX_PARTS} parts")
+
+
+def _parts(operation: PutParts) -> Iterator[tuple[str, int]]:
+    _check_places(operation.first, len(operation.parts))
     for part in operation.parts:
         field = f"output of tool {part.tool!r}" if isinstance(part, ToolCallPart) else "message part"
         yield field, len(encode_part(part))
 
 
+def _thread_event(operation: AddThreadEvent) -> Iterator[tuple[str, int]]:
+    if operation.kind == "status":
+        raise InputError("kind", "a thread's status events are made by its turns")
+    yield from ()
+
+
 _SIZES: dict[type, Sizes] = {
-    port.PutStep: _step,
-    port.Emit: _emit,
-    port.FinishRun: _finish,
-    port.CreateRun: _create,
-    port.Answer: _answer,
-    port.AppendEntries: _append,
-    port.StartTurn: _turn,
-    port.AddMessage: _message,
-    port.PutParts: _parts,
+    PutStep: _step,
+    Emit: _emit,
+    FinishRun: _finish,
+    CreateRun: _create,
+    Answer: _answer,
+    AppendEntries: _append,
+    StartTurn: _turn,
+    AddMessage: _message,
+    AddThreadEvent: _thread_event,
+    PutParts: _parts,
 }

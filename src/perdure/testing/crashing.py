@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple, TypeVar
 
+from perdure.core.operations import Operation, PutStep
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.stores import port
@@ -84,23 +85,23 @@ class CrashingStore(WrappedStore):
 
     def around_commit(
         self,
-        operations: tuple[port.Operation, ...],
+        operations: tuple[Operation, ...],
         lease: Lease | None,  # noqa: ARG002 - a label names operations
-        commit: Callable[[], Awaitable[port.CommitResult]],
-    ) -> Awaitable[port.CommitResult]:
+        commit: Callable[[], Awaitable[Value]],
+    ) -> Awaitable[Value]:
         return asyncio.ensure_future(self.points.around(label_of(operations), commit))
 
     async def around_read(self, name: str, read: Callable[[], Awaitable[Value]]) -> Value:
         return await self.points.around(f"read {name}", read)
 
 
-def label_of(operations: tuple[port.Operation, ...]) -> str:
+def label_of(operations: tuple[Operation, ...]) -> str:
     """The label of a commit."""
     return "commit " + " ".join(_name(operation) for operation in operations)
 
 
-def _name(operation: port.Operation) -> str:
+def _name(operation: Operation) -> str:
     name = type(operation).__name__
-    if isinstance(operation, port.PutStep):
+    if isinstance(operation, PutStep):
         return f"{name}({operation.step.position} {operation.step.status})"
     return name

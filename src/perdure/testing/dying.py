@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
+from perdure.core.operations import Operation, RegisterWorker, RenewWorker
 from perdure.core.values import Value
 from perdure.runs.branch import BranchTask
 from perdure.stores import port
 from perdure.stores.notices import TopicWatch
+from perdure.stores.sqlite.store import SqliteStore
 from perdure.testing.clock import FakeClock
-from perdure.testing.wrapped import WrappedStore
+from perdure.testing.wrapped import RunKeys, WrappedStore
 
 if TYPE_CHECKING:
     from perdure.core.records import Lease
@@ -61,6 +63,7 @@ class Process:
         self.is_dead = True
         self.died.set()
         self.clock.kill()
+        self.store.lose_locks()
         for task in self._left():
             task.cancel()
 
@@ -98,15 +101,16 @@ class MortalStore(WrappedStore):
     def __init__(self, inner: port.Store, process: Process, death: Death | None) -> None:
         super().__init__(inner)
         self.commits = 0
+        self._workers: list[str] = []
         self._process = process
         self._death = death
 
     def around_commit(
         self,
-        operations: tuple[port.Operation, ...],  # noqa: ARG002 - the death knows numbers only
-        lease: Lease | None,  # noqa: ARG002 - see operations
-        commit: Callable[[], Awaitable[port.CommitResult]],
-    ) -> Awaitable[port.CommitResult]:
+        operations: tuple[Operation, ...],
+        lease: Lease | None,  # noqa: ARG002 - the death knows numbers only
+        commit: Callable[[], Awaitable[Value]],
+    ) -> Awaitable[Value]:
         number, death = self.commits, self._death
         self.commits += 1
         due = death is not None and death.at_commit == number
@@ -114,6 +118,7 @@ class MortalStore(WrappedStore):
             self._process.die()
         if self._process.is_dead:
             return _never()
+        self._workers += [one.worker_id for one in operations if isinstance(one, RegisterWorker)]
         landing = asyncio.ensure_future(commit())
         acknowledged = Acknowledgement(self._process)
         landing.add_done_callback(lambda _: self._acknowledge(landing, acknowledged, deadly=due))
@@ -121,14 +126,16 @@ class MortalStore(WrappedStore):
 
     def _acknowledge(
         self,
-        landing: asyncio.Future[port.CommitResult],
-        acknowledged: asyncio.Future[port.CommitResult],
+        landing: asyncio.Future[Value],
+        acknowledged: asyncio.Future[Value],
         *,
         deadly: bool,
     ) -> None:
         error = landing.exception()
         if deadly:
             self._process.die()
+        elif self._process.is_dead:
+            self.lose_locks()  # what was on its way at the death may have taken one
         if self._process.is_dead or acknowledged.done():
             return
         if error is not None:
@@ -136,14 +143,23 @@ class MortalStore(WrappedStore):
         else:
             acknowledged.set_result(landing.result())
 
+    def lose_locks(self) -> None:
+        """Let go of the locks that prove the life of this process's workers, as the kernel does at a death."""
+        store: port.Store = self
+        while isinstance(store, WrappedStore):
+            store = store.inner
+        if isinstance(store, SqliteStore):
+            for worker_id in self._workers:
+                store.lose_lock(worker_id)
+
     async def around_read(self, name: str, read: Callable[[], Awaitable[T]]) -> T:  # noqa: ARG002 - all reads die alike
         if self._process.is_dead:
             return await _never()
         found = await read()
         return await _never() if self._process.is_dead else found
 
-    def around_renewal(self, operation: port.RenewWorker, renew: Callable[[], list[str]]) -> list[str]:  # noqa: ARG002 - all die alike
-        return [] if self._process.is_dead else renew()
+    def around_renewal(self, operation: RenewWorker, renew: Callable[[], RunKeys]) -> RunKeys:  # noqa: ARG002 - all die alike
+        return () if self._process.is_dead else renew()
 
     def watch(self, *topics: str) -> port.Watch:
         return TopicWatch() if self._process.is_dead else self.inner.watch(*topics)
@@ -152,7 +168,7 @@ class MortalStore(WrappedStore):
         return self.inner.listen(topic, lambda: None if self._process.is_dead else callback())
 
 
-class Acknowledgement(asyncio.Future[port.CommitResult]):
+class Acknowledgement(asyncio.Future[Value]):
     """What a process waits for after a commit; only its death takes it away."""
 
     def __init__(self, process: Process) -> None:

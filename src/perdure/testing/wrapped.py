@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
+from perdure.core.operations import CommitResult, HolderOperation, Operation, OutsideOperation, RenewWorker
 from perdure.core.values import Value
 from perdure.stores import port
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from perdure.core.records import Lease
 
 T = TypeVar("T")
+RunKeys: TypeAlias = tuple[tuple[str | None, str], ...]
+"""(tenant, run id) of several runs."""
 
 
 class WrappedStore:
@@ -37,10 +40,17 @@ class WrappedStore:
     def abilities(self) -> port.Abilities:
         return self.inner.abilities
 
-    def commit(self, *operations: port.Operation, lease: Lease | None = None) -> Awaitable[port.CommitResult]:
-        return self.around_commit(operations, lease, lambda: self.inner.commit(*operations, lease=lease))
+    @property
+    def transfer(self) -> port.Transfer:
+        return self.inner.transfer
 
-    def renew(self, operation: port.RenewWorker) -> list[str]:
+    def commit(self, lease: Lease, *operations: HolderOperation) -> Awaitable[CommitResult]:
+        return self.around_commit(operations, lease, lambda: self.inner.commit(lease, *operations))
+
+    def execute(self, operation: OutsideOperation) -> Awaitable[Value]:
+        return self.around_commit((operation,), None, lambda: self.inner.execute(operation))
+
+    def renew(self, operation: RenewWorker) -> RunKeys:
         return self.around_renewal(operation, lambda: self.inner.renew(operation))
 
     def watch(self, *topics: str) -> port.Watch:
@@ -54,18 +64,18 @@ class WrappedStore:
 
     def around_commit(
         self,
-        operations: tuple[port.Operation, ...],  # noqa: ARG002 - for whoever inherits
+        operations: tuple[Operation, ...],  # noqa: ARG002 - for whoever inherits
         lease: Lease | None,  # noqa: ARG002 - for whoever inherits
-        commit: Callable[[], Awaitable[port.CommitResult]],
-    ) -> Awaitable[port.CommitResult]:
-        """Stand around a commit."""
+        commit: Callable[[], Awaitable[Value]],
+    ) -> Awaitable[Value]:
+        """Stand around a holder's commit, or, without a lease, around an outside operation."""
         return commit()
 
     async def around_read(self, name: str, read: Callable[[], Awaitable[T]]) -> T:  # noqa: ARG002 - for whoever inherits
         """Stand around a read; its name is `facet.method`."""
         return await read()
 
-    def around_renewal(self, operation: port.RenewWorker, renew: Callable[[], list[str]]) -> list[str]:  # noqa: ARG002 - for whoever inherits
+    def around_renewal(self, operation: RenewWorker, renew: Callable[[], RunKeys]) -> RunKeys:  # noqa: ARG002 - for whoever inherits
         """Stand around a renewal, in the heartbeat's thread."""
         return renew()
 

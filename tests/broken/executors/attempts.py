@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from perdure.core.operations import PutStep
 from perdure.core.retry import Retry
 from perdure.runs import attempt_end, steps
 from perdure.runs.attempt import Attempt
 from perdure.runs.gather import GatherCall
 from perdure.runs.halting import Halt
 from perdure.runs.steps import StepCall
-from perdure.stores.port import PutStep
 from tests.broken.executors.registry import caught_by
 from tests.runs import (
     test_cancelled_from_outside,
@@ -61,7 +61,7 @@ def suspends_although_something_came_in(patch: pytest.MonkeyPatch) -> None:
 
     async def insists(attempt: Any) -> Any:
         while (settled := await suspend(attempt)) == "again":
-            run = await attempt.host.store.runs.get(attempt.run.run_id)
+            run = await attempt.host.store.runs.get(attempt.run.run_id, tenant=attempt.run.tenant)
             assert run is not None
             attempt.inbox = run.inbox
         return settled
@@ -69,7 +69,7 @@ def suspends_although_something_came_in(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempt_end, "_suspend", insists)
 
 
-@caught_by(test_leases.test_no_effect_is_started_after_the_lease_has_ended_by_the_workers_own_clock)
+@caught_by(test_leases.test_no_effect_is_started_between_the_end_of_the_lease_and_its_next_renewal)
 def begins_an_effect_without_a_lease(patch: pytest.MonkeyPatch) -> None:
     """Whether the lease still runs is not asked before an effect."""
     patch.setattr(Attempt, "may_start", Attempt.check)

@@ -1,20 +1,16 @@
 """Stores whose commits are not what they seem."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
+from perdure.core.decisions import Decision, Draft, decide_outside
+from perdure.core.decisions.deciding import drive
+from perdure.core.operations import HolderOperation, OutsideOperation
 from perdure.core.records import Lease
-from perdure.stores.memory import (
-    copies,
-)
-from perdure.stores.memory.state import State
-from perdure.stores.port import (
-    CommitResult,
-    Operation,
-)
+from perdure.stores.validation import check_operation
 from perdure.testing.store_suite.facets.callers import CallerPromises
 from perdure.testing.store_suite.facets.commits import CommitPromises
 from perdure.testing.store_suite.facets.groups import GroupPromises
@@ -29,11 +25,14 @@ from tests.broken.registry import BreakableStore, caught_by
 class NotAtomic(BreakableStore):
     """What came before a refusal stays."""
 
-    def _apply(self, state: State, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
+    def _land(self, draft: Draft, decision: Decision[Any]) -> Any:
         try:
-            return super()._apply(state, operations, lease)
+            result = drive(decision, lambda request: self._read(draft, request))
         finally:
-            state.undo.forget()
+            self._write(draft)
+            self.state.undo.forget()
+        self._notices.publish(draft.topics)
+        return result
 
 
 @caught_by(
@@ -43,40 +42,43 @@ class NotAtomic(BreakableStore):
 class SharedFate(BreakableStore):
     """One refusal takes its whole group with it."""
 
-    def __init__(self, url: str = "memory:") -> None:
-        super().__init__(url)
-        self._group: list[tuple[tuple[Operation, ...], Lease | None, asyncio.Future[CommitResult]]] = []
+    def __init__(self, url: str = "memory:", **options: Any) -> None:
+        super().__init__(url, **options)
+        self._group: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
+    def _landed(self, land: Callable[[], Any]) -> Any:
         loop = asyncio.get_running_loop()
         if not self._group:
             loop.call_soon(self._flush)
-        future: asyncio.Future[CommitResult] = loop.create_future()
-        self._group.append((operations, lease, future))
+        future: asyncio.Future[Any] = loop.create_future()
+        self._group.append((land, future))
         return asyncio.shield(future)
 
     def _flush(self) -> None:
         group, self._group = self._group, []
-        try:
-            landed = [self._apply(self._state, copies.detached(operations), lease) for operations, lease, _ in group]
-        except Exception as error:
-            self._state.take_back()
-            for _, _, future in group:
-                future.set_exception(error)
+        refusals = dict[int, Exception]()
+        results = list[Any]()
+        for number, (land, _) in enumerate(group):
+            try:
+                results.append(land())
+            except Exception as error:
+                refusals[number] = error
+                results.append(None)
+        for number, (_, future) in enumerate(group):
+            if refusals:
+                future.set_exception(refusals.get(number) or next(iter(refusals.values())))
                 future.exception()
-        else:
-            self._notices.publish(self._state.settle())
-            for (_, _, future), one in zip(group, landed, strict=True):
-                future.set_result(one)
+            else:
+                future.set_result(results[number])
 
 
 class Late(BreakableStore):
     """Commits a little later, as a store with a thread or a network does: no promise is broken."""
 
-    async def _later(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
+    async def _later(self, land: Callable[[], Any]) -> Any:
         for _ in range(3):
             await asyncio.sleep(0)
-        return self._land(operations, lease)
+        return land()
 
 
 @caught_by(
@@ -86,28 +88,28 @@ class Late(BreakableStore):
 class CancelledCallerLosesTheCommit(Late):
     """A commit is a task of its caller, and goes with it."""
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
-        return asyncio.ensure_future(self._later(operations, lease))
+    def _landed(self, land: Callable[[], Any]) -> Any:
+        return asyncio.ensure_future(self._later(land))
 
 
 @caught_by(CallerPromises.test_a_cancellation_comes_when_the_commit_has_landed)
 class CancelledCallerDoesNotWait(Late):
     """A commit is shielded, and its cancelled caller goes on before it has landed."""
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
-        return asyncio.shield(asyncio.ensure_future(self._later(operations, lease)))
+    def _landed(self, land: Callable[[], Any]) -> Any:
+        return asyncio.shield(asyncio.ensure_future(self._later(land)))
 
 
 @caught_by(CallerPromises.test_a_commit_is_on_its_way_when_it_is_made)
 class CommitsWhenAwaited(BreakableStore):
     """A commit that nobody awaits is none."""
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
-        land = super().commit
+    def _landed(self, land: Callable[[], Any]) -> Any:
+        landed = super()._landed
 
-        class Lazy(Awaitable[CommitResult]):
+        class Lazy(Awaitable[Any]):
             def __await__(self) -> Any:
-                return land(*operations, lease=lease).__await__()
+                return landed(land).__await__()
 
         return Lazy()
 
@@ -116,25 +118,36 @@ class CommitsWhenAwaited(BreakableStore):
 class NeverYields(BreakableStore):
     """Whoever commits again and again keeps the loop for itself."""
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Any:
-        settled: asyncio.Future[CommitResult] = asyncio.get_running_loop().create_future()
+    def _landed(self, land: Callable[[], Any]) -> Any:
+        settled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
-            settled.set_result(self._land(operations, lease))
+            settled.set_result(land())
         except Exception as error:
             settled.set_exception(error)
         return settled
 
 
-@caught_by(ValuePromises.test_a_value_over_the_limit_is_refused_before_anything_changed)
-class TooLargeAfterwards(BreakableStore):
+@caught_by(
+    ValuePromises.test_what_a_holder_writes_over_the_limit_is_refused_before_anything_changed,
+    ValuePromises.test_what_others_write_over_the_limit_is_refused_before_anything_changed,
+)
+class TooLargeIsTaken(BreakableStore):
     """Takes a value of any size."""
 
-    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
+    def _unlimited(self, land: Callable[[], Any]) -> Any:
         limit, self.abilities = self.abilities, msgspec.structs.replace(self.abilities, max_value=2**62)
         try:
-            return super()._land(operations, lease)
+            return land()
         finally:
             self.abilities = limit
+
+    def _commit(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> Any:
+        land = super()._commit
+        return self._unlimited(lambda: land(lease, operations))
+
+    def _execute(self, operation: OutsideOperation) -> Any:
+        land = super()._execute
+        return self._unlimited(lambda: land(operation))
 
 
 @caught_by(
@@ -142,9 +155,21 @@ class TooLargeAfterwards(BreakableStore):
     ValuePromises.test_what_was_got_may_change_afterwards,
 )
 class SharedValues(BreakableStore):
-    """Keeps the very dict that it was given."""
+    """Keeps the very dict that it was given, and gives it out."""
 
-    def _land(self, operations: tuple[Operation, ...], lease: Lease | None) -> CommitResult:
-        landed = self._apply(self._state, operations, lease)
-        self._state.settle()
-        return landed
+    def __init__(self, url: str = "memory:", **options: Any) -> None:
+        super().__init__(url, **options)
+
+        async def get(thread_id: str, *, tenant: str | None) -> Any:
+            return self.state.threads.get((tenant, thread_id))
+
+        self.threads.get = get
+
+    def _commit(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> Any:
+        draft = Draft()
+        return self._land(draft, self.decide(draft, lease, operations))
+
+    def _execute(self, operation: OutsideOperation) -> Any:
+        check_operation(operation, self.abilities.max_value)
+        draft = Draft()
+        return self._land(draft, decide_outside(draft, operation))

@@ -35,8 +35,8 @@ async def look_before(app: App, agent: Agent, thread_id: str | None) -> str | No
     try:
         async with client:
             threads = client.store.threads
-            found = await threads.get(thread_id) if thread_id is not None else await _newest(client, agent)
-            run = await client.store.runs.get(found.run_id) if found and found.run_id else None
+            found = await threads.get(thread_id, tenant=None) if thread_id is not None else await _newest(client, agent)
+            run = await client.store.runs.get(found.run_id, tenant=None) if found and found.run_id else None
     except StoreUrlInvalid as error:
         if thread_id is None:
             return None
@@ -57,7 +57,7 @@ async def thread_of(app: App, agent: Agent, thread_id: str | None, *, new: bool)
     """The thread that is meant, which is made where it is a new one. Raises: InputError where that is there already."""
     if thread_id is not None and not new:
         return app.thread(thread_id)
-    if thread_id is not None and await app.store.threads.get(thread_id) is not None:
+    if thread_id is not None and await app.store.threads.get(thread_id, tenant=None) is not None:
         raise InputError("--thread", f"there is a thread {thread_id!r} already; to go on with it, leave out --new")
     newest = None if new else await _newest(app, agent)
     return app.thread(newest.thread_id) if newest else await app.threads.create(agent, thread_id=thread_id)

@@ -12,7 +12,7 @@ from rich.text import Text
 from perdure.cli.tables import facts
 from perdure.cli.turn_view import TurnView
 from perdure.core.chunks import Chunk
-from perdure.demo.killing import ExtraOperations
+from perdure.demo.killing import Landing
 from perdure.demo.ledger import Execution, counted_names
 from perdure.demo.recounting import Counted
 from perdure.demo.settings import Settings
@@ -49,7 +49,7 @@ class Show:
         if not lines:
             self._tell_again()
 
-    def killed(self, landing: ExtraOperations) -> None:
+    def killed(self, landing: Landing) -> None:
         """A kill landed."""
         self._tell_again()
         self._say(

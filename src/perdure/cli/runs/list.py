@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from perdure.cli.opening import StoreOption, opened
+from perdure.cli.opening import StoreOption, TenantsOption, opened
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,10 +22,11 @@ def list_runs(
     status: Annotated[list[str] | None, typer.Option(help="Only runs with this status; may be said again.")] = None,
     workflow: Annotated[str | None, typer.Option(help="Only runs of this workflow; an agent's is agent:NAME.")] = None,
     queue: Annotated[str | None, typer.Option(help="Only runs of this queue.")] = None,
+    tenant: TenantsOption = None,
     limit: Limit = 30,
 ) -> None:
     """List runs, the newest first."""
-    asyncio.run(_list(store, _statuses(status or []), workflow, queue, limit))
+    asyncio.run(_list(store, tenant, _statuses(status or []), workflow, queue, limit))
 
 
 def _statuses(given: list[str]) -> tuple[RunStatus, ...]:
@@ -40,26 +41,37 @@ def _statuses(given: list[str]) -> tuple[RunStatus, ...]:
 
 
 async def _list(
-    store: str | None, status: tuple[RunStatus, ...], workflow: str | None, queue: str | None, limit: int
+    store: str | None,
+    tenant: str | None,
+    status: tuple[RunStatus, ...],
+    workflow: str | None,
+    queue: str | None,
+    limit: int,
 ) -> None:
     from perdure.cli.colours import RUN_STYLE
     from perdure.cli.durations import ago
-    from perdure.cli.tables import columns
+    from perdure.cli.tables import table_of
     from perdure.cli.terminal import answers, notes
+    from perdure.stores.port import EVERY_TENANT
 
-    async with opened(store) as client:
-        runs = await client.runs(status=status, workflow=workflow, queue=queue, limit=limit)
-        now = client.clock.now()
+    async with opened(store, tenant) as door:
+        found = door.access.store.runs.list
+        runs = await found(tenant=tenant or EVERY_TENANT, status=status, workflow=workflow, queue=queue, limit=limit)
+        now = door.access.clock.now()
     if not runs:
         notes().print("no runs")
         return
-    table = columns("run", "workflow", "status", "took", "made", "why")
-    for run in runs:
-        made = ago(run.created_at, now)
-        table.add_row(
-            run.run_id, run.workflow, run.status, _took(run, now), made, why(run), style=RUN_STYLE[run.status]
-        )
-    answers().print(table)
+    names = ("run", "tenant", "workflow", "status", "took", "made", "why")
+    cells = [
+        (run.run_id, run.tenant or "", run.workflow, state(run), _took(run, now), ago(run.created_at, now), why(run))
+        for run in runs
+    ]
+    answers().print(table_of(names, cells, [RUN_STYLE[run.status] for run in runs], optional="tenant"))
+
+
+def state(run: RunRecord) -> str:
+    """A run's status, and whether it is parked."""
+    return "parked" if run.is_parked else run.status
 
 
 def _took(run: RunRecord, now: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.opening import StoreOption, opened
+from perdure.cli.opening import StoreOption, TenantOption, opened
 from perdure.cli.runs.show import RunArgument
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def resolve_run(
     failed: Annotated[bool, typer.Option("--failed", help="Count it as failed.")] = False,
     value: Annotated[str | None, typer.Option("--value", metavar="JSON", help="It happened, with this value.")] = None,
     by: Annotated[str | None, typer.Option(help="Who says so.")] = None,
+    tenant: TenantOption = None,
     store: StoreOption = None,
 ) -> None:
     """Answer what a step in doubt asks: run it again, count it as failed, or give its value."""
@@ -31,7 +32,8 @@ def resolve_run(
     chosen = [choice for choice, is_chosen in choices.items() if is_chosen]
     if len(chosen) != 1:
         raise misused("--again, --failed, --value", "say one of them")
-    asyncio.run(_resolve(store, run_id, position, chosen[0], None if value is None else _parsed(value), by))
+    given = None if value is None else _parsed(value)
+    asyncio.run(_resolve(store, tenant, run_id, position, chosen[0], given, by))
 
 
 def _parsed(value: str) -> Value:
@@ -40,10 +42,12 @@ def _parsed(value: str) -> Value:
     return parsed(value, "--value")
 
 
-async def _resolve(store: str | None, run_id: str, position: str, choice: str, value: Value, by: str | None) -> None:
+async def _resolve(
+    store: str | None, tenant: str | None, run_id: str, position: str, choice: str, value: Value, by: str | None
+) -> None:
     from perdure.cli.terminal import notes
 
-    async with opened(store) as client:
-        await client.run(run_id).record()
-        await client.questions.resolve(run_id, position, choice, value, by=by)
+    async with opened(store, tenant) as door:
+        await door.run(run_id).record()
+        await door.questions.resolve(run_id, position, choice, value, by=by)
     notes().print("[green]✓[/] answered; a worker goes on with the run")

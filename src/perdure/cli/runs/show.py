@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.opening import StoreOption, opened
+from perdure.cli.opening import StoreOption, TenantOption, opened
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,23 +19,24 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")
 
 def show_run(
     run_id: RunArgument,
+    tenant: TenantOption = None,
     store: StoreOption = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many steps.")] = 500,
 ) -> None:
     """Show a run as a timeline of its steps, with durations, attempts, failures and what it waits for."""
-    asyncio.run(_show(store, run_id, limit))
+    asyncio.run(_show(store, tenant, run_id, limit))
 
 
-async def _show(store: str | None, run_id: str, limit: int) -> None:
+async def _show(store: str | None, tenant: str | None, run_id: str, limit: int) -> None:
     from perdure.cli.runs.timeline import timeline
     from perdure.cli.terminal import answers, notes, one_line
     from perdure.core.states import ENDED
 
-    async with opened(store) as client:
-        run = client.run(run_id)
+    async with opened(store, tenant) as door:
+        run = door.run(run_id)
         record, steps = await run.record(), await run.steps()
-        questions = [] if record.status in ENDED else await client.questions.list(run_id=run_id)
-        now = client.clock.now()
+        questions = [] if record.status in ENDED else await door.questions.list(run_id=run_id)
+        now = door.access.clock.now()
     out = answers()
     out.print(_head(record, len(steps)))
     if steps:
@@ -54,10 +55,11 @@ def _head(run: RunRecord, steps: int) -> Table:
     from perdure.cli.durations import at, took
     from perdure.cli.tables import facts
 
-    failure = run.failure
+    failure, deaths = run.failure, run.suspicion.deaths if run.suspicion else 0
     span = took((run.completed_at - run.created_at).total_seconds()) if run.completed_at else ""
     return facts(
         ("run", run.run_id),
+        ("tenant", run.tenant or ""),
         ("workflow", run.workflow + (f" version {run.version}" if run.version else "")),
         ("status", run.status + (f" ({run.cancel_reason})" if run.cancel_reason else "")),
         ("failure", f"{failure.cause_type}: {failure.message} [{failure.reason}]" if failure else ""),
@@ -69,7 +71,7 @@ def _head(run: RunRecord, steps: int) -> Table:
         ("steps", str(steps)),
         ("queue", run.queue),
         ("worker", run.worker_id or ""),
-        ("token", f"{run.token}" + (f", {run.takeovers} takeovers since the last step" if run.takeovers else "")),
+        ("token", f"{run.token}" + (f", {deaths} deaths since the last progress" if deaths else "")),
         ("thread", run.thread_id or ""),
         ("parent", run.parent_id or ""),
         ("tags", ", ".join(f"{name}={value}" for name, value in sorted(run.tags.items()))),

@@ -36,8 +36,8 @@ async def _restore(file: str, log: Log | None) -> None:
 
     url = f"sqlite:///{quote(file)}"
     restored = await restore_store(url, log=log)
-    async with opened(url) as client:
-        ends = await open_ends(client.store)
+    async with opened(url) as door:
+        ends = await open_ends(door.access.store)
     out = answers()
     out.print(_facts(restored))
     if ends:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.opening import StoreOption, opened
+from perdure.cli.opening import StoreOption, TenantsOption, opened
 from perdure.cli.runs.list import Limit
 
 if TYPE_CHECKING:
@@ -18,29 +18,42 @@ def list_threads(
     store: StoreOption = None,
     agent: Annotated[str | None, typer.Option(help="Only threads of this agent.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only threads of this owner.")] = None,
+    tenant: TenantsOption = None,
     limit: Limit = 30,
 ) -> None:
     """List threads, the newest first."""
-    asyncio.run(_list(store, agent, owner, limit))
+    asyncio.run(_list(store, tenant, agent, owner, limit))
 
 
-async def _list(store: str | None, agent: str | None, owner: str | None, limit: int) -> None:
+async def _list(store: str | None, tenant: str | None, agent: str | None, owner: str | None, limit: int) -> None:
     from perdure.cli.colours import THREAD_STYLE
     from perdure.cli.durations import ago
-    from perdure.cli.tables import columns
+    from perdure.cli.tables import table_of
     from perdure.cli.terminal import answers, notes
+    from perdure.stores.port import EVERY_TENANT
 
-    async with opened(store) as client:
-        threads = await client.threads.list(agent=agent, owner=owner, limit=limit)
-        now = client.clock.now()
+    async with opened(store, tenant) as door:
+        found = door.access.store.threads.list
+        threads = await found(tenant=tenant or EVERY_TENANT, agent=agent, owner=owner, limit=limit)
+        now = door.access.clock.now()
     if not threads:
         notes().print("no threads")
         return
-    table = columns("thread", "agent", "status", "turns", "made", "title", "why")
-    for thread in threads:
-        cells = (thread.thread_id, thread.agent, thread.status, str(thread.turn), ago(thread.created_at, now))
-        table.add_row(*cells, thread.title or "", why(thread), style=THREAD_STYLE[thread.status])
-    answers().print(table)
+    names = ("thread", "tenant", "agent", "status", "turns", "made", "title", "why")
+    cells = [
+        (
+            thread.thread_id,
+            thread.tenant or "",
+            thread.agent,
+            thread.status,
+            str(thread.turn),
+            ago(thread.created_at, now),
+            thread.title or "",
+            why(thread),
+        )
+        for thread in threads
+    ]
+    answers().print(table_of(names, cells, [THREAD_STYLE[thread.status] for thread in threads], optional="tenant"))
 
 
 def why(thread: ThreadRecord) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.opening import StoreOption, opened
+from perdure.cli.opening import StoreOption, TenantOption, opened
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 ThreadArgument = Annotated[str, typer.Argument(metavar="THREAD", help="The thread's id.")]
 
 
-def show_thread(thread_id: ThreadArgument, store: StoreOption = None) -> None:
+def show_thread(thread_id: ThreadArgument, tenant: TenantOption = None, store: StoreOption = None) -> None:
     """Show a thread: its messages, with their tool calls, and how its latest turn ended."""
-    asyncio.run(_show(store, thread_id))
+    asyncio.run(_show(store, tenant, thread_id))
 
 
-async def _show(store: str | None, thread_id: str) -> None:
+async def _show(store: str | None, tenant: str | None, thread_id: str) -> None:
     from perdure.cli.messages import said
     from perdure.cli.terminal import answers
 
-    async with opened(store) as client:
-        thread = await client.threads.get(thread_id)
+    async with opened(store, tenant) as door:
+        thread = await door.threads.get(thread_id)
         record, messages = await thread.record(), await thread.messages()
     out = answers()
     out.print(_head(record))
@@ -43,6 +43,7 @@ def _head(thread: ThreadRecord) -> Table:
 
     return facts(
         ("thread", thread.thread_id),
+        ("tenant", thread.tenant or ""),
         ("agent", thread.agent),
         ("status", thread.status),
         ("why", why(thread)),

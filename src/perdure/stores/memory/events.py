@@ -1,20 +1,11 @@
-"""Events in memory."""
+"""Reading events in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from perdure.core.records import EventRecord
-from perdure.stores.memory.edges import deliver, find
 from perdure.stores.memory.state import State
-from perdure.stores.port import Emit, Emitted
-
-
-def emit(state: State, operation: Emit) -> Emitted:
-    """Apply Emit."""
-    find(state, operation.run_id)
-    accepted = deliver(state, operation.run_id, operation.key, operation.payload, operation.at, operation.by)
-    return Emitted(accepted, state.events[operation.run_id][operation.key])
 
 
 class Events:
@@ -23,10 +14,9 @@ class Events:
     def __init__(self, look: Callable[[], State]) -> None:
         self._look = look
 
-    async def get(self, run_id: str, key: str) -> EventRecord | None:
-        events = self._look().events.get(run_id)
-        return None if events is None else events.get(key)
+    async def get(self, run_id: str, key: str, *, tenant: str | None) -> EventRecord | None:
+        return next((event for event in await self.list(run_id, tenant=tenant) if event.key == key), None)
 
-    async def list(self, run_id: str) -> list[EventRecord]:
-        events = self._look().events.get(run_id)
-        return [] if events is None else list(events.values())
+    async def list(self, run_id: str, *, tenant: str | None, after: int = 0) -> list[EventRecord]:
+        rows = self._look().of_run.get((tenant, run_id))
+        return [] if rows is None else [event for seq, event in sorted(rows.events.items()) if seq > after]

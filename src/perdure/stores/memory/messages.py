@@ -1,4 +1,4 @@
-"""Messages in memory. Parts are kept as JSON, so that one of an unknown kind goes the way that it goes elsewhere."""
+"""Reading messages in memory. Parts are kept as JSON, so that one of an unknown kind goes the way of all others."""
 
 from __future__ import annotations
 
@@ -6,70 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from perdure.core.messages import Message, Part, decode_part, encode_part
-from perdure.errors import MessageExists, MessageNotFound, ThreadNotFound
-from perdure.stores import topics
+from perdure.core.messages import Message, decode_part
+from perdure.core.records import UsageRecord
+from perdure.core.usage import total
 from perdure.stores.memory.copies import detached
-from perdure.stores.memory.state import State
-from perdure.stores.memory.tables import Table
-from perdure.stores.port import AddMessage, PutParts, SetMessage
-
-
-def add_message(state: State, operation: AddMessage) -> None:
-    """Apply AddMessage."""
-    message = operation.message
-    if message.thread_id not in state.threads:
-        raise ThreadNotFound(message.thread_id)
-    insert_message(state, message)
-
-
-def insert_message(state: State, message: Message) -> None:
-    """A message with its parts. Raises: MessageExists where its id or its place is taken."""
-    place = (message.thread_id, message.turn, message.place)
-    taken = ((other.thread_id, other.turn, other.place) for other in state.messages.values())
-    if message.message_id in state.messages or place in taken:
-        raise MessageExists(message.message_id)
-    state.messages[message.message_id] = msgspec.structs.replace(message, parts=())
-    state.parts[message.message_id] = Table(state.undo)
-    _put(state, message.message_id, 0, message.parts)
-    state.news.add(topics.thread(message.thread_id))
-
-
-def put_parts(state: State, operation: PutParts) -> None:
-    """Apply PutParts."""
-    message = _find(state, operation.message_id)
-    _put(state, message.message_id, operation.first, operation.parts)
-    state.news.add(topics.thread(message.thread_id))
-
-
-def set_message(state: State, operation: SetMessage) -> None:
-    """Apply SetMessage."""
-    message, added = _find(state, operation.message_id), operation.add_usage
-    state.messages[message.message_id] = msgspec.structs.replace(
-        message,
-        status=operation.status or message.status,
-        usage=message.usage + added if message.usage and added else added or message.usage,
-        finish_reason=message.finish_reason if operation.finish_reason is None else operation.finish_reason,
-        model=message.model if operation.model is None else operation.model,
-    )
-    state.news.add(topics.thread(message.thread_id))
-
-
-def _find(state: State, message_id: str) -> Message:
-    message = state.messages.get(message_id)
-    if message is None:
-        raise MessageNotFound(message_id)
-    return message
-
-
-def _put(state: State, message_id: str, first: int, parts: tuple[Part, ...]) -> None:
-    for place, part in enumerate(parts, first):
-        state.parts[message_id][place] = encode_part(part)
-
-
-def _whole(state: State, message: Message) -> Message:
-    parts = sorted(state.parts[message.message_id].items())
-    return msgspec.structs.replace(detached(message), parts=tuple(decode_part(data) for _, data in parts))
+from perdure.stores.memory.state import State, ThreadRows
+from perdure.stores.memory.threads import path_of
 
 
 class Messages:
@@ -78,26 +20,52 @@ class Messages:
     def __init__(self, look: Callable[[], State]) -> None:
         self._look = look
 
-    async def get(self, message_id: str) -> Message | None:
+    async def get(self, thread_id: str, message_id: str, *, tenant: str | None) -> Message | None:
         state = self._look()
-        message = state.messages.get(message_id)
-        return _whole(state, message) if message else None
+        if (tenant, thread_id) not in state.threads:
+            return None
+        own = state.of_thread[tenant, thread_id]
+        if message_id in own.messages:
+            return self._whole(state, own, own.messages[message_id])
+        for turn in path_of(state, tenant, thread_id, None):
+            rows = state.of_thread[tenant, turn.thread_id]
+            message = rows.messages.get(message_id)
+            if message is not None and message.turn == turn.turn:
+                return self._whole(state, rows, message)
+        return None
 
-    async def list(
-        self,
-        thread_id: str,
-        *,
-        up_to_turn: int | None = None,
-        after: tuple[int, int] = (0, -1),
-        limit: int | None = None,
+    async def of_run(self, run_id: str, *, tenant: str | None) -> Message | None:
+        state = self._look()
+        run = state.runs.get((tenant, run_id))
+        if run is None or run.thread_id is None or run.reply_id is None:
+            return None
+        rows = state.of_thread[tenant, run.thread_id]
+        message = rows.messages.get(run.reply_id)
+        return None if message is None else self._whole(state, rows, message)
+
+    async def path(
+        self, thread_id: str, *, tenant: str | None, turn: int | None = None, limit: int | None = None
     ) -> list[Message]:
         state = self._look()
-        found = [
-            message
-            for message in state.messages.values()
-            if message.thread_id == thread_id
-            and (up_to_turn is None or message.turn <= up_to_turn)
-            and (message.turn, message.place) > after
-        ]
-        found.sort(key=lambda message: (message.turn, message.place))
-        return [_whole(state, message) for message in found[:limit]]
+        if (tenant, thread_id) not in state.threads:
+            return []
+        found = list[Message]()
+        for at in path_of(state, tenant, thread_id, turn):
+            rows = state.of_thread[tenant, at.thread_id]
+            in_turn = [message for message in rows.messages.values() if message.turn == at.turn]
+            found += [_with_parts(rows, one) for one in sorted(in_turn, key=lambda message: message.place)]
+        return found if limit is None else found[max(0, len(found) - limit) :]
+
+    async def usage(self, run_id: str, *, tenant: str | None) -> list[UsageRecord]:
+        rows = self._look().of_run.get((tenant, run_id))
+        return [] if rows is None else list(rows.usage.values())
+
+    def _whole(self, state: State, rows: ThreadRows, message: Message) -> Message:
+        of_run = state.of_run.get((message.tenant, message.run_id)) if message.run_id is not None else None
+        usage = total(used.usage for used in of_run.usage.values()) if of_run is not None else None
+        return msgspec.structs.replace(_with_parts(rows, message), usage=usage)
+
+
+def _with_parts(rows: ThreadRows, message: Message) -> Message:
+    parts = sorted((place, body) for (of, place), (_, body) in rows.parts.items() if of == message.message_id)
+    return msgspec.structs.replace(detached(message), parts=tuple(decode_part(body) for _, body in parts))

@@ -1,4 +1,4 @@
-"""Runs in memory."""
+"""Reading runs in memory."""
 
 from __future__ import annotations
 
@@ -7,170 +7,76 @@ from datetime import datetime
 
 import msgspec
 
-from perdure.core.children import next_key
-from perdure.core.records import Loaded, RunRecord, RunStatus
-from perdure.core.states import ENDED, OWNED, RunCause
-from perdure.errors import InboxMoved, RunInputMismatch, RunStateWrong
-from perdure.stores import topics
+from perdure.core.records import Journal, News, RunRecord, RunStatus
 from perdure.stores.memory.copies import detached
-from perdure.stores.memory.edges import find, follow, move
-from perdure.stores.memory.state import State
-from perdure.stores.memory.steps import steps_of
-from perdure.stores.memory.streams import head_of
-from perdure.stores.memory.tables import Table
-from perdure.stores.port import (
-    CancelRun,
-    Created,
-    CreateRun,
-    DeleteRun,
-    FinishRun,
-    ReleaseRun,
-    RestartRun,
-    SealRun,
-    SuspendRun,
-)
+from perdure.stores.memory.reads import head_of, rows_of
+from perdure.stores.memory.state import Key, State
+from perdure.stores.port import EVERY_TENANT, EveryTenant
 
-_ENDINGS: dict[RunStatus, RunCause] = {"completed": "complete", "failed": "fail", "cancelled": "seal"}
-
-
-def create_run(state: State, operation: CreateRun) -> Created:
-    """Apply CreateRun."""
-    run_id, at = operation.run_id, operation.at
-    known = state.runs.get(run_id)
-    if known is not None:
-        if known.manifest_hash != operation.manifest_hash:
-            raise RunInputMismatch(run_id, known.manifest_hash, operation.manifest_hash)
-        return Created(known, existed=True)
-    given = {name: getattr(operation, name) for name in CreateRun.__struct_fields__ if name not in {"manifest", "at"}}
-    run = RunRecord(**given, status="queued", due_at=at, created_at=at, updated_at=at)
-    state.runs[run_id] = run
-    state.manifests[run_id] = operation.manifest
-    state.steps[run_id] = Table(state.undo)
-    state.events[run_id] = Table(state.undo)
-    state.logs[run_id] = Table(state.undo)
-    follow(state, None, run, at)
-    return Created(run, existed=False)
-
-
-def suspend_run(state: State, operation: SuspendRun) -> None:
-    """Apply SuspendRun."""
-    run = find(state, operation.run_id)
-    if run.inbox != operation.inbox:
-        raise InboxMoved(run.run_id)
-    waits = {"due_at": operation.due_at, "waiting_for": operation.waiting_for}
-    move(state, run, "suspend", operation.at, worker_id=None, **waits)
-
-
-def release_run(state: State, operation: ReleaseRun) -> None:
-    """Apply ReleaseRun."""
-    run = find(state, operation.run_id)
-    move(state, run, "release", operation.at, worker_id=None, due_at=operation.at)
-
-
-def finish_run(state: State, operation: FinishRun) -> None:
-    """Apply FinishRun."""
-    run, cause = find(state, operation.run_id), _ENDINGS.get(operation.status)
-    if cause is None:
-        raise RunStateWrong(run.run_id, run.status, f"{operation.status} is no end")
-    ending = {"result": operation.result, "failure": operation.failure, "outcome": operation.outcome}
-    move(state, run, cause, operation.at, **ending)
-
-
-def cancel_run(state: State, operation: CancelRun) -> RunRecord:
-    """Apply CancelRun. Parents come before their children, whose ends they must not wake up for."""
-    cancelled = _cancel(state, find(state, operation.run_id), operation)
-    parents = [operation.run_id]
-    for parent_id in parents:
-        children = [run for run in state.runs.values() if run.parent_id == parent_id]
-        for child in children:
-            _cancel(state, state.runs[child.run_id], operation)
-            parents.append(child.run_id)
-    return cancelled
-
-
-def _cancel(state: State, run: RunRecord, operation: CancelRun) -> RunRecord:
-    changes = {"inbox": run.inbox + 1, "cancel_reason": operation.reason or None}
-    if run.status in ENDED or run.status == "cancelling":
-        return run
-    if run.status in OWNED:
-        return move(state, run, "cancel_owned", operation.at, cancel_by=operation.cancel_by, **changes)
-    return move(state, run, "cancel", operation.at, **changes)
-
-
-def seal_run(state: State, operation: SealRun) -> RunRecord:
-    """Apply SealRun."""
-    run = find(state, operation.run_id)
-    if run.status != "cancelling" or run.cancel_by is None or operation.at < run.cancel_by:
-        return run
-    return move(state, run, "seal", operation.at, token=run.token + 1)
-
-
-def restart_run(state: State, operation: RestartRun) -> RunRecord:
-    """Apply RestartRun."""
-    run = find(state, operation.run_id)
-    steps = state.steps[run.run_id]
-    for position in operation.reopen:
-        step = steps.get(position)
-        if step is not None and step.status == "failed":
-            at = operation.at.timestamp()
-            steps[position] = msgspec.structs.replace(step, status="running", retry=at, completed=None)
-    anew = {"due_at": operation.at, "takeovers": 0, "inbox": run.inbox + 1, "parent_key": next_key(run.parent_key)}
-    return move(state, run, "restart", operation.at, failure=None, outcome=None, completed_at=None, **anew)
-
-
-def delete_run(state: State, operation: DeleteRun) -> None:
-    """Apply DeleteRun."""
-    run = find(state, operation.run_id)
-    if run.status not in ENDED:
-        raise RunStateWrong(run.run_id, run.status, "cancel it first")
-    erase(state, run)
-
-
-def erase(state: State, run: RunRecord) -> None:
-    """Remove a run with everything that is its own, whatever its status."""
-    for table in (state.runs, state.manifests, state.steps, state.events, state.logs):
-        del table[run.run_id]
-    for question_id in [one.question_id for one in state.questions.values() if one.run_id == run.run_id]:
-        del state.questions[question_id]
-    state.news.update(topics.of_deletion(run))
-
-
-def loaded(state: State, run: RunRecord) -> Loaded:
-    """A run with what its replay needs."""
-    steps, events = steps_of(state, run.run_id), state.events[run.run_id]
-    return Loaded(run, state.manifests[run.run_id], tuple(steps), tuple(events.values()), head_of(state, run.run_id))
+_EMPTY = Journal()
 
 
 class Runs:
     """Reading runs."""
 
-    def __init__(self, look: Callable[[], State]) -> None:
+    def __init__(self, look: Callable[[], State], lease_now: Callable[[], float]) -> None:
         self._look = look
+        self._lease_now = lease_now
 
-    async def get(self, run_id: str) -> RunRecord | None:
-        return detached(self._look().runs.get(run_id))
+    async def get(self, run_id: str, *, tenant: str | None) -> RunRecord | None:
+        return detached(self._look().runs.get((tenant, run_id)))
 
-    async def load(self, run_id: str) -> Loaded | None:
+    async def manifest(self, run_id: str, *, tenant: str | None) -> bytes | None:
+        rows = self._look().of_run.get((tenant, run_id))
+        return rows.manifest if rows else None
+
+    async def journals(self, runs: Sequence[RunRecord]) -> list[Journal]:
         state = self._look()
-        run = state.runs.get(run_id)
-        return detached(loaded(state, run)) if run else None
+        return [self._journal(state, run) for run in runs]
 
-    async def status(self, run_id: str) -> RunStatus | None:
-        run = self._look().runs.get(run_id)
+    @staticmethod
+    def _journal(state: State, run: RunRecord) -> Journal:
+        now = state.runs.get((run.tenant, run.run_id))
+        if now is None:
+            return _EMPTY
+        rows = rows_of(state, now)
+        steps, events = tuple(map(detached, rows.steps.values())), tuple(rows.events.values())
+        return Journal(steps, events, now.inbox, head_of(state, now))
+
+    async def news(self, run_id: str, *, tenant: str | None, after: int) -> News | None:
+        state = self._look()
+        run = state.runs.get((tenant, run_id))
+        if run is None:
+            return None
+        events = tuple(event for seq, event in rows_of(state, run).events.items() if seq > after)
+        return News(run.status, run.token, run.inbox, run.cancel_reason, events)
+
+    async def status(self, run_id: str, *, tenant: str | None) -> RunStatus | None:
+        run = self._look().runs.get((tenant, run_id))
         return run.status if run else None
 
-    async def inboxes(self, run_ids: Sequence[str]) -> dict[str, int]:
+    async def inboxes(self, keys: Sequence[Key]) -> dict[Key, int]:
         runs = self._look().runs
-        return {run_id: runs[run_id].inbox for run_id in run_ids if run_id in runs}
+        return {key: runs[key].inbox for key in keys if key in runs}
 
-    async def overdue(self, at: datetime) -> list[str]:
+    async def overdue(self) -> list[Key]:
+        runs, now = self._look().runs.values(), self._lease_now()
+        cancelling = [run for run in runs if run.status == "cancelling" and run.cancel_until is not None]
+        return [(run.tenant, run.run_id) for run in cancelling if (run.cancel_until or 0.0) <= now]
+
+    async def cancelling_children(self, limit: int = 100) -> list[Key]:
         runs = self._look().runs.values()
-        cancelling = [run for run in runs if run.status == "cancelling"]
-        return [run.run_id for run in cancelling if run.cancel_by is not None and run.cancel_by <= at]
+        return [(run.tenant, run.run_id) for run in runs if run.cancels_children][:limit]
+
+    async def parked(self, workflows: tuple[str, ...], limit: int = 1000) -> list[RunRecord]:
+        runs = [run for run in self._look().runs.values() if run.is_parked and run.workflow in workflows]
+        runs.sort(key=lambda run: (run.created_at, run.run_id))
+        return [detached(run) for run in runs[:limit]]
 
     async def list(
         self,
         *,
+        tenant: str | EveryTenant | None,
         status: tuple[RunStatus, ...] = (),
         workflow: str | None = None,
         queue: str | None = None,
@@ -183,7 +89,8 @@ class Runs:
         found = [
             run
             for run in self._look().runs.values()
-            if all(value is None or getattr(run, name) == value for name, value in wanted.items())
+            if tenant in {EVERY_TENANT, run.tenant}
+            and all(value is None or getattr(run, name) == value for name, value in wanted.items())
             and (not status or run.status in status)
             and (before is None or (run.created_at, run.run_id) < before)
         ]

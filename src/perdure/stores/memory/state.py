@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TypeAlias
+
 from perdure.core.chunks import Entry
+from perdure.core.decisions.reads import TombstoneKind
 from perdure.core.messages import Message
-from perdure.core.records import EventRecord, Question, RunRecord, StepRecord, WorkerRecord
-from perdure.core.threads import ThreadEvent, ThreadRecord
+from perdure.core.records import EventRecord, KeyRecord, Question, RunRecord, StepRecord, UsageRecord, WorkerRecord
+from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord
 from perdure.stores.memory.tables import Table, Undo
+
+Key: TypeAlias = tuple[str | None, str]
+"""A tenant, and the id of something of theirs."""
+
+
+class RunRows:
+    """What belongs to one run: rows keyed by step number, event seq, entry seq, (position, attempt)."""
+
+    def __init__(self, undo: Undo, manifest: bytes) -> None:
+        self.manifest = manifest
+        self.steps: Table[int, StepRecord] = Table(undo)
+        self.events: Table[int, EventRecord] = Table(undo)
+        self.log: Table[int, Entry] = Table(undo)
+        self.usage: Table[tuple[str, int], UsageRecord] = Table(undo)
+
+
+class ThreadRows:
+    """What belongs to one thread: rows keyed by number; messages by their ids, without parts; parts as JSON."""
+
+    def __init__(self, undo: Undo) -> None:
+        self.turns: Table[int, TurnRecord] = Table(undo)
+        self.events: Table[int, ThreadEvent] = Table(undo)
+        self.messages: Table[str, Message] = Table(undo)
+        self.parts: Table[tuple[str, int], tuple[int, bytes]] = Table(undo)
 
 
 class State:
-    """The tables, and what the commit under way has done to them.
-
-    Shape: `manifests`, `steps`, `events` and `logs` have a row for each run, `turns` and `thread_events` one for each
-    thread, `parts` one for each message. Parts are kept as JSON; messages are kept without them.
-    """
+    """The tables, and how to take back what the commit under way has done to them."""
 
     def __init__(self) -> None:
         self.undo = Undo()
-        self.news: set[str] = set()
         self.workers: Table[str, WorkerRecord] = Table(self.undo)
-        self.runs: Table[str, RunRecord] = Table(self.undo)
-        self.manifests: Table[str, bytes] = Table(self.undo)
-        self.steps: Table[str, Table[str, StepRecord]] = Table(self.undo)
-        self.events: Table[str, Table[str, EventRecord]] = Table(self.undo)
-        self.logs: Table[str, Table[int, Entry]] = Table(self.undo)
-        self.questions: Table[str, Question] = Table(self.undo)
-        self.threads: Table[str, ThreadRecord] = Table(self.undo)
-        self.turns: Table[str, Table[int, str]] = Table(self.undo)
-        self.thread_events: Table[str, Table[int, ThreadEvent]] = Table(self.undo)
-        self.messages: Table[str, Message] = Table(self.undo)
-        self.parts: Table[str, Table[int, bytes]] = Table(self.undo)
-
-    def settle(self) -> frozenset[str]:
-        """Keep what was changed. Shape: the topics that there is news of."""
-        self.undo.forget()
-        news = frozenset(self.news)
-        self.news.clear()
-        return news
-
-    def take_back(self) -> None:
-        """Undo what was changed."""
-        self.undo.take_back()
-        self.news.clear()
+        self.runs: Table[Key, RunRecord] = Table(self.undo)
+        self.of_run: Table[Key, RunRows] = Table(self.undo)
+        self.questions: Table[Key, Question] = Table(self.undo)
+        self.keys: Table[Key, KeyRecord] = Table(self.undo)
+        self.threads: Table[Key, ThreadRecord] = Table(self.undo)
+        self.hidden: Table[Key, ThreadRecord] = Table(self.undo)
+        self.of_thread: Table[Key, ThreadRows] = Table(self.undo)
+        self.tombstones: Table[tuple[str | None, TombstoneKind, str], datetime] = Table(self.undo)

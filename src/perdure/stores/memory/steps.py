@@ -1,38 +1,14 @@
-"""Steps in memory."""
+"""Reading steps in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from perdure.core.positions import sort_key
 from perdure.core.records import StepRecord
-from perdure.core.states import FINAL, step_may
-from perdure.errors import StepFinal
+from perdure.core.states import FINAL
 from perdure.stores.memory.copies import detached
-from perdure.stores.memory.edges import find
 from perdure.stores.memory.state import State
-from perdure.stores.port import PutStep
-
-
-def put_step(state: State, operation: PutStep) -> None:
-    """Apply PutStep."""
-    run, step = find(state, operation.run_id), operation.step
-    steps = state.steps[run.run_id]
-    before = steps.get(step.position)
-    if not step_may(before.status if before else None, step.status):
-        raise StepFinal(run.run_id, step.position)
-    steps[step.position] = step
-    if step.status in FINAL:
-        state.runs[run.run_id] = msgspec.structs.replace(run, takeovers=0)
-
-
-def steps_of(state: State, run_id: str) -> list[StepRecord]:
-    """A run's steps, in the order of their positions."""
-    return sorted(
-        (state.steps.get(run_id) or dict[str, StepRecord]()).values(), key=lambda step: sort_key(step.position)
-    )
 
 
 class Steps:
@@ -41,5 +17,13 @@ class Steps:
     def __init__(self, look: Callable[[], State]) -> None:
         self._look = look
 
-    async def list(self, run_id: str) -> list[StepRecord]:
-        return [detached(step) for step in steps_of(self._look(), run_id)]
+    async def list(self, run_id: str, *, tenant: str | None) -> list[StepRecord]:
+        steps = self._steps(run_id, tenant)
+        return [detached(step) for step in sorted(steps, key=lambda step: sort_key(step.position))]
+
+    async def count(self, run_id: str, *, tenant: str | None) -> int:
+        return sum(step.status in FINAL for step in self._steps(run_id, tenant))
+
+    def _steps(self, run_id: str, tenant: str | None) -> list[StepRecord]:
+        rows = self._look().of_run.get((tenant, run_id))
+        return [] if rows is None else list(rows.steps.values())

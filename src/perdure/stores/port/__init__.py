@@ -1,79 +1,39 @@
-"""The port: what a store promises, in words. One file a facet, the same names in every back end and in the suite.
+"""The port: what a store promises, in words. One file a facet of reading, the same names in every back end.
 
-Writing is a **commit**: a short tuple of operations that lands whole or not at all. A commit that belongs to a run
-carries its lease; it is refused, in the same transaction, when the lease's token is stale. Operations are applied in
-order, and each sees what the ones before it wrote. What a commit gives back is one result per operation.
-
-Reads are methods of the facets; each is one query at one instant and holds nothing open.
+What is written are the operations of `core.operations`, whose docstrings say what each one promises; `Store` says how
+they land. Reads are methods of the facets; each is one query at one instant and holds nothing open. Every read names
+the tenant whose rows it is about.
 """
 
-from perdure.stores.port.events import Emit, Emitted, EventReads
-from perdure.stores.port.leases import TakeOver, TakeRun
-from perdure.stores.port.messages import AddMessage, MessageReads, PutParts, SetMessage
-from perdure.stores.port.questions import Answer, Ask, QuestionReads
-from perdure.stores.port.queues import Claim, QueueReads
-from perdure.stores.port.runs import (
-    CancelRun,
-    Created,
-    CreateRun,
-    DeleteRun,
-    FinishRun,
-    ReleaseRun,
-    RestartRun,
-    RunReads,
-    SealRun,
-    SuspendRun,
-)
-from perdure.stores.port.steps import PutStep, StepReads
-from perdure.stores.port.store import Abilities, CommitResult, Operation, Store, Watch
-from perdure.stores.port.streams import AppendEntries, CompactEntries, StreamPage, StreamReads
-from perdure.stores.port.threads import AddThreadEvent, CreateThread, DeleteThread, StartTurn, ThreadReads, UpdateThread
-from perdure.stores.port.workers import RegisterWorker, RenewWorker, RetireWorker, WorkerReads
+from perdure.stores.port.events import EventReads
+from perdure.stores.port.messages import MessageReads
+from perdure.stores.port.questions import QuestionReads
+from perdure.stores.port.queues import QueueReads
+from perdure.stores.port.runs import RunReads
+from perdure.stores.port.steps import StepReads
+from perdure.stores.port.store import Abilities, Store, Watch
+from perdure.stores.port.streams import StreamPage, StreamReads
+from perdure.stores.port.tenants import EVERY_TENANT, EveryTenant
+from perdure.stores.port.threads import ThreadReads
+from perdure.stores.port.transfer import Transfer
+from perdure.stores.port.workers import DeadWorker, WorkerReads
 
 __all__ = [
+    "EVERY_TENANT",
     "Abilities",
-    "AddMessage",
-    "AddThreadEvent",
-    "Answer",
-    "AppendEntries",
-    "Ask",
-    "CancelRun",
-    "Claim",
-    "CommitResult",
-    "CompactEntries",
-    "CreateRun",
-    "CreateThread",
-    "Created",
-    "DeleteRun",
-    "DeleteThread",
-    "Emit",
-    "Emitted",
+    "DeadWorker",
     "EventReads",
-    "FinishRun",
+    "EveryTenant",
     "MessageReads",
-    "Operation",
-    "PutParts",
-    "PutStep",
     "QuestionReads",
     "QueueReads",
-    "RegisterWorker",
-    "ReleaseRun",
-    "RenewWorker",
-    "RestartRun",
-    "RetireWorker",
     "RunReads",
-    "SealRun",
-    "SetMessage",
-    "StartTurn",
     "StepReads",
     "Store",
     "StreamPage",
     "StreamReads",
-    "SuspendRun",
-    "TakeOver",
-    "TakeRun",
     "ThreadReads",
-    "UpdateThread",
+    "Transfer",
     "Watch",
     "WorkerReads",
 ]

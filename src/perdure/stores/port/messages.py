@@ -1,62 +1,37 @@
-"""Messages: rows for messages, rows for their parts, so that a long turn is not written again at each step."""
+"""Reading messages."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
-
-from perdure.core.messages import Message, MessageStatus, Part, Usage
-
-
-class AddMessage(msgspec.Struct, frozen=True):
-    """Add a message with its parts; where the lease's run makes it, needs the lease.
-
-    Raises: MessageExists where its id is taken, or its place in the thread; ThreadNotFound.
-    """
-
-    message: Message
-
-
-class PutParts(msgspec.Struct, frozen=True, kw_only=True):
-    """Write parts of a message from place `first` on; a part that is there is replaced.
-
-    Shape: `first` is at most the number of the parts that are there: a part's place is its identity.
-    Raises: MessageNotFound.
-    """
-
-    message_id: str
-    first: int
-    parts: tuple[Part, ...]
-
-
-class SetMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Change what is given of a message; None leaves it; `add_usage` is added to what is there.
-
-    Raises: MessageNotFound.
-    """
-
-    message_id: str
-    status: MessageStatus | None = None
-    add_usage: Usage | None = None
-    finish_reason: str | None = None
-    model: str | None = None
+from perdure.core.messages import Message
+from perdure.core.records import UsageRecord
 
 
 class MessageReads(Protocol):
     """Reading messages."""
 
-    async def get(self, message_id: str) -> Message | None:
-        """The message with its parts, or None."""
+    async def get(self, thread_id: str, message_id: str, *, tenant: str | None) -> Message | None:
+        """The message of a thread with its parts and its usage, or None.
+
+        Shape: a message on a path of the thread that lies in another thread is the thread's too.
+        """
         ...
 
-    async def list(
-        self,
-        thread_id: str,
-        *,
-        up_to_turn: int | None = None,
-        after: tuple[int, int] = (0, -1),
-        limit: int | None = None,
+    async def of_run(self, run_id: str, *, tenant: str | None) -> Message | None:
+        """The message that a run writes, with its parts and its usage, or None."""
+        ...
+
+    async def path(
+        self, thread_id: str, *, tenant: str | None, turn: int | None = None, limit: int | None = None
     ) -> list[Message]:
-        """A thread's messages with their parts, in order of (turn, place), after one; up to a turn where given."""
+        """The messages of the turns from the root to one turn, with parts and without usage.
+
+        Shape: in order of the turns on the path, and of their places in each; the turn is the head where none is
+        named; with a `limit` the last so many.
+        """
+        ...
+
+    async def usage(self, run_id: str, *, tenant: str | None) -> list[UsageRecord]:
+        """What each attempt of each step of a run took."""
         ...

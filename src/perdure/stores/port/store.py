@@ -1,69 +1,25 @@
-"""The store: commits, notices, and the facets to read."""
+"""The store: commits, news, and the facets to read."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import msgspec
 
+from perdure.core.operations import CommitResult, HolderOperation, OutsideOperation, RenewWorker
 from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.stores.port.events import Emit, EventReads
-from perdure.stores.port.leases import TakeOver, TakeRun
-from perdure.stores.port.messages import AddMessage, MessageReads, PutParts, SetMessage
-from perdure.stores.port.questions import Answer, Ask, QuestionReads
-from perdure.stores.port.queues import Claim, QueueReads
-from perdure.stores.port.runs import (
-    CancelRun,
-    CreateRun,
-    DeleteRun,
-    FinishRun,
-    ReleaseRun,
-    RestartRun,
-    RunReads,
-    SealRun,
-    SuspendRun,
-)
-from perdure.stores.port.steps import PutStep, StepReads
-from perdure.stores.port.streams import AppendEntries, CompactEntries, StreamReads
-from perdure.stores.port.threads import AddThreadEvent, CreateThread, DeleteThread, StartTurn, ThreadReads, UpdateThread
-from perdure.stores.port.workers import RegisterWorker, RenewWorker, RetireWorker, WorkerReads
-
-Operation: TypeAlias = (
-    CreateRun
-    | SuspendRun
-    | ReleaseRun
-    | FinishRun
-    | CancelRun
-    | SealRun
-    | RestartRun
-    | DeleteRun
-    | TakeRun
-    | TakeOver
-    | RegisterWorker
-    | RenewWorker
-    | RetireWorker
-    | PutStep
-    | Emit
-    | Ask
-    | Answer
-    | Claim
-    | AppendEntries
-    | CompactEntries
-    | CreateThread
-    | UpdateThread
-    | DeleteThread
-    | StartTurn
-    | AddThreadEvent
-    | AddMessage
-    | PutParts
-    | SetMessage
-)
-
-
-CommitResult: TypeAlias = tuple[Value, ...]
-"""One result per operation, as its docstring says; None where it says nothing."""
+from perdure.stores.port.events import EventReads
+from perdure.stores.port.messages import MessageReads
+from perdure.stores.port.questions import QuestionReads
+from perdure.stores.port.queues import QueueReads
+from perdure.stores.port.runs import RunReads
+from perdure.stores.port.steps import StepReads
+from perdure.stores.port.streams import StreamReads
+from perdure.stores.port.threads import ThreadReads
+from perdure.stores.port.transfer import Transfer
+from perdure.stores.port.workers import WorkerReads
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +33,7 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     survives_kill: bool
     many_processes: bool
     proves_death: bool
+    renews_off_the_loop: bool
     push: bool
     max_value: int
     made_of: dict[str, str] = {}
@@ -102,7 +59,10 @@ class Watch(Protocol):
 
 
 class Store(Protocol):
-    """One database. Opened by `open_store`; used on the event loop that opened it, but for `renew`."""
+    """One database. Opened by `open_store`; used on the event loop that opened it, but for `renew`.
+
+    It owns lease time: its clock stamps leases and decides when they have ended.
+    """
 
     @property
     def url(self) -> str:
@@ -159,26 +119,42 @@ class Store(Protocol):
         """Reading queues."""
         ...
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[CommitResult]:
-        """Land the operations, whole and durable, or not at all.
+    @property
+    def transfer(self) -> Transfer:
+        """Everything, out and in."""
+        ...
+
+    def commit(self, lease: Lease, *operations: HolderOperation) -> Awaitable[CommitResult]:
+        """Land a holder's operations on the run of its lease, whole and durable, or not at all.
 
         The commit is on its way when this returns; to cancel whoever awaits it takes nothing back, and the
-        cancellation is delivered once the commit has landed or been refused.
-        Shape: one result per operation.
-        Raises: LeaseLost where the lease is stale, or its run is not owned any more, and where an operation that needs
-        the lease of its run comes with another, or with none (token 0 then); what the operations raise;
-        TooLarge for a value over the ability's limit; StoreUnavailable, StoreClosed, StoreForked.
+        cancellation is delivered once the commit has landed or been refused. Operations are applied in order, and
+        each sees what the ones before it wrote. The lease decides by its token alone, on the run's own row.
+        Shape: one result per operation. An end (suspend, release, finish) comes last, and is the only one.
+        Raises: LeaseLost where the token is stale, or nobody holds the run; what the operations raise; TooLarge for a
+        value over the ability's limit; StoreUnavailable (with `unknown`: land it again), StoreClosed, StoreForked.
         """
         ...
 
-    def renew(self, operation: RenewWorker) -> list[str]:
-        """Land a renewal and wait for it. From any thread but the loop's, whatever the loop does; else as `commit`."""
+    def execute(self, operation: OutsideOperation) -> Awaitable[Value]:
+        """Land an outside operation, whole and durable, or not at all; as `commit` otherwise.
+
+        Shape: what the operation's docstring says.
+        """
+        ...
+
+    def renew(self, operation: RenewWorker) -> tuple[tuple[str | None, str], ...]:
+        """Land a renewal and wait for it: from another thread than the loop's, whatever the loop does.
+
+        Shape: as RenewWorker says. A store without the ability `renews_off_the_loop` must not be asked; it takes
+        renewals by `execute`.
+        """
         ...
 
     def watch(self, *topics: str) -> Watch:
-        """Watch topics: `run:ID`, `end:ID`, `stream:ID`, `queue:NAME`, `thread:ID`, `questions`, `workers`.
+        """Watch topics, made by `core.topics`, which says what is news of which.
 
-        What is news of which stands in `stores.topics`. News of this process's commits comes at once, of other
+        News of this process's commits comes at once, of other
         processes' after at most 50 ms. Whoever watches a store that is closed is told.
         """
         ...

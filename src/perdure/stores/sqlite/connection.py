@@ -6,18 +6,15 @@ import errno
 import os
 import sys
 from pathlib import Path
-from threading import Event
 from typing import cast
 
 import apsw
 
 from perdure.errors import StoreError, StoreInvalid, StoreTooNew, StoreUnavailable, StoreUrlInvalid
 from perdure.stores.sqlite import log
-from perdure.stores.sqlite.driver import Connection, open_connection
+from perdure.stores.sqlite.driver import BUSY_SECONDS, Connection, open_connection, wait_while_busy
 
 APPLICATION_ID = 0x70647265  # "pdre": what `file` shows, and how a stranger's database is told from ours
-BUSY_SECONDS = 10.0
-_BUSY_AGAIN_AFTER = 0.005
 _OWNER = (
     "SELECT user_version, application_id, EXISTS (SELECT 1 FROM sqlite_schema)"
     " FROM pragma_user_version, pragma_application_id"
@@ -64,7 +61,8 @@ def connect(path: str, known: int) -> Connection:
     try:
         connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
         check_owner(connection, path, known)
-        _use_log(connection)
+        # the write-ahead log; SQLite itself waits here for no other process that opens or closes the file
+        wait_while_busy(lambda: connection.pragma("journal_mode", "wal"))
         connection.pragma("synchronous", "FULL")
         connection.pragma("trusted_schema", 0)
         connection.pragma("journal_size_limit", log.LOG_BYTES)
@@ -93,19 +91,6 @@ def check_owner(connection: Connection, path: str, known: int) -> int:
     return version
 
 
-def _use_log(connection: Connection) -> None:
-    """Switch to the write-ahead log. SQLite itself waits here for no other process that opens or closes the file."""
-    never = Event()
-    for _ in range(int(BUSY_SECONDS / _BUSY_AGAIN_AFTER)):
-        try:
-            connection.pragma("journal_mode", "wal")
-        except apsw.BusyError:
-            never.wait(_BUSY_AGAIN_AFTER)
-        else:
-            return
-    connection.pragma("journal_mode", "wal")
-
-
 def file_system(folder: Path) -> str:
     """The type of the file system that holds a folder, or an empty text where the system does not say.
 
@@ -123,15 +108,14 @@ def file_system(folder: Path) -> str:
     return kind
 
 
-def translate(error: apsw.Error, path: str, *, of_commit: bool = False) -> StoreError:
-    """What an SQLite error means for a caller; only that of a commit leaves open whether something was written."""
+def translate(error: apsw.Error, path: str, *, unknown: bool = False) -> StoreError:
+    """What an SQLite error means for a caller; `unknown` says that a write may have landed all the same."""
     if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError):
         return StoreInvalid(path, f"not a usable database: {error}")
     if isinstance(error, apsw.FullError):
-        return StoreUnavailable(f"{path}: the disk is full")
+        return StoreUnavailable(f"{path}: the disk is full", unknown=unknown)
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
-        return StoreUnavailable(f"{path}: can't be written: {error}")
+        return StoreUnavailable(f"{path}: can't be written: {error}", unknown=unknown)
     if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return StoreUnavailable(f"{path}: another program held its lock for {BUSY_SECONDS:.0f} s")
-    unknown = of_commit and isinstance(error, apsw.IOError)
+        return StoreUnavailable(f"{path}: another program held its lock for {BUSY_SECONDS:.0f} s", unknown=unknown)
     return StoreUnavailable(f"{path}: {type(error).__name__}: {error}", unknown=unknown)

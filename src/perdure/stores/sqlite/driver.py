@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import Event
 from typing import Protocol, TypeAlias, cast
 
 import apsw
+
+BUSY_SECONDS = 10.0
+_BUSY_AGAIN_AFTER = 0.005
+_STATEMENTS = 300  # that are kept prepared: an UPDATE of a run has one for each set of columns that change
 
 Cell: TypeAlias = int | float | str | bytes | None
 Row: TypeAlias = tuple[Cell, ...]
@@ -25,6 +30,8 @@ class Cursor(Protocol):
     def fetchall(self) -> list[Row]:
         """All rows that are left."""
         ...
+
+    def __iter__(self) -> Iterator[Row]: ...
 
 
 class Connection(Protocol):
@@ -92,4 +99,17 @@ def leave_log(connection: Connection) -> None:
 def open_connection(path: str) -> Connection:
     """A connection to a file that is there. Raises: apsw.Error."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
-    return cast("Connection", apsw.Connection(path, flags=flags))
+    return cast("Connection", apsw.Connection(path, flags=flags, statementcachesize=_STATEMENTS))
+
+
+def wait_while_busy(act: Callable[[], object]) -> None:
+    """Do what SQLite itself would not wait for. Raises: apsw.BusyError where another process is busy for too long."""
+    never = Event()
+    for _ in range(int(BUSY_SECONDS / _BUSY_AGAIN_AFTER)):
+        try:
+            act()
+        except apsw.BusyError:
+            never.wait(_BUSY_AGAIN_AFTER)
+        else:
+            return
+    act()

@@ -1,4 +1,11 @@
-"""One transaction for a group of commits: shared fsync, separate fates."""
+"""One transaction for a group of commits: shared fsync, separate fates.
+
+There are three ways. A lone commit of one operation is a single statement (`lone`). A group is one transaction, its
+steps by one statement where it holds nothing else, and a refusal that has written nothing is simply an outcome in it.
+Only where a refused commit has written something is the group begun again, each commit in a savepoint of its own; and
+where the transaction as a whole fails, its commits are landed again one by one, which is safe, for landing twice is
+landing once.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +18,19 @@ import msgspec
 
 from perdure.core.clock import Clock
 from perdure.core.ids import random_bits
+from perdure.core.operations import CommitResult, HolderOperation, PutStep
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew, StoreUnavailable
-from perdure.stores.port import CommitResult, PutStep
-from perdure.stores.sqlite.connection import BUSY_SECONDS, translate
-from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.connection import translate
+from perdure.stores.sqlite.decider import ONE_WITHOUT_RESULT, Decider, LeaseTime, Request, put_of
+from perdure.stores.sqlite.driver import BUSY_SECONDS, Connection
 from perdure.stores.sqlite.identity import OpenFile
-from perdure.stores.sqlite.operations import PUT, Apply, Request, apply, apply_all
+from perdure.stores.sqlite.liveness_locks import LivenessLocks
+from perdure.stores.sqlite.lone import commit_by_statement, put_steps
+from perdure.stores.sqlite.news import News
 from perdure.stores.sqlite.schema import VERSION
-from perdure.stores.sqlite.steps import put_alone
-from perdure.stores.sqlite.transaction import Transaction
+from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.stores.sqlite.turnstile import Turnstile
 
 CHECKPOINT_PAGES = 500  # while a log grows each fsync writes its size too, and costs twice as much: so not for long
@@ -31,15 +40,10 @@ SLOW_AFTER = 0.00075
 _BUSY_MILLISECONDS = int(BUSY_SECONDS * 1000)
 _CAP = 2 * SLOW_AFTER
 _PAGE_TAKES = 5e-6  # to write a page to the log; what a COMMIT takes beyond that is the disk
-_KEEP = 10_000
-_TRIM_EVERY = 1_024
-_ANNOUNCE = "INSERT INTO notices (writer, topics) VALUES (?, ?)"
-_NEWS = "SELECT id, topics FROM notices WHERE id > ? AND writer <> ? ORDER BY id"
-_RANGE = "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM notices"
 
 _NOTHING: frozenset[str] = frozenset()
 
-Outcome: TypeAlias = CommitResult | Exception
+Outcome: TypeAlias = Value | Exception
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -58,21 +62,21 @@ class Group:
         connection: Connection,
         path: str,
         turnstile: Turnstile,
-        table: dict[type, Apply],
+        locks: LivenessLocks,
         clock: Clock,
+        lease_time: LeaseTime,
         file: OpenFile,
     ) -> None:
         self._connection = connection
         self._path = path
-        self._turnstile = turnstile
-        self._table = table
         self._clock = clock
         self.file = file
         self._is_gone = False
-        self.tx = Transaction(connection)
-        self._writer = random_bits(62)
+        self._tx = WriteTransaction(connection, locks)
+        self._decider = Decider(self._tx, lease_time)
+        self._news = News(self._tx, random_bits(62))
         self._seen_data = -1  # the connection's version of the data as it was last looked at, and our own commits since
-        self._seen_notice = self.tx.number("SELECT max(id) FROM notices")
+        self._may_have_landed = False  # a commit failed on the disk as it was made durable
         self._pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
         self.pace = 0.0
@@ -81,6 +85,23 @@ class Group:
         self.enter = turnstile.enter
         self.try_enter = turnstile.try_enter
         self.leave = turnstile.leave
+
+    def commit_alone(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> CommitResult | None:
+        """Commit one operation of a run that has the store for itself, by a single statement.
+
+        None, and nothing changed, where `commit` must decide. Whether others have written before it is for `is_behind`
+        to say. What there is news of is for `take_topics`.
+        """
+        if len(operations) == 1:
+            try:
+                if commit_by_statement(self._tx, lease, operations[0]):
+                    self._seen_data += 1
+                    return ONE_WITHOUT_RESULT
+            except apsw.IOError:
+                self._may_have_landed = True
+            except apsw.Error:  # it comes again, to `commit`
+                pass
+        return None
 
     def commit_if_free(self, requests: Sequence[Request]) -> Settled | None:
         """Commit the requests, or None, at once, where another process is writing that has gone around the queue."""
@@ -95,7 +116,7 @@ class Group:
         try:
             return self._settled(requests)
         except apsw.BusyError as error:  # it would be there for each of them
-            return Settled([translate(error, self._path) for _ in requests], _NOTHING)
+            return Settled([self._failure(error) for _ in requests], _NOTHING)
         finally:
             self._connection.set_busy_timeout(0)
 
@@ -109,36 +130,89 @@ class Group:
         except Exception as error:  # whatever it is, nobody may wait for an answer for ever
             self._roll_back()
             failure = self._failure(error)
-            if len(requests) == 1:
-                return self._again(requests[0], failure)
-        settled = [self.commit([request]) for request in requests]
-        topics = frozenset[str]().union(*(one.topics for one in settled))
-        return Settled([one.outcomes[0] for one in settled], topics, any(one.missed for one in settled))
+        if len(requests) > 1:
+            settled = [self.commit([request]) for request in requests]
+            found = frozenset[str]().union(*(one.topics for one in settled))
+            return Settled([one.outcomes[0] for one in settled], found, any(one.missed for one in settled))
+        try:  # once more; where it fails again, the first failure is told
+            return self._commit(requests)
+        except Exception:
+            self._roll_back()
+            return Settled([failure], _NOTHING)
 
-    def commit_alone(self, operations: tuple[Value, ...], lease: Lease) -> CommitResult | None:
-        """Commit for a run that has the store for itself; None, and nothing changed, where `commit` must decide.
-
-        That is so when others have written, when something is refused, and when the disk fails. What there is news of
-        stands in `topics` then. To put a step is a single statement, which is its own transaction; whether others have
-        written before it is for `is_behind` to say.
-        """
-        tx, run, connection = self.tx, self.tx.run, self._connection
+    def _commit(self, requests: Sequence[Request]) -> Settled:
+        tx, run, connection = self._tx, self._tx.run, self._connection
+        now = self._clock.elapsed()
+        self.file.check(now)
+        pages = self._log()
+        run("BEGIN IMMEDIATE")
+        news, missed = self._look() if self.is_behind else (_NOTHING, False)
+        outcomes = self._land(requests)
+        if tx.topics:
+            self._news.announce(tx.topics)
+        self.file.mark(tx, now)
+        begun = self._clock.elapsed()
         try:
-            if len(operations) == 1 and type(operations[0]) is PutStep and put_alone(tx, operations[0], lease):
-                self._seen_data += 1
-                return PUT
-            run("BEGIN IMMEDIATE")
-            if not self.is_behind:
-                landed = apply(tx, self._table, operations, lease)
-                if tx.topics:
-                    self._announce(tx)
-                run("COMMIT")
-                self._seen_data = connection.data_version()
-                return landed
-        except Exception:  # noqa: S110 - it comes again, to `commit`
-            pass
+            run("COMMIT")
+        except apsw.IOError:
+            self._may_have_landed = True
+            raise
+        self._may_have_landed = False
+        now = self._clock.elapsed()
+        self.file.landed(now)
+        self.measure(now - begun, pages)
+        self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
+        own = tx.end()
+        return Settled(outcomes, news | own if news else own, missed)
+
+    def _land(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Land each. Refusals are rare, and nearly all come before anything is written: so without savepoints first."""
+        outcomes = list[Outcome]()
+        puts = [put_of(request) for request in requests] if len(requests) > 1 else []
+        if puts and None not in puts and put_steps(self._tx, cast("list[tuple[Lease, PutStep]]", puts)):
+            return [ONE_WITHOUT_RESULT] * len(puts)
+        for request in requests:
+            written = self._tx.changed_ever()
+            try:
+                outcomes.append(self._decider.land(request))
+            except PerdureError as refusal:
+                if self._tx.changed_ever() != written:
+                    return self._land_apart(requests)
+                outcomes.append(refusal)
+        return outcomes
+
+    def _land_apart(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Begin again, each commit in a savepoint of its own."""
         self._roll_back()
-        return None
+        self._tx.run("BEGIN IMMEDIATE")
+        return [self._with_savepoint(request) for request in requests]
+
+    def _with_savepoint(self, request: Request) -> Outcome:
+        tx, before = self._tx, self._tx.state()
+        tx.run("SAVEPOINT one")
+        try:
+            outcome: Outcome = self._decider.land(request)
+        except PerdureError as refusal:
+            tx.run("ROLLBACK TO one")
+            tx.restore(before)
+            outcome = refusal
+        tx.run("RELEASE one")
+        return outcome
+
+    def _failure(self, error: Exception) -> Exception:
+        """What is told of a transaction that failed; `unknown` only where a commit may have become durable."""
+        if isinstance(error, apsw.Error):
+            unknown, self._may_have_landed = self._may_have_landed, False
+            return translate(error, self._path, unknown=unknown)
+        return StoreUnavailable(str(error)) if isinstance(error, OSError) else error
+
+    def _roll_back(self) -> None:
+        self._tx.forget()
+        if self._connection.in_transaction:
+            with suppress(apsw.Error):
+                self._tx.run("ROLLBACK")
+
+    # What others commit.
 
     @property
     def is_behind(self) -> bool:
@@ -147,8 +221,7 @@ class Group:
 
     def take_topics(self) -> frozenset[str]:
         """What the last commit has news of."""
-        topics, self.tx.topics = self.tx.topics, set()
-        return frozenset(topics)
+        return self._tx.end()
 
     def look(self) -> Settled:
         """What other processes have committed since we looked."""
@@ -159,14 +232,25 @@ class Group:
             return Settled([], _NOTHING, missed=not was_gone)  # whoever waits looks for itself, and meets the error
         self._is_gone = False
         try:
-            self.tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
+            self._tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
             if not self.is_behind:
                 return Settled([], _NOTHING)
-            topics, missed = self._news()
+            found, missed = self._look()
             self._seen_data = self._connection.data_version()
         except (apsw.Error, PerdureError):
             return Settled([], _NOTHING, missed=True)
-        return Settled([], topics, missed)
+        return Settled([], found, missed)
+
+    def _look(self) -> tuple[frozenset[str], bool]:
+        """What another connection has committed; only one of those can have changed the schema."""
+        version = self._tx.number("PRAGMA user_version")
+        if version > VERSION:
+            raise StoreTooNew(self._path, version, VERSION)
+        if version < VERSION:
+            raise StoreInvalid(self._path, f"its schema version went back to {version}")
+        return self._news.look()
+
+    # The log.
 
     @property
     def is_checkpoint_due(self) -> bool:
@@ -181,94 +265,6 @@ class Group:
         if not self._pages:
             self.file.log_begins_anew()
         self._checkpoint_at = self._pages + CHECKPOINT_PAGES
-
-    def _commit(self, requests: Sequence[Request]) -> Settled:
-        tx, run, connection = self.tx, self.tx.run, self._connection
-        now = self._clock.elapsed()
-        self.file.check(now)
-        pages = self._log()
-        run("BEGIN IMMEDIATE")
-        news, missed = self._news() if self.is_behind else (_NOTHING, False)
-        outcomes = self._apply(requests)
-        if tx.topics:
-            self._announce(tx)
-        self.file.mark(tx, now)
-        begun = self._clock.elapsed()
-        run("COMMIT")
-        now = self._clock.elapsed()
-        self.file.landed(now)
-        self.measure(now - begun, pages)
-        self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
-        return Settled(outcomes, news | self.take_topics() if news or tx.topics else _NOTHING, missed)
-
-    def _apply(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Refusals are rare: try without savepoints, which cost as much as a step, and begin again where one comes."""
-        try:
-            landed = apply_all(self.tx, self._table, requests)
-        except PerdureError:
-            landed = None
-        if landed is not None:
-            return [*landed]
-        self._roll_back()
-        self.tx.run("BEGIN IMMEDIATE")
-        return [self._with_savepoint(*request) for request in requests]
-
-    def _with_savepoint(self, operations: tuple[Value, ...], lease: Lease | None) -> Outcome:
-        tx = self.tx
-        topics = set(tx.topics)
-        tx.run("SAVEPOINT one")
-        try:
-            outcome: Outcome = apply(tx, self._table, operations, lease)
-        except PerdureError as refusal:
-            tx.run("ROLLBACK TO one")
-            tx.topics = topics
-            outcome = refusal
-        tx.run("RELEASE one")
-        return outcome
-
-    def _again(self, request: Request, failure: Exception) -> Settled:
-        """A second try of a single commit whose transaction failed; the failure when it fails again."""
-        try:
-            return self._commit([request])
-        except Exception:  # the first failure is told
-            self._roll_back()
-            return Settled([failure], frozenset())
-
-    def _failure(self, error: Exception) -> Exception:
-        if isinstance(error, apsw.Error):
-            return translate(error, self._path, of_commit=True)
-        return StoreUnavailable(str(error)) if isinstance(error, OSError) else error
-
-    def _roll_back(self) -> None:
-        self.tx.topics = set()
-        if self._connection.in_transaction:
-            try:
-                self.tx.run("ROLLBACK")
-            except apsw.Error:
-                return
-
-    def _check_version(self) -> None:
-        row = self.tx.row("PRAGMA user_version")
-        version = cast("int", row[0]) if row else 0
-        if version > VERSION:
-            raise StoreTooNew(self._path, version, VERSION)
-        if version < VERSION:
-            raise StoreInvalid(self._path, f"its schema version went back to {version}")
-
-    def _news(self) -> tuple[frozenset[str], bool]:
-        """What another connection has committed; only one of those can have changed the schema."""
-        self._check_version()
-        first, last = cast("tuple[int, int]", self.tx.row(_RANGE))
-        missed = first > self._seen_notice + 1
-        found = self.tx.rows(_NEWS, (self._seen_notice, self._writer))
-        self._seen_notice = last
-        return frozenset(topic for row in found for topic in cast("str", row[1]).split("\n")), missed
-
-    def _announce(self, tx: Transaction) -> None:
-        tx.run(_ANNOUNCE, (self._writer, "\n".join(tx.topics)))
-        number = self._connection.last_insert_rowid()
-        if number % _TRIM_EVERY == 0:
-            tx.run("DELETE FROM notices WHERE id <= ?", (number - _KEEP,))
 
     def measure(self, took: float, before: int | None = None) -> None:
         """Look at the log after a COMMIT. Shape: `took` its seconds, `before` the pages that the log had before it.

@@ -25,6 +25,7 @@ import apsw
 import msgspec
 
 from perdure.errors import StoreInvalid, StoreMoved, StoreReplaced
+from perdure.stores.sqlite.driver import wait_while_busy
 
 if TYPE_CHECKING:
     from perdure.stores.sqlite.driver import Connection
@@ -45,7 +46,7 @@ LOOK_EVERY = 0.05
 MARK_EVERY = 1.0
 _READ = "SELECT store_id, epoch, mark, inode FROM identity"
 _ADOPT = "UPDATE identity SET inode = ? WHERE inode = 0"
-_MARK = "UPDATE identity SET mark = mark + 1 RETURNING store_id, epoch, mark, inode"
+_MARK = "UPDATE identity SET mark = mark + 1 WHERE id = 1 RETURNING store_id, epoch, mark, inode"
 _RESTORE = (
     "UPDATE identity SET epoch = max(epoch, ?) + 1, mark = max(mark, ?) + 1, inode = ?"
     " RETURNING store_id, epoch, mark, inode"
@@ -129,7 +130,8 @@ def adopt(connection: Connection, path: str) -> Identity:
     own = _row(connection, _READ)
     if own.inode == 0:
         connection.execute(_ADOPT, (inode,))
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)  # so that it is never in the log alone
+        # so that it is never in the log alone; a checkpoint waits for no other one by itself
+        wait_while_busy(lambda: connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE))
         own = _row(connection, _READ)
     if own.inode != inode:
         raise StoreReplaced(path, "the file is a copy of a database, or a backup that was put back")

@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 from urllib.parse import quote
 
+from perdure.core.decisions.reads import Life
 from perdure.errors import SettingInvalid
 
 LOOKS = 50
@@ -89,18 +90,20 @@ class LivenessLocks:
             self._file(worker_id).unlink(missing_ok=True)
             os.close(handle)
 
-    def is_dead(self, worker_id: str) -> bool:
-        """Whether there is proof that the worker's process has died."""
-        if worker_id in self._held:
-            return False
+    def life(self, worker_id: str) -> Life:
+        """What is proven of a worker's process; one that was not retired when its store was closed is of this one."""
+        file = self._file(worker_id)
+        left = _left.get(file)
+        if worker_id in self._held or (left is not None and _names(file, left)):
+            return "own"
         try:
-            handle = os.open(self._file(worker_id), os.O_RDWR | os.O_CLOEXEC)
+            handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            return False
+            return "unknown"
         try:
-            return _lock(handle, fcntl.LOCK_SH)
+            return "dead" if _lock(handle, fcntl.LOCK_SH) else "alive"
         except OSError:
-            return False  # a lock that can't be asked for proves nothing either
+            return "unknown"  # a lock that can't be asked for proves nothing either
         finally:
             os.close(handle)
 
@@ -111,6 +114,10 @@ class LivenessLocks:
         file = self._file(worker_id)
         file.unlink(missing_ok=True)
         _close(_left.pop(file, None))
+
+    def lose(self, worker_id: str) -> None:
+        """What the kernel does when a worker's process dies: the lock is free, its file stays."""
+        _close(self._held.pop(worker_id, None))
 
     def close(self) -> None:
         """Keep the locks of workers that were not retired until the process ends; that proves their death then."""

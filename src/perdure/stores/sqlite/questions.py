@@ -1,69 +1,19 @@
-"""Questions in SQLite."""
+"""Reading questions in SQLite."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from perdure.core.clock import epoch
 from perdure.core.records import Question
-from perdure.errors import QuestionAnswered, QuestionNotFound
-from perdure.stores import topics
+from perdure.stores.port import EVERY_TENANT, EveryTenant
 from perdure.stores.sqlite import rows
-from perdure.stores.sqlite.edges import deliver
-from perdure.stores.sqlite.transaction import Transaction
+from perdure.stores.sqlite.driver import Cell
+from perdure.stores.sqlite.rows import RUN
 
 if TYPE_CHECKING:
-    from perdure.stores.port import Answer, Ask
     from perdure.stores.sqlite.reader import Reader
 
-_ASK = (
-    "INSERT INTO questions (question_id, run_id, kind, prompt, choices, position, asked_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
-_ONE = f"SELECT {rows.QUESTION_COLUMNS} FROM questions WHERE question_id = ?"
-_ANSWER = (
-    "UPDATE questions SET answer = ?, answered_by = ?, answered_at = ? WHERE question_id = ? AND answered_at IS NULL"
-)
-
-
-def ask(tx: Transaction, operation: Ask) -> None:
-    """Apply Ask."""
-    asked = operation.question
-    tx.run(
-        _ASK,
-        (
-            asked.question_id,
-            asked.run_id,
-            asked.kind,
-            asked.prompt,
-            msgspec.json.encode(asked.choices),
-            asked.position,
-            epoch(asked.asked_at),
-        ),
-    )
-    tx.topics.add(topics.QUESTIONS)
-
-
-def answer(tx: Transaction, operation: Answer) -> Question:
-    """Apply Answer."""
-    question = _get(tx, operation.question_id)
-    if question is None:
-        raise QuestionNotFound(operation.question_id)
-    tx.run(_ANSWER, (operation.answer, operation.by, epoch(operation.at), operation.question_id))
-    if not tx.changed():
-        raise QuestionAnswered(operation.question_id)
-    deliver(tx, question.run_id, question.event_key, operation.answer, operation.at, operation.by)
-    tx.topics.add(topics.QUESTIONS)
-    return msgspec.structs.replace(
-        question, answer=operation.answer, answered_by=operation.by, answered_at=operation.at
-    )
-
-
-def _get(tx: Transaction, question_id: str) -> Question | None:
-    row = tx.row(_ONE, (question_id,))
-    return rows.question(row) if row else None
+_SELECT = f"SELECT {rows.QUESTION_COLUMNS} FROM questions CROSS JOIN runs ON runs.id = questions.run WHERE "
 
 
 class Questions:
@@ -72,11 +22,24 @@ class Questions:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def get(self, question_id: str) -> Question | None:
-        return _get(self._reader.tx, question_id)
+    async def get(self, question_id: str, *, tenant: str | None) -> Question | None:
+        row = self._reader.tx.row(f"{_SELECT} questions.tenant = ? AND question_id = ?", (tenant or "", question_id))
+        return rows.question(row) if row else None
 
-    async def list(self, *, run_id: str | None = None, open_only: bool = True, limit: int = 100) -> list[Question]:
-        sql = f"SELECT {rows.QUESTION_COLUMNS} FROM questions WHERE (?1 IS NULL OR run_id = ?1)"
+    async def list(
+        self, *, tenant: str | EveryTenant | None, run_id: str | None = None, open_only: bool = True, limit: int = 100
+    ) -> list[Question]:
+        conditions, values = list[str](), list[Cell]()
+        if tenant is not EVERY_TENANT:
+            conditions.append("questions.tenant = ?" + (" AND questions.tenant <> ''" if tenant else ""))
+            values.append(tenant or "")
+        if run_id is not None and tenant is not EVERY_TENANT:
+            conditions.append(f"run = {RUN}")
+            values += (tenant or "", run_id)
+        elif run_id is not None:
+            conditions.append("run IN (SELECT id FROM runs WHERE run_id = ?)")
+            values.append(run_id)
         if open_only:
-            sql += " AND answered_at IS NULL"
-        return [rows.question(row) for row in self._reader.tx.rows(f"{sql} ORDER BY id LIMIT ?2", (run_id, limit))]
+            conditions.append("answered_at IS NULL AND closed_at IS NULL")
+        sql = f"{_SELECT}{' AND '.join(conditions) or 'TRUE'} ORDER BY asked_at, questions.id LIMIT ?"
+        return [rows.question(row) for row in self._reader.tx.rows(sql, (*values, limit))]

@@ -1,15 +1,21 @@
 """The schema, as the steps that lead to it. A step that was released never changes; a new one is added below.
 
-`user_version` is the number of steps applied. Instants are REAL seconds since the epoch, values and other payloads
-BLOBs of JSON, lease time REAL seconds of the boot that the row names.
+What the tables are now stands in `schema_5`. `user_version` is the number of steps applied. Instants are REAL seconds
+since the epoch, values and other payloads BLOBs of JSON, lease time REAL seconds of the boot that the row names.
 """
 
 from __future__ import annotations
 
-from perdure.core.positions import to_place
+from collections.abc import Callable
+from typing import TypeAlias
+
+from perdure.core.positions import to_place, to_position
 from perdure.stores.sqlite import identity
 from perdure.stores.sqlite.connection import APPLICATION_ID, check_owner
 from perdure.stores.sqlite.driver import Connection
+from perdure.stores.sqlite.schema_5 import create, move_to_5
+
+Step: TypeAlias = str | Callable[[Connection], None]
 
 _FIRST = """
 CREATE TABLE runs (
@@ -195,13 +201,18 @@ DROP TABLE steps;
 ALTER TABLE placed_steps RENAME TO steps;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, identity.SQL)
+
+def _move_to_5(connection: Connection) -> None:
+    move_to_5(connection)
+    connection.execute(identity.SQL)
+
+
+STEPS: tuple[Step, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _move_to_5)
 VERSION = len(STEPS)
 # A statement that commits by itself has no transaction in which to look at the version first. It reads from this view
 # instead, which every step of the schema replaces: SQLite prepares a statement anew when the schema has changed, and
 # the one of a version that is gone fails then.
 RUNS_NOW = f"runs_of_schema_{VERSION}"
-_REPLACE_VIEW = "DROP VIEW IF EXISTS runs_of_schema_{}; CREATE VIEW runs_of_schema_{} AS SELECT * FROM runs"
 
 
 def migrate(connection: Connection, path: str, target: int = VERSION) -> None:
@@ -212,18 +223,34 @@ def migrate(connection: Connection, path: str, target: int = VERSION) -> None:
     version = check_owner(connection, path, target)
     if version < target:
         connection.create_scalar_function("to_place", to_place, 1)
+        connection.create_scalar_function("to_position", to_position, 1)
     while version < target:
         connection.execute("BEGIN IMMEDIATE")
         try:
             # another process may have been first while we waited for the lock
             version = check_owner(connection, path, target)
             if version < target:
-                connection.execute(STEPS[version])
-                connection.execute(_REPLACE_VIEW.format(version, version + 1))
-                version += 1
+                version = _take(connection, version, target)
                 connection.pragma("application_id", APPLICATION_ID)
                 connection.pragma("user_version", version)
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+
+
+def _take(connection: Connection, version: int, target: int) -> int:
+    """Take the step to the next version; from an empty file at once to this one.
+
+    Shape: the new version.
+    """
+    connection.execute(f"DROP VIEW IF EXISTS runs_of_schema_{version}")
+    if version == 0 and target >= VERSION:
+        create(connection)
+        connection.execute(identity.SQL)
+        version = VERSION - 1
+    else:
+        step = STEPS[version]
+        connection.execute(step) if isinstance(step, str) else step(connection)
+    connection.execute(f"CREATE VIEW runs_of_schema_{version + 1} AS SELECT * FROM runs")
+    return version + 1

@@ -15,8 +15,9 @@ from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import StoreClosed, StoreError, StoreForked, StoreUnavailable
 from perdure.stores.background import in_thread
 from perdure.stores.notices import Notices, TopicWatch
-from perdure.stores.port import Abilities, CommitResult, RenewWorker
+from perdure.stores.port import Abilities
 from perdure.stores.sqlite.connection import connect, prepare, translate
+from perdure.stores.sqlite.decider import LeaseTime
 from perdure.stores.sqlite.driver import Connection, leave_log
 from perdure.stores.sqlite.events import Events
 from perdure.stores.sqlite.group import Group, Settled
@@ -24,7 +25,6 @@ from perdure.stores.sqlite.identity import Identity, OpenFile, adopt, check_unop
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
 from perdure.stores.sqlite.log import report
 from perdure.stores.sqlite.messages import Messages
-from perdure.stores.sqlite.operations import appliers
 from perdure.stores.sqlite.questions import Questions
 from perdure.stores.sqlite.queues import Queues
 from perdure.stores.sqlite.reader import Reader
@@ -33,16 +33,19 @@ from perdure.stores.sqlite.schema import VERSION, migrate
 from perdure.stores.sqlite.steps import Steps
 from perdure.stores.sqlite.streams import Streams
 from perdure.stores.sqlite.threads import Threads
+from perdure.stores.sqlite.transfer import Transfer
 from perdure.stores.sqlite.turnstile import Turnstile
 from perdure.stores.sqlite.workers import Workers
 from perdure.stores.sqlite.writer import Writer
-from perdure.stores.validation import check
+from perdure.stores.validation import check_commit, check_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from perdure.core.decisions.changes import Change
+    from perdure.core.operations import CommitResult, HolderOperation, OutsideOperation, RenewWorker
     from perdure.core.records import Lease
-    from perdure.stores.port import Operation
+    from perdure.core.values import Value
 
 
 class SqliteStore:
@@ -52,6 +55,7 @@ class SqliteStore:
         survives_kill=True,
         many_processes=True,
         proves_death=True,
+        renews_off_the_loop=True,
         push=False,
         max_value=MAX_VALUE_BYTES,
         made_of={"SQLite": apsw.sqlite_lib_version(), "schema": str(VERSION)},
@@ -74,31 +78,38 @@ class SqliteStore:
             self._locks = LivenessLocks(path)
             self._reader = Reader(path, self._check)
             opened.callback(self._reader.close)
-            group = Group(connection, path, self._turnstile, appliers(self._locks), clock, self._file)
+            lease_time = LeaseTime(clock, self._locks)
+            group = Group(connection, path, self._turnstile, self._locks, clock, lease_time, self._file)
             self._writer = Writer(group, clock, self._publish)
             self._reader.start()
             self._writer.start()
             opened.pop_all()
-        self.runs = Runs(self._reader)
+        self.runs = Runs(self._reader, lease_time)
         self.steps = Steps(self._reader)
         self.events = Events(self._reader)
         self.questions = Questions(self._reader)
         self.streams = Streams(self._reader)
         self.threads = Threads(self._reader)
         self.messages = Messages(self._reader)
-        self.workers = Workers(self._reader, self._locks)
+        self.workers = Workers(self._reader, lease_time)
         self.queues = Queues(self._reader)
+        self.transfer = Transfer(path, self._check, self._load)
         _opened.add(self)
 
-    def commit(self, *operations: Operation, lease: Lease | None = None) -> Awaitable[CommitResult]:
+    def commit(self, lease: Lease, *operations: HolderOperation) -> Awaitable[CommitResult]:
         if self._unusable is not None:
             raise self._unusable()
-        check(operations, lease, MAX_VALUE_BYTES)
-        return self._writer.commit(operations, lease)
+        check_commit(operations, MAX_VALUE_BYTES)
+        return self._writer.commit(lease, operations)
 
-    def renew(self, operation: RenewWorker) -> list[str]:
+    def execute(self, operation: OutsideOperation) -> Awaitable[Value]:
         self._check()
-        return cast("list[str]", self._writer.call((operation,))[0])
+        check_operation(operation, MAX_VALUE_BYTES)
+        return self._writer.execute(operation)
+
+    def renew(self, operation: RenewWorker) -> tuple[tuple[str | None, str], ...]:
+        self._check()
+        return cast("tuple[tuple[str | None, str], ...]", self._writer.call(operation))
 
     def watch(self, *topics: str) -> TopicWatch:
         self._check()
@@ -130,6 +141,10 @@ class SqliteStore:
         self._locks.close()
         self._turnstile.close()
 
+    def lose_lock(self, worker_id: str) -> None:
+        """For tests that simulate processes: a worker of this handle has died, and nothing proves its life any more."""
+        self._locks.lose(worker_id)
+
     def forked(self) -> None:
         """In the child of a fork: this handle, its locks and its threads belong to the parent."""
         if self._unusable is not None:
@@ -142,6 +157,10 @@ class SqliteStore:
         if self._unusable is not None:
             raise self._unusable()
         self._file.check(self._elapsed())
+
+    async def _load(self, changes: Sequence[Change]) -> None:
+        await self._writer.load(changes)
+        self._notices.publish_all()
 
     def _publish(self, settled: Settled) -> None:
         if settled.missed:

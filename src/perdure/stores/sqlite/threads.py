@@ -1,4 +1,4 @@
-"""Threads in SQLite. What a thread's status is follows from its latest turn's run, and is read with it."""
+"""Reading threads in SQLite. A thread's status follows from the run at its head, and is read with it."""
 
 from __future__ import annotations
 
@@ -8,150 +8,70 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from perdure.core.clock import epoch
-from perdure.core.records import RunRecord
-from perdure.core.states import ENDED, thread_status
-from perdure.core.threads import ThreadEvent, ThreadRecord
-from perdure.core.values import Value
-from perdure.errors import RunInputMismatch, ThreadBusy, ThreadNotFound
-from perdure.stores import topics
-from perdure.stores.sqlite import rows
+from perdure.core.failures import Failure
+from perdure.core.records import RunStatus
+from perdure.core.states import thread_status
+from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord
+from perdure.stores.port import EVERY_TENANT, EveryTenant
+from perdure.stores.sqlite import thread_rows
 from perdure.stores.sqlite.driver import Cell, Row
-from perdure.stores.sqlite.edges import add_thread_event, get
-from perdure.stores.sqlite.messages import insert_message
-from perdure.stores.sqlite.runs import create_run, erase
+from perdure.stores.sqlite.listing import index_of_threads
 from perdure.stores.sqlite.transaction import Transaction
 
 if TYPE_CHECKING:
-    from perdure.stores.port import AddThreadEvent, CreateThread, DeleteThread, StartTurn, UpdateThread
     from perdure.stores.sqlite.reader import Reader
 
-_CREATE = (
-    "INSERT INTO threads (thread_id, agent, owner, title, metadata, settings, created_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
-_COLUMNS = "threads.thread_id, agent, owner, title, metadata, settings, threads.created_at"
+_COLUMNS = ", ".join(f"threads.{name}" for name in thread_rows.THREAD_COLUMNS.split(", "))
 _FINISH = (
-    "(SELECT finish_reason FROM messages WHERE messages.thread_id = threads.thread_id AND messages.turn = turns.turn"
+    "(SELECT finish_reason FROM messages WHERE messages.thread = threads.id AND messages.turn = threads.head"
     " AND role = 'assistant' ORDER BY place DESC LIMIT 1)"
 )
-_LATEST = (
-    f"SELECT {_COLUMNS}, turns.turn, {_FINISH}, {rows.RUN_COLUMNS} FROM threads"
-    " LEFT JOIN turns ON turns.thread_id = threads.thread_id"
-    " AND turns.turn = (SELECT max(turn) FROM turns WHERE turns.thread_id = threads.thread_id)"
-    " LEFT JOIN runs ON runs.run_id = turns.run_id"
+_SELECT = f"SELECT runs.status, runs.waiting_for, runs.failure, runs.cancel_reason, {_FINISH}, {_COLUMNS} FROM threads"
+_RUN = "LEFT JOIN runs ON runs.tenant = threads.tenant AND runs.run_id = threads.run_id"
+_ONE = f"{_SELECT} {_RUN} WHERE threads.tenant = ? AND threads.thread_id = ? AND hidden = 0"
+_VISIBLE = "(SELECT id FROM threads WHERE tenant = ? AND thread_id = ? AND hidden = 0)"
+_TURN_COLUMNS = "own.thread_id, turns.turn, parent.thread_id, parent_turn, turns.run_id, turns.created_at"
+_WITH_IDS = "JOIN threads AS own ON own.id = turns.thread LEFT JOIN threads AS parent ON parent.id = parent_thread"
+PATH = """
+WITH RECURSIVE path (depth, thread, turn) AS (
+    SELECT 0, iif(wanted > 0, id, (SELECT root.id FROM threads AS root
+            WHERE root.tenant = ?1 AND root.thread_id = own.root_thread)), iif(wanted > 0, wanted, root_turn)
+        FROM (SELECT *, coalesce(?3, head) AS wanted FROM threads WHERE tenant = ?1 AND thread_id = ?2 AND hidden = 0)
+            AS own
+    UNION ALL
+    SELECT depth + 1, parent_thread, parent_turn FROM path JOIN turns USING (thread, turn)
+        WHERE parent_thread IS NOT NULL
 )
-_BY_ID = f"{_LATEST} WHERE threads.thread_id = ?"
+"""
+"""The turns on the path from one back to the root, the nearest first, by (tenant, thread id, turn or None)."""
+_PATH = f"{PATH} SELECT {_TURN_COLUMNS} FROM path CROSS JOIN turns USING (thread, turn) {_WITH_IDS} ORDER BY depth DESC"
+_TURNS = (
+    f"SELECT {_TURN_COLUMNS} FROM turns {_WITH_IDS} WHERE thread = {_VISIBLE} AND turns.turn > ? ORDER BY turns.turn"
+)
 _EVENTS = (
-    "SELECT thread_id, seq, kind, body, at FROM thread_events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+    f"SELECT {thread_rows.THREAD_EVENT_COLUMNS} FROM thread_events"
+    f" WHERE thread = {_VISIBLE} AND seq > ? ORDER BY seq LIMIT ?"
 )
-_TURNS = "SELECT turn, run_id FROM turns WHERE thread_id = ? AND turn > ? ORDER BY turn"
-_UPDATE = (
-    "UPDATE threads SET title = coalesce(?, title), metadata = coalesce(?, metadata), settings = coalesce(?, settings)"
-    " WHERE thread_id = ?"
-)
-
-_object = msgspec.json.Decoder(dict[str, Value])
+_failure = msgspec.json.Decoder(Failure)
+_names = msgspec.json.Decoder(tuple[str, ...])
 
 
-def create_thread(tx: Transaction, operation: CreateThread) -> ThreadRecord:
-    """Apply CreateThread."""
-    thread = operation.thread
-    tx.run(
-        _CREATE,
-        (
-            thread.thread_id,
-            thread.agent,
-            thread.owner,
-            thread.title,
-            msgspec.json.encode(thread.metadata),
-            msgspec.json.encode(thread.settings),
-            epoch(thread.created_at),
-        ),
+def _with_status(row: Row) -> ThreadRecord:
+    status, waiting_for, failed, cancel_reason, finish_reason = cast(
+        "tuple[RunStatus | None, bytes | None, bytes | None, str | None, str | None]", row[:5]
     )
-    tx.topics.add(topics.thread(thread.thread_id))
-    return _get(tx, thread.thread_id)
-
-
-def update_thread(tx: Transaction, operation: UpdateThread) -> None:
-    """Apply UpdateThread."""
-    metadata, settings = (
-        None if value is None else msgspec.json.encode(value) for value in (operation.metadata, operation.settings)
-    )
-    tx.run(_UPDATE, (operation.title, metadata, settings, operation.thread_id))
-    if not tx.changed():
-        raise ThreadNotFound(operation.thread_id)
-    tx.topics.add(topics.thread(operation.thread_id))
-
-
-def delete_thread(tx: Transaction, operation: DeleteThread) -> None:
-    """Apply DeleteThread."""
-    thread_id = operation.thread_id
-    _get(tx, thread_id)
-    for (run_id,) in tx.rows("SELECT run_id FROM turns WHERE thread_id = ?", (thread_id,)):
-        erase(tx, get(tx, rows.text(run_id)))
-    tx.run("DELETE FROM parts WHERE message_id IN (SELECT message_id FROM messages WHERE thread_id = ?)", (thread_id,))
-    for table in ("messages", "turns", "thread_events", "threads"):
-        tx.run(f"DELETE FROM {table} WHERE thread_id = ?", (thread_id,))
-    tx.topics.add(topics.thread(thread_id))
-
-
-def start_turn(tx: Transaction, operation: StartTurn) -> int:
-    """Apply StartTurn."""
-    run, thread_id = operation.run, operation.thread_id
-    known = tx.row("SELECT turn FROM turns WHERE thread_id = ? AND run_id = ?", (thread_id, run.run_id))
-    if known is not None:
-        found = tx.row("SELECT manifest_hash FROM runs WHERE run_id = ?", (run.run_id,))
-        if found and found[0] != run.manifest_hash:
-            raise RunInputMismatch(run.run_id, rows.text(found[0]), run.manifest_hash)
-        return cast("int", known[0])
-    thread = _get(tx, thread_id)
-    latest = tx.row("SELECT status FROM runs WHERE run_id = ?", (thread.run_id,)) if thread.run_id else None
-    if latest and latest[0] not in ENDED:
-        raise ThreadBusy(thread_id, thread.run_id or "", thread.status)
-    turn = thread.turn + 1
-    tx.run("INSERT INTO turns (thread_id, turn, run_id) VALUES (?, ?, ?)", (thread_id, turn, run.run_id))
-    for place, message in enumerate(operation.messages):
-        insert_message(tx, msgspec.structs.replace(message, thread_id=thread_id, turn=turn, place=place))
-    created = create_run(tx, msgspec.structs.replace(run, thread_id=thread_id))
-    if created.existed:  # somebody else's run becomes no turn of this thread
-        raise RunInputMismatch(run.run_id, created.run.manifest_hash, run.manifest_hash)
-    return turn
-
-
-def append_thread_event(tx: Transaction, operation: AddThreadEvent) -> ThreadEvent:
-    """Apply AddThreadEvent."""
-    _get(tx, operation.thread_id)
-    seq = add_thread_event(tx, operation.thread_id, operation.kind, operation.body, operation.at)
-    return ThreadEvent(
-        thread_id=operation.thread_id, seq=seq, kind=operation.kind, body=operation.body, at=operation.at
+    failure = _failure.decode(failed) if failed else None
+    return msgspec.structs.replace(
+        thread_rows.thread_record(row[5:]),
+        status=thread_status(status, _names.decode(waiting_for) if waiting_for else ()),
+        reason=failure.reason if failure else cancel_reason,
+        failure=failure,
+        finish_reason=finish_reason,
     )
 
 
-def _get(tx: Transaction, thread_id: str) -> ThreadRecord:
-    row = tx.row(_BY_ID, (thread_id,))
-    if row is None:
-        raise ThreadNotFound(thread_id)
-    return _record(row)
-
-
-def _record(row: Row) -> ThreadRecord:
-    run: RunRecord | None = rows.run_record(row[9:]) if row[9] is not None else None
-    reason = (run.failure.reason if run.failure else run.cancel_reason) if run else None
-    return ThreadRecord(
-        thread_id=rows.text(row[0]),
-        agent=rows.text(row[1]),
-        owner=cast("str | None", row[2]),
-        title=cast("str | None", row[3]),
-        metadata=rows.unpack(row[4], _object) or {},
-        settings=rows.unpack(row[5], _object) or {},
-        created_at=rows.moment(row[6]),
-        turn=cast("int | None", row[7]) or 0,
-        status=thread_status(run.status, run.waiting_for) if run else "idle",
-        run_id=run.run_id if run else None,
-        reason=reason,
-        failure=run.failure if run else None,
-        finish_reason=cast("str | None", row[8]),
-    )
+def _path(tx: Transaction, tenant: str | None, thread_id: str, turn: int | None) -> list[TurnRecord]:
+    return [thread_rows.turn_record(tenant, row) for row in tx.rows(_PATH, (tenant or "", thread_id, turn))]
 
 
 class Threads:
@@ -160,41 +80,45 @@ class Threads:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def get(self, thread_id: str) -> ThreadRecord | None:
-        row = self._reader.tx.row(_BY_ID, (thread_id,))
-        return _record(row) if row else None
+    async def get(self, thread_id: str, *, tenant: str | None) -> ThreadRecord | None:
+        row = self._reader.tx.row(_ONE, (tenant or "", thread_id))
+        return _with_status(row) if row else None
 
     async def list(
         self,
         *,
+        tenant: str | EveryTenant | None,
         owner: str | None = None,
         agent: str | None = None,
         before: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[ThreadRecord]:
-        wanted = {"owner": owner, "agent": agent}
-        conditions = [f"{column} = ?" for column, value in wanted.items() if value is not None]
-        values: list[Cell] = [value for value in wanted.values() if value is not None]
+        wanted: dict[str, Cell] = {"owner": owner, "agent": agent}
+        if tenant is not EVERY_TENANT:
+            wanted["tenant"] = tenant or ""
+        given: dict[str, Cell] = {name: value for name, value in wanted.items() if value is not None}
+        conditions, values = ["hidden = 0", *(f"threads.{name} = ?" for name in given)], [*given.values()]
+        index = index_of_threads(given)
+        if index == "threads_tenant":
+            conditions.append("threads.tenant <> ''")
         if before is not None:
-            conditions.append("(threads.created_at, threads.thread_id) < (?, ?)")
-            values += (before[0].timestamp(), before[1])
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        sql = f"{_LATEST}{where} ORDER BY threads.created_at DESC, threads.thread_id DESC LIMIT ?"
-        return [_record(row) for row in self._reader.tx.rows(sql, (*values, limit))]
+            conditions += ["threads.created_at <= ?", "(threads.created_at, threads.thread_id) < (?, ?)"]
+            values += [epoch(before[0]), epoch(before[0]), before[1]]
+        sql = (
+            f"{_SELECT} INDEXED BY {index} {_RUN} WHERE {' AND '.join(conditions)}"
+            " ORDER BY threads.created_at DESC, threads.thread_id DESC LIMIT ?"
+        )
+        return [_with_status(row) for row in self._reader.tx.rows(sql, (*values, limit))]
 
-    async def turns(self, thread_id: str, *, after: int = 0) -> list[tuple[int, str]]:
-        found = self._reader.tx.rows(_TURNS, (thread_id, after))
-        return [(cast("int", turn), rows.text(run_id)) for turn, run_id in found]
+    async def path(self, thread_id: str, *, tenant: str | None, turn: int | None = None) -> list[TurnRecord]:
+        return await self._reader.run(_path, tenant, thread_id, turn)
 
-    async def events(self, thread_id: str, *, after: int = 0, limit: int = 500) -> list[ThreadEvent]:
-        return [_event(row) for row in self._reader.tx.rows(_EVENTS, (thread_id, after, limit))]
+    async def turns(self, thread_id: str, *, tenant: str | None, after: int = 0) -> list[TurnRecord]:
+        found = self._reader.tx.rows(_TURNS, (tenant or "", thread_id, after))
+        return [thread_rows.turn_record(tenant, row) for row in found]
 
-
-def _event(row: Row) -> ThreadEvent:
-    return ThreadEvent(
-        thread_id=rows.text(row[0]),
-        seq=cast("int", row[1]),
-        kind=rows.text(row[2]),
-        body=rows.unpack(row[3], _object) or {},
-        at=rows.moment(row[4]),
-    )
+    async def events(
+        self, thread_id: str, *, tenant: str | None, after: int = 0, limit: int = 500
+    ) -> list[ThreadEvent]:
+        found = self._reader.tx.rows(_EVENTS, (tenant or "", thread_id, after, limit))
+        return [thread_rows.thread_event(tenant, thread_id, row) for row in found]

@@ -6,10 +6,9 @@ when another process is inside the turnstile, or when a checkpoint is due, the g
 the loop goes on. The order of commits is kept: as long as the thread has work, everything goes there. A run that has
 the store for itself commits at once, without two turns of the loop, and gives the loop a turn every two milliseconds.
 
-Fates are not shared: each commit of a group has a savepoint of its own, and a refusal undoes only that one. Where the
-transaction as a whole fails (a full disk, a failing fsync), its commits are tried again one by one. After a COMMIT
-that failed on its fsync SQLite has not moved the end of its log, so a second try writes over the first: it can't
-land twice. Only where that fails too is the outcome unknown, until the next successful commit.
+Fates are not shared: a refusal undoes only its own commit (see `group`). Where the transaction as a whole fails (a full
+disk, a failing fsync), its commits are landed again one by one: landing twice is landing once. Only where a COMMIT
+failed on the disk, and landing it again failed too, is the outcome unknown; its owner lands it again then.
 
 What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off, and the
 thread makes them, inside the turnstile: one during which others commit would never catch up with them.
@@ -20,21 +19,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 import msgspec
 
 from perdure.core.clock import Clock
+from perdure.core.decisions.changes import Change
+from perdure.core.operations import CommitResult, HolderOperation, OutsideOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import StoreClosed, StoreUnavailable
 from perdure.stores.background import BackgroundThread, tell
-from perdure.stores.port import CommitResult
 from perdure.stores.shielded import AfterATurn, Present, Shielded
+from perdure.stores.sqlite.decider import Load, Request
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
-from perdure.stores.sqlite.operations import Request
 
 GROUP = 512
 SLICE = 0.002
@@ -46,9 +46,8 @@ _log = logging.getLogger("perdure.store")
 class Item(msgspec.Struct, frozen=True, gc=False):
     """A commit on its way."""
 
-    operations: tuple[Value, ...]
-    lease: Lease | None
-    future: Shielded[CommitResult]
+    request: Request
+    future: Shielded[Value]
 
 
 Work: TypeAlias = list[Item] | None
@@ -82,25 +81,38 @@ class Writer:
         """Start the thread. Raises: StoreUnavailable."""
         self._thread.start()
 
-    def commit(self, operations: tuple[Value, ...], lease: Lease | None) -> Awaitable[CommitResult]:
-        """Put a commit on its way; that of a lone run lands before this returns."""
-        if lease is self._lone and lease is not None:
-            present = self._at_once(operations, lease)
+    def commit(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> Awaitable[CommitResult]:
+        """Put a holder's commit on its way; that of a lone run lands before this returns."""
+        if lease is self._lone:
+            present = self._at_once(lease, operations)
             if present is not None:
                 return present
-        future: Shielded[CommitResult] = Shielded(loop=self._loop)
+        return self._put((lease, operations))
+
+    def execute(self, operation: OutsideOperation) -> Awaitable[Value]:
+        """Put an outside operation on its way."""
+        return self._put(operation)
+
+    def load(self, changes: Sequence[Change]) -> Awaitable[Value]:
+        """Let the thread write rows of another store, all in one transaction."""
+        future: Shielded[Value] = Shielded(loop=self._loop)
+        self._hand_over([Item(Load(tuple(changes)), future)])
+        return future
+
+    def _put(self, request: Request) -> Shielded[Value]:
+        future: Shielded[Value] = Shielded(loop=self._loop)
         if not self._pending:
             self._loop.call_soon(self._flush)
-        self._pending.append(Item(operations, lease, future))
+        self._pending.append(Item(request, future))
         self._lone = None
         return future
 
-    def call(self, operations: tuple[Value, ...]) -> CommitResult:
-        """Commit on this thread, which is not the loop's, and wait. Raises: StoreClosed; what a commit raises."""
+    def call(self, operation: OutsideOperation) -> Value:
+        """Execute an operation on this thread, not the loop's, and wait. Raises: StoreClosed; what it raises."""
         with self._busy:
             if self._closed:
                 raise StoreClosed("the store was closed")
-            settled = self._settle([(operations, None)])
+            settled = self._settle([operation])
         self._tell(self._publish, settled)
         outcome = settled.outcomes[0]
         if isinstance(outcome, Exception):
@@ -138,13 +150,14 @@ class Writer:
             self._loop.call_soon(self._flush)
         settled = None
         if not self._handed and self._group.pace <= SLOW_AFTER:
-            settled = self._settle_now([(item.operations, item.lease) for item in items], self._turned_after)
+            settled = self._settle_now([item.request for item in items], self._turned_after)
         if settled is None:
             self._hand_over(items)
             return
         self._deliver(items, settled)
         if len(items) == 1 and not self._pending:
-            self._lone = items[0].lease
+            request = items[0].request
+            self._lone = request[0] if isinstance(request, tuple) else None
         self._checkpoint_if_due()
 
     def _checkpoint_if_due(self) -> None:
@@ -153,7 +166,7 @@ class Writer:
             self._checkpointing = True
             self._hand_over([])
 
-    def _at_once(self, operations: tuple[Value, ...], lease: Lease) -> Present[CommitResult] | None:
+    def _at_once(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> Present[CommitResult] | None:
         """Commit for the run that had the last group for itself.
 
         Nobody is there to share the fsync with, so to wait for the loop would only cost two of its turns. Others get
@@ -167,19 +180,20 @@ class Writer:
         try:
             if not self._try_enter(now):
                 return None
-            landed = group.commit_alone(operations, lease)
+            landed = group.commit_alone(lease, operations)
             is_turn_due = now - self._turned_after > SLICE
             if is_turn_due:
                 group.measure(self._clock.elapsed() - now)
                 if group.is_behind or group.pace > SLOW_AFTER:
                     self._lone = None  # the next one is for the loop, or for the thread
+            changed = group.take_topics()
         finally:
             self._leave()
             self._busy.release()
         if landed is None:
             return None
-        if group.tx.topics:
-            self._publish(Settled([], group.take_topics()))
+        if changed:
+            self._publish(Settled([], changed))
         if is_turn_due:
             self._turned_after = now
             self._checkpoint_if_due()
@@ -277,7 +291,7 @@ class Writer:
         try:
             with self._busy:
                 if items:
-                    settled = self._settle([(item.operations, item.lease) for item in items])
+                    settled = self._settle([item.request for item in items])
                 self._checkpoint()
         except BaseException as error:
             settled = _failed(error, len(items), unknown=True)
@@ -325,6 +339,8 @@ class Writer:
             return
         try:
             settled = self._group.look()
+        except Exception:  # it looks again after the next interval
+            settled = Settled([], frozenset(), missed=True)
         finally:
             self._busy.release()
         if settled.topics or settled.missed:

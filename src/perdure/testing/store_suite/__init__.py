@@ -8,13 +8,15 @@ For a store of your own, in a test file of your own, with pytest's `asyncio_mode
     from perdure.testing.store_suite import StoreSuite
 
     class TestMyStore(StoreSuite):
-        opener = "my_package.stores:open_my_store"  # async (url) -> Store; child processes import it, too
+        # async (url, *, clock) -> Store, which reads its time from the clock; child processes import it, too
+        opener = "my_package.stores:open_my_store"
 
         def url(self, folder: Path) -> str:
             return f"mine:///{folder}/test.db"  # a store of its own for each test
 
-What needs an ability that the store does not declare is skipped by its name. The parts of the suite can be run as
-classes of their own: `FacetSuite` is all that happens in one process, `ProcessSuite` is what takes several.
+What needs an ability that the store does not declare is skipped by its name. A store that proves deaths may have to
+override `let_die` too, see `base`. The parts of the suite can be run as classes of their own: `FacetSuite` is all that
+happens in one process, `ProcessSuite` is what takes several.
 """
 
 import pytest

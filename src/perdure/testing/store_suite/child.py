@@ -12,18 +12,18 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from itertools import count
 from pkgutil import resolve_name
 from typing import NamedTuple
 
+from perdure.core import keys, topics
 from perdure.core.chunks import Entry
-from perdure.core.records import Lease, WorkerRecord
+from perdure.core.operations import AppendEntries, CreateRun, Emit, RegisterWorker, TakeRun
+from perdure.core.records import Lease
 from perdure.errors import LeaseHeld, PerdureError
-from perdure.stores.port import AppendEntries, CreateRun, Emit, RegisterWorker, Store, TakeRun
+from perdure.stores.port import Store
+from perdure.testing.manual_clock import START, ManualClock
 
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-BOOT = "boot-1"
 LEASE_FOR = 30.0
 
 
@@ -33,20 +33,42 @@ class Part(NamedTuple):
     store: Store
     run_id: str
     worker_id: str
-    lease_now: float
+
+    @property
+    def incarnation(self) -> str:
+        """The worker's incarnation: one a process."""
+        return f"{self.worker_id}: {os.getpid()}"
 
     def register(self) -> RegisterWorker:
         """The child's worker."""
-        until = self.lease_now + LEASE_FOR
-        worker = WorkerRecord(worker_id=self.worker_id, boot_id=BOOT, lease_until=until, started_at=AT, renewed_at=AT)
-        return RegisterWorker(worker=worker)
+        return RegisterWorker(
+            worker_id=self.worker_id, incarnation=self.incarnation, at=START, lease_for=LEASE_FOR, pid=os.getpid()
+        )
 
     async def start(self) -> Lease:
-        """Make the run, unless it is there, and take it: in one commit."""
-        run = CreateRun(run_id=self.run_id, workflow="flow", manifest=b"{}", manifest_hash="hash", seed="seed", at=AT)
-        take = TakeRun(run_id=self.run_id, worker_id=self.worker_id, at=AT, lease_now=self.lease_now, boot_id=BOOT)
-        landed = await self.store.commit(self.register(), run, take)
-        return Lease(self.run_id, self.worker_id, landed[2].run.token)
+        """Make the run, unless it is there, and take it."""
+        await self.store.execute(self.register())
+        await self.store.execute(
+            CreateRun(
+                tenant=None,
+                run_id=self.run_id,
+                workflow="flow",
+                manifest=b"{}",
+                manifest_hash="hash",
+                seed="seed",
+                at=START,
+            )
+        )
+        take = TakeRun(
+            tenant=None,
+            run_id=self.run_id,
+            worker_id=self.worker_id,
+            incarnation=self.incarnation,
+            claim_id=self.incarnation,
+            at=START,
+        )
+        taken = await self.store.execute(take)
+        return Lease(None, self.run_id, taken.run.token)
 
 
 def say(what: object) -> None:
@@ -55,30 +77,42 @@ def say(what: object) -> None:
     sys.stdout.flush()
 
 
+def append_entry(seq: int) -> AppendEntries:
+    """An entry of a log."""
+    return AppendEntries((Entry("", seq, seq, b"[]"),))
+
+
 async def start(part: Part) -> None:
-    """Say whether the run is ours; where it is, live on: the death of its holder would be proven."""
+    """Say whether the run is ours, and hold it until the end: once this process has ended, another may take it."""
     try:
         await part.start()
     except LeaseHeld:
         say("held")
     else:
         say("started")
-        await asyncio.Event().wait()
+    await asyncio.to_thread(sys.stdin.readline)
 
 
 async def append(part: Part) -> None:
     """Append entries one by one, and say each seq once it is acknowledged."""
     lease = await part.start()
-    head = (await part.store.streams.read(part.run_id)).head
+    head = (await part.store.streams.read(part.run_id, tenant=None)).head
     for seq in count(head + 1):
-        await part.store.commit(AppendEntries(part.run_id, (Entry(seq, seq, b"[]"),)), lease=lease)
+        await part.store.commit(lease, append_entry(seq))
         say(seq)
 
 
 async def emit(part: Part) -> None:
     """Emit one key, and say whose event stayed."""
-    event = Emit(run_id=part.run_id, key="go", payload=part.worker_id.encode(), at=AT)
-    emitted = (await part.store.commit(event))[0]
+    event = Emit(
+        tenant=None,
+        run_id=part.run_id,
+        key=keys.event("go"),
+        payload=part.worker_id.encode(),
+        at=START,
+        emit_id=part.incarnation,
+    )
+    emitted = await part.store.execute(event)
     say(f"{emitted.accepted} {emitted.event.payload.decode()}")
 
 
@@ -91,11 +125,11 @@ async def live(part: Part) -> None:
 
 async def watch(part: Part) -> None:
     """Say each news of a run."""
-    news = part.store.watch(f"run:{part.run_id}")
+    news = part.store.watch(topics.run(None, part.run_id))
     say("watching")
     while True:
         await news.wait()
-        say(len(await part.store.events.list(part.run_id)))
+        say(len(await part.store.events.list(part.run_id, tenant=None)))
 
 
 async def fork(part: Part) -> None:
@@ -106,12 +140,13 @@ async def fork(part: Part) -> None:
         asyncio.run(_use_forked(part))
         os._exit(0)
     await asyncio.to_thread(os.waitpid, child, 0)
-    await part.store.commit(AppendEntries(part.run_id, (Entry(1, 1, b"[]"),)), lease=lease)
+    await part.store.commit(lease, append_entry(1))
     say("appended")
 
 
 async def _use_forked(part: Part) -> None:
-    for use in (lambda: part.store.commit(part.register()), lambda: part.store.runs.get(part.run_id)):
+    uses = lambda: part.store.execute(part.register()), lambda: part.store.runs.get(part.run_id, tenant=None)
+    for use in uses:
         try:
             await use()
         except PerdureError as error:
@@ -132,10 +167,10 @@ ACTIONS: dict[str, Callable[[Part], Awaitable[None]]] = {
 
 async def main(opener: str, url: str, action: str, run_id: str, worker_id: str, lease_now: str = "1000") -> None:
     """Act, when the line comes."""
-    store: Store = await resolve_name(opener)(url)
+    store: Store = await resolve_name(opener)(url, clock=ManualClock(START, float(lease_now)))
     say("ready")
     await asyncio.to_thread(sys.stdin.readline)
-    await ACTIONS[action](Part(store, run_id, worker_id, float(lease_now)))
+    await ACTIONS[action](Part(store, run_id, worker_id))
     await store.close()
 
 

@@ -1,51 +1,62 @@
-"""The operations that tests commit, at the time that the test has set."""
+"""The operations on runs that tests commit, at the time that the test has set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import count
 from typing import cast
 
-from perdure.core.chunks import Entry
+from perdure.core import keys
+from perdure.core.chunks import RUN_LANE, Chunk, Entry, chunk_entry, reset_entry
 from perdure.core.failures import Failure
-from perdure.core.records import Question, RunStatus, StepRecord, StepStatus, WorkerRecord
-from perdure.stores.port import (
+from perdure.core.operations import (
     Answer,
     AppendEntries,
     Ask,
+    CancelChildren,
     CancelRun,
-    Claim,
     CreateRun,
     DeleteRun,
     Emit,
+    FailRun,
     FinishRun,
+    NoteCleanups,
     PutStep,
-    RegisterWorker,
     ReleaseRun,
-    RenewWorker,
+    ReplaceLane,
     RestartRun,
-    RetireWorker,
     SealRun,
     SuspendRun,
-    TakeOver,
-    TakeRun,
 )
+from perdure.core.records import KeyHold, Question, RunStatus, StepRecord, StepStatus
+from perdure.testing.manual_clock import ManualClock
+
+GO = keys.event("go")
+DIVERGED = Failure(cause_type="Divergence", message="the code has changed", reason="diverged")
 
 
 class RunOperations:
-    """Operations with the time filled in."""
+    """Operations with the tenant, the time and a fresh key filled in."""
 
-    at: datetime
-    lease_now: float
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.tenant: str | None = None
+        self._numbers: dict[str, int] = {}
+        self._count = count(1)
 
-    def __init__(self, at: datetime, lease_now: float, boot_id: str) -> None:
-        self.at = at
-        self.lease_now = lease_now
-        self.boot_id = boot_id
+    @property
+    def at(self) -> datetime:
+        """The instant of now."""
+        return self.clock.at
 
     def after(self, seconds: float) -> datetime:
         """The instant so many seconds from now."""
         return self.at + timedelta(seconds=seconds)
+
+    def next_number(self) -> int:
+        """A number that rises with each call."""
+        return next(self._count)
 
     def create(
         self,
@@ -56,10 +67,12 @@ class RunOperations:
         manifest: bytes = b"{}",
         manifest_hash: str = "hash",
         parent_id: str | None = None,
-        thread_id: str | None = None,
+        key: str | None = None,
+        hold: KeyHold = "until_end",
     ) -> CreateRun:
-        """A child's outcome goes to its parent's event `child:ID`."""
+        """A run; a child's outcome goes to its parent's event `child:ID`."""
         return CreateRun(
+            tenant=self.tenant,
             run_id=run_id,
             workflow=workflow,
             queue=queue,
@@ -68,136 +81,109 @@ class RunOperations:
             seed="seed",
             at=self.at,
             parent_id=parent_id,
-            parent_key=f"child:{run_id}" if parent_id else None,
-            thread_id=thread_id,
-        )
-
-    def register(self, worker_id: str = "ana", *, lease_for: float = 30.0) -> RegisterWorker:
-        """A worker of the boot that is now."""
-        worker = WorkerRecord(
-            worker_id=worker_id,
-            host="host",
-            pid=1,
-            process_token="1",  # noqa: S106 - not a password
-            boot_id=self.boot_id,
-            lease_until=self.lease_now + lease_for,
-            queues=("default",),
-            started_at=self.at,
-            renewed_at=self.at,
-        )
-        return RegisterWorker(worker=worker)
-
-    def renew(
-        self, worker_id: str = "ana", *, lease_for: float = 30.0, executing: Iterable[str] | None = None
-    ) -> RenewWorker:
-        """A renewal from now on."""
-        return RenewWorker(
-            worker_id=worker_id,
-            lease_until=self.lease_now + lease_for,
-            lease_now=self.lease_now,
-            at=self.at,
-            executing=None if executing is None else frozenset(executing),
-        )
-
-    def retire(self, worker_id: str = "ana") -> RetireWorker:
-        """The end of a worker that stops."""
-        return RetireWorker(worker_id=worker_id, at=self.at)
-
-    def take(self, run_id: str = "run", worker_id: str = "ana") -> TakeRun:
-        """The lease of one run."""
-        return TakeRun(run_id=run_id, worker_id=worker_id, at=self.at, lease_now=self.lease_now, boot_id=self.boot_id)
-
-    def take_over(self, worker_id: str = "ana", *, proven: bool = False, max_takeovers: int = 5) -> TakeOver:
-        """The runs of a dead worker."""
-        return TakeOver(
-            worker_id=worker_id,
-            at=self.at,
-            lease_now=self.lease_now,
-            boot_id=self.boot_id,
-            proven=proven,
-            max_takeovers=max_takeovers,
-        )
-
-    def claim(
-        self,
-        worker_id: str = "ana",
-        *,
-        queues: tuple[tuple[str, int | None], ...] = (("default", None),),
-        workflows: tuple[str, ...] = ("flow",),
-        limit: int = 10,
-    ) -> Claim:
-        """What is due."""
-        return Claim(
-            worker_id=worker_id,
-            queues=queues,
-            workflows=workflows,
-            limit=limit,
-            at=self.at,
-            lease_now=self.lease_now,
+            parent_key=keys.child(run_id) if parent_id else None,
+            key=key,
+            hold=hold,
         )
 
     def suspend(
-        self, run_id: str = "run", *, inbox: int = 0, due_in: float | None = None, waiting_for: tuple[str, ...] = ()
+        self,
+        *waiting_for: str,
+        inbox: int = 0,
+        due_in: float | None = None,
+        cleans_up: bool = False,
+        parked: Failure | None = None,
     ) -> SuspendRun:
-        """A wait, with a timer where `due_in` says."""
+        """A wait for keys, with a timer where `due_in` says."""
         due_at = None if due_in is None else self.after(due_in)
-        return SuspendRun(run_id=run_id, inbox=inbox, at=self.at, due_at=due_at, waiting_for=waiting_for)
+        return SuspendRun(
+            inbox=inbox, at=self.at, due_at=due_at, waiting_for=waiting_for, cleans_up=cleans_up, parked=parked
+        )
 
-    def release(self, run_id: str = "run") -> ReleaseRun:
+    def release(self) -> ReleaseRun:
         """The lease, given back."""
-        return ReleaseRun(run_id=run_id, at=self.at)
+        return ReleaseRun(at=self.at)
 
-    def finish(self, run_id: str = "run", status: str = "completed") -> FinishRun:
+    def finish(self, status: str = "completed", *, inbox: int | None = None) -> FinishRun:
         """The end of a run."""
         failed = status == "failed"
         return FinishRun(
-            run_id=run_id,
             status=cast("RunStatus", status),
             at=self.at,
             result=b'"done"' if status == "completed" else None,
             failure=Failure(cause_type="ValueError", message="no", positions=("1",)) if failed else None,
+            inbox=inbox,
         )
 
-    def cancel(self, run_id: str = "run", *, within: float = 5.0, reason: str = "") -> CancelRun:
+    def note_cleanups(self) -> NoteCleanups:
+        """That functions are to be called at a cancel."""
+        return NoteCleanups()
+
+    def cancel(
+        self, run_id: str = "run", *, within: float = 5.0, reason: str = "", life: int | None = None
+    ) -> CancelRun:
         """A request to end."""
-        return CancelRun(run_id=run_id, at=self.at, cancel_by=self.after(within), reason=reason)
+        return CancelRun(tenant=self.tenant, run_id=run_id, at=self.at, within=within, reason=reason, life=life)
+
+    def cancel_children(self, run_id: str = "run", *, within: float = 5.0, limit: int = 100) -> CancelChildren:
+        """A request to end the children of a run."""
+        return CancelChildren(tenant=self.tenant, run_id=run_id, at=self.at, within=within, limit=limit)
 
     def seal(self, run_id: str = "run") -> SealRun:
-        """The end of a run whose owner is deaf."""
-        return SealRun(run_id=run_id, at=self.at)
+        """The end of a run whose owner does not answer."""
+        return SealRun(tenant=self.tenant, run_id=run_id, at=self.at)
 
-    def restart(self, run_id: str = "run", *, reopen: tuple[str, ...] = ()) -> RestartRun:
-        """Another chance for a failed run."""
-        return RestartRun(run_id=run_id, at=self.at, reopen=reopen)
+    def restart(self, run_id: str = "run", *, life: int = 1, reopen: tuple[str, ...] = ()) -> RestartRun:
+        """Another attempt at a failed run."""
+        return RestartRun(tenant=self.tenant, run_id=run_id, at=self.at, life=life, reopen=reopen)
+
+    def fail(self, run_id: str = "run") -> FailRun:
+        """The end of a run that a person gives up."""
+        failure = Failure(cause_type="GivenUp", message="given up")
+        return FailRun(tenant=self.tenant, run_id=run_id, at=self.at, failure=failure)
 
     def delete(self, run_id: str = "run") -> DeleteRun:
         """The end of all that is left of a run."""
-        return DeleteRun(run_id=run_id)
+        return DeleteRun(tenant=self.tenant, run_id=run_id, at=self.at)
 
     def step(
-        self, run_id: str = "run", position: str = "0", status: str = "completed", *, result: bytes | None = b"1"
+        self, position: str = "0", status: str = "completed", *, result: bytes | None = b"1", attempts: int = 1
     ) -> PutStep:
-        """A step's row."""
+        """A step's row; the same position has the same number in every run."""
         ended = status in {"completed", "failed"}
         step = StepRecord(
             position=position,
+            number=self._numbers.setdefault(position, len(self._numbers)),
             name=f"step {position}",
             status=cast("StepStatus", status),
+            attempts=attempts,
             result=result if status == "completed" else None,
             failure=Failure(cause_type="ValueError", message="no") if status == "failed" else None,
             started=self.at.timestamp(),
             completed=self.at.timestamp() if ended else None,
         )
-        return PutStep(run_id, step)
+        return PutStep(step)
 
-    def emit(self, run_id: str = "run", key: str = "go", payload: bytes = b"1") -> Emit:
+    def emit(
+        self, run_id: str = "run", key: str = GO, payload: bytes = b"1", *, by: str | None = None, many: bool = False
+    ) -> Emit:
         """An event from outside."""
-        return Emit(run_id=run_id, key=key, payload=payload, at=self.at)
+        return Emit(
+            tenant=self.tenant,
+            run_id=run_id,
+            key=key,
+            payload=payload,
+            at=self.at,
+            emit_id=f"emit-{self.next_number()}",
+            by=by,
+            many=many,
+        )
 
-    def ask(self, run_id: str = "run", question_id: str = "why") -> Ask:
+    def ask(self, question_id: str = "why", *, run_id: str = "run") -> Ask:
         """A question of a run."""
         question = Question(
             question_id=question_id,
+            tenant=self.tenant,
             run_id=run_id,
             kind="in_doubt",
             prompt="Again?",
@@ -206,10 +192,30 @@ class RunOperations:
         )
         return Ask(question=question)
 
-    def answer(self, question_id: str = "why", answer: bytes = b'"yes"', by: str | None = "eve") -> Answer:
+    def answer(self, question_id: str = "why", answer: bytes = b'"yes"', *, by: str | None = "eve") -> Answer:
         """A person's answer."""
-        return Answer(question_id=question_id, answer=answer, by=by, at=self.at)
+        answer_id = f"answer-{self.next_number()}"
+        return Answer(
+            tenant=self.tenant, question_id=question_id, answer=answer, answer_id=answer_id, by=by, at=self.at
+        )
 
-    def append(self, run_id: str = "run", *seqs: int) -> AppendEntries:
-        """Entries with these seqs, each with its seq as its body."""
-        return AppendEntries(run_id, tuple(Entry(seq, seq, b"[%d]" % seq) for seq in seqs))
+    def append(self, *seqs: int, lane: str = RUN_LANE) -> AppendEntries:
+        """Entries with these seqs, each with its seq as its text; each covers nothing but itself."""
+        return AppendEntries(tuple(self.entry(seq, lane) for seq in seqs))
+
+    def reset(self, seq: int, lane: str = RUN_LANE) -> AppendEntries:
+        """The entry that takes a lane back."""
+        return AppendEntries((reset_entry(lane, seq),))
+
+    def entry(self, seq: int, lane: str = RUN_LANE) -> Entry:
+        """An entry of one chunk with its seq as its text."""
+        return chunk_entry(Chunk(kind="text", text=str(seq), part=0), lane, seq, seq)
+
+    def replace(self, seq: int, *, opened: int = 1, lane: str = RUN_LANE, body: bytes = b'{"items":[]}') -> ReplaceLane:
+        """An entry that stands for a lane."""
+        return ReplaceLane(Entry(lane, 1, seq, body), opened)
+
+
+def keys_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The keys of events with these names."""
+    return tuple(map(keys.event, names))

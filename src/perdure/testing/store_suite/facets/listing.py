@@ -24,7 +24,7 @@ class ListPromises(Promises):
             for run_id in moment:
                 await harness.run(run_id)
             harness.advance(0.000001)
-        assert ids(await harness.store.runs.list()) == ["e", "d", "c", "b", "a"]
+        assert ids(await harness.store.runs.list(tenant=None)) == ["e", "d", "c", "b", "a"]
 
     async def test_pages_miss_nothing_and_repeat_nothing(self, harness: StoreHarness) -> None:
         expected: list[str] = []
@@ -34,7 +34,7 @@ class ListPromises(Promises):
             expected.append(await harness.run(f"run-{number:02}"))
         found: list[RunRecord] = []
         while page := await harness.store.runs.list(
-            before=(found[-1].created_at, found[-1].run_id) if found else None, limit=5
+            tenant=None, before=(found[-1].created_at, found[-1].run_id) if found else None, limit=5
         ):
             assert len(page) <= 5
             found += page
@@ -46,19 +46,21 @@ class ListPromises(Promises):
         await harness.do(harness.create("b", queue="two", parent_id="a"))
         await harness.do(harness.turn("c"))
         await harness.do(harness.cancel("a"))
+        await harness.do(harness.cancel("b"))
         await harness.running("d", like=harness.create("d", workflow="one"))
         listed = harness.store.runs.list
-        assert ids(await listed(workflow="one")) == ["d", "a"]
-        assert ids(await listed(queue="two")) == ["b"]
-        assert ids(await listed(parent_id="a")) == ["b"]
-        assert ids(await listed(thread_id="thread")) == ["c"]
-        assert ids(await listed(status=("cancelled",))) == ["b", "a"]
-        assert ids(await listed(status=("running", "queued"))) == ["d", "c"]
-        assert ids(await listed(status=("cancelled",), workflow="one")) == ["a"]
-        assert await listed(workflow="three") == []
+        assert ids(await listed(tenant=None, workflow="one")) == ["d", "a"]
+        assert ids(await listed(tenant=None, queue="two")) == ["b"]
+        assert ids(await listed(tenant=None, parent_id="a")) == ["b"]
+        assert ids(await listed(tenant=None, thread_id="thread")) == ["c"]
+        assert ids(await listed(tenant=None, status=("cancelled",))) == ["b", "a"]
+        assert ids(await listed(tenant=None, status=("running", "queued"))) == ["d", "c"]
+        assert ids(await listed(tenant=None, status=("cancelled",), workflow="one")) == ["a"]
+        assert await listed(tenant=None, workflow="three") == []
 
     async def test_a_list_leaves_out_results_and_nothing_else(self, harness: StoreHarness) -> None:
         await harness.ended("one", "failed")
         await harness.ended("two")
-        for run in await harness.store.runs.list():
+        await harness.suspended("three", due_in=5)
+        for run in await harness.store.runs.list(tenant=None):
             assert run == msgspec.structs.replace(await harness.get(run.run_id), result=None)

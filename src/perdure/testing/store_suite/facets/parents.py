@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from perdure.core import keys
 from perdure.core.children import ChildOutcome, child_outcome
 from perdure.core.records import Lease
+from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
 from perdure.errors import LeaseLost
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.harness import LEASE_FOR, StoreHarness
+from perdure.testing.store_suite.facets.suspicion import killed, killed_alone
+from perdure.testing.store_suite.harness import StoreHarness
+
+CHILD = keys.child("child")
 
 
-async def told(harness: StoreHarness, parent_id: str = "parent") -> ChildOutcome:
+async def outcome(harness: StoreHarness, key: str = CHILD) -> ChildOutcome:
     """What the parent was told."""
-    event = await harness.store.events.get(parent_id, "child:child")
+    event = await harness.store.events.get("parent", key, tenant=harness.tenant)
     assert event is not None, "the parent was not told"
     return child_outcome(event.payload)
 
 
 async def family(harness: StoreHarness) -> Lease:
-    """A suspended parent, and the lease of its running child."""
-    await harness.suspended("parent")
+    """A parent that waits for its child, and the lease of the child."""
+    await harness.suspended("parent", "ana", CHILD)
     return await harness.running("child", like=harness.create(parent_id="parent", run_id="child"))
 
 
@@ -27,24 +32,31 @@ class ParentPromises(Promises):
 
     async def test_a_parent_is_told_the_result_and_woken(self, harness: StoreHarness) -> None:
         lease = await family(harness)
-        await harness.do(harness.finish("child"), lease=lease)
-        outcome = await told(harness)
-        assert (outcome.run_id, outcome.status, bytes(outcome.result)) == ("child", "completed", b'"done"')
+        await harness.commit(lease, harness.finish())
+        told = await outcome(harness)
+        assert (told.run_id, told.status, bytes(told.result)) == ("child", "completed", b'"done"')
         run = await harness.get("parent")
-        assert (run.status, run.inbox, run.due_at) == ("queued", 1, harness.at)
+        assert (run.status, run.inbox, run.ready_at) == ("queued", 1, harness.at)
 
     async def test_a_parent_is_told_the_failure(self, harness: StoreHarness) -> None:
         lease = await family(harness)
-        operation = harness.finish("child", "failed")
-        await harness.do(operation, lease=lease)
-        outcome = await told(harness)
-        assert (outcome.status, outcome.failure) == ("failed", operation.failure)
+        operation = harness.finish("failed")
+        await harness.commit(lease, operation)
+        told = await outcome(harness)
+        assert (told.status, told.failure) == ("failed", operation.failure)
 
-    async def test_a_parent_is_told_of_a_child_cancelled_without_an_owner(self, harness: StoreHarness) -> None:
-        await harness.suspended("parent")
+    async def test_a_parent_is_told_of_a_child_that_was_cancelled_without_an_owner(self, harness: StoreHarness) -> None:
+        await harness.suspended("parent", "ana", CHILD)
         await harness.do(harness.create("child", parent_id="parent"))
         await harness.do(harness.cancel("child"))
-        assert (await told(harness)).status == "cancelled"
+        assert (await outcome(harness)).status == "cancelled"
+        assert await harness.status("parent") == "queued"
+
+    async def test_a_parent_is_told_of_a_child_that_was_failed_by_a_person(self, harness: StoreHarness) -> None:
+        await harness.suspended("parent", "ana", CHILD)
+        await harness.do(harness.create("child", parent_id="parent"))
+        await harness.do(harness.fail("child"))
+        assert (await outcome(harness)).status == "failed"
         assert await harness.status("parent") == "queued"
 
     async def test_a_parent_is_told_of_a_child_that_was_sealed(self, harness: StoreHarness) -> None:
@@ -52,58 +64,71 @@ class ParentPromises(Promises):
         await harness.do(harness.cancel("child", within=5))
         harness.advance(5)
         await harness.do(harness.seal("child"))
-        assert (await told(harness)).status == "cancelled"
+        assert (await outcome(harness)).status == "cancelled"
 
     async def test_a_parent_is_told_of_a_child_whose_owner_died_while_it_was_cancelled(
         self, harness: StoreHarness
     ) -> None:
         await family(harness)
         await harness.do(harness.cancel("child"))
-        harness.advance(LEASE_FOR)
-        await harness.do(harness.take_over("ana"))
-        assert (await told(harness)).status == "cancelled"
+        await harness.lapse("ana")
+        assert (await outcome(harness)).status == "cancelled"
+
+    async def test_a_parent_is_told_of_a_child_whose_worker_retired_while_it_was_cancelled(
+        self, harness: StoreHarness
+    ) -> None:
+        await family(harness)
+        await harness.do(harness.cancel("child"))
+        await harness.do(harness.retire("ana"))
+        assert (await outcome(harness)).status == "cancelled"
 
     async def test_a_parent_is_told_of_a_child_that_is_poisoned(self, harness: StoreHarness) -> None:
-        await family(harness)
-        harness.advance(LEASE_FOR)
-        await harness.do(harness.take_over("ana", max_takeovers=0))
-        outcome = await told(harness)
-        assert outcome.status == "failed"
-        assert outcome.failure is not None
-        assert outcome.failure.reason == "poisoned"
+        await harness.suspended("parent", "ana", CHILD)
+        await harness.do(harness.create("child", parent_id="parent"))
+        await killed(harness, "child", times=SUSPECT_AT)
+        await killed_alone(harness, "child", times=CONDEMNED_AT)
+        told = await outcome(harness)
+        assert told.status == "failed"
+        assert told.failure is not None
+        assert told.failure.reason == "poisoned"
 
     async def test_a_parent_is_not_told_of_an_end_that_was_refused(self, harness: StoreHarness) -> None:
         lease = await family(harness)
-        await harness.do(harness.release("child"), lease=lease)
-        before = await harness.everything("parent")
-        await harness.refused(LeaseLost, harness.finish("child"), lease=lease)
-        assert await harness.everything("parent") == before
+        await harness.commit(lease, harness.release())
+        await harness.commit_refused(LeaseLost, Lease(None, "child", lease.token - 1), harness.finish())
+        assert await harness.store.events.get("parent", CHILD, tenant=None) is None
 
     async def test_a_parent_that_runs_finds_it_in_its_inbox(self, harness: StoreHarness) -> None:
         parent = await harness.running("parent")
         child = await harness.running("child", like=harness.create(parent_id="parent", run_id="child"))
-        await harness.do(harness.finish("child"), lease=child)
-        assert (await harness.get("parent")).inbox == 1
-        await harness.do(harness.step("parent"), lease=parent)
+        await harness.commit(child, harness.finish())
+        news = await harness.store.runs.news("parent", tenant=None, after=0)
+        assert news is not None
+        assert (news.inbox, [event.key for event in news.events]) == (1, [CHILD])
+        await harness.commit(parent, harness.step())
 
     async def test_a_parent_that_has_ended_stays_ended(self, harness: StoreHarness) -> None:
         await harness.ended("parent")
         child = await harness.running("child", like=harness.create(parent_id="parent", run_id="child"))
-        await harness.do(harness.finish("child"), lease=child)
+        await harness.commit(child, harness.finish())
         assert await harness.status("parent") == "completed"
-        assert (await told(harness)).status == "completed"
+        assert (await outcome(harness)).status == "completed"
 
     async def test_a_child_of_a_parent_that_is_gone_ends_all_the_same(self, harness: StoreHarness) -> None:
         await harness.ended("parent")
         child = await harness.running("child", like=harness.create(parent_id="parent", run_id="child"))
         await harness.do(harness.delete("parent"))
-        await harness.do(harness.finish("child"), lease=child)
+        await harness.commit(child, harness.finish())
         assert await harness.status("child") == "completed"
-        assert await harness.store.runs.get("parent") is None
+        assert await harness.store.runs.get("parent", tenant=None) is None
 
-    async def test_a_child_that_ends_again_tells_nothing_new(self, harness: StoreHarness) -> None:
+    async def test_each_life_of_a_child_tells_its_end_under_a_key_of_its_own(self, harness: StoreHarness) -> None:
         lease = await family(harness)
-        await harness.do(harness.finish("child", "failed"), lease=lease)
+        await harness.commit(lease, harness.finish("failed"))
+        parent = await harness.lease("parent")
+        await harness.commit(parent, harness.suspend(keys.child("child", 1), inbox=1))
         await harness.do(harness.restart("child"))
-        await harness.do(harness.finish("child"), lease=await harness.lease("child"))
-        assert (await told(harness)).status == "failed"
+        await harness.commit(await harness.lease("child"), harness.finish())
+        assert (await outcome(harness)).status == "failed"
+        assert (await outcome(harness, keys.child("child", 1))).status == "completed"
+        assert await harness.status("parent") == "queued"

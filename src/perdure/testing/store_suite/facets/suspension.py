@@ -1,13 +1,15 @@
-"""Suspension: a run that waits holds nothing, and no wake-up is lost."""
+"""Suspension: a run that waits holds nothing, and is refused it where something has come in."""
 
 from __future__ import annotations
 
 import asyncio
 
+from perdure.core import keys
+from perdure.core.operations import OutsideOperation
 from perdure.errors import InboxMoved, LeaseLost, RunStateWrong
-from perdure.stores.port import Operation
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.harness import StoreHarness
+from perdure.testing.store_suite.run_operations import DIVERGED, GO
 
 
 class SuspensionPromises(Promises):
@@ -15,93 +17,82 @@ class SuspensionPromises(Promises):
 
     async def test_a_suspended_run_holds_nothing(self, harness: StoreHarness) -> None:
         lease = await harness.running()
-        await harness.do(harness.suspend(due_in=60, waiting_for=("event:go", "timer")), lease=lease)
+        waits = (GO, keys.timer("1"))
+        await harness.commit(lease, harness.suspend(*waits, due_in=60, cleans_up=True))
         run = await harness.get()
-        assert (run.status, run.worker_id, run.due_at) == ("suspended", None, harness.after(60))
-        assert run.waiting_for == ("event:go", "timer")
-        await harness.refused(LeaseLost, harness.step(), lease=lease)
+        assert (run.status, run.worker_id, run.claim_id, run.leased_at) == ("suspended", None, None, None)
+        assert (run.due_at, run.ready_at) == (harness.after(60), None)
+        assert (run.waiting_for, run.cleans_up, run.is_parked) == (waits, True, False)
+        await harness.commit_refused(LeaseLost, lease, harness.step())
 
-    async def test_a_suspension_that_has_not_seen_an_event_is_refused(self, harness: StoreHarness) -> None:
+    async def test_a_run_is_parked_with_its_reason(self, harness: StoreHarness) -> None:
+        lease = await harness.running()
+        await harness.commit(lease, harness.suspend(parked=DIVERGED))
+        run = await harness.get()
+        assert (run.status, run.failure, run.is_parked) == ("suspended", DIVERGED, True)
+
+    async def test_a_suspension_that_has_not_read_an_event_is_refused(self, harness: StoreHarness) -> None:
         lease = await harness.running()
         await harness.do(harness.emit())
-        before = await harness.everything()
-        error = await harness.refused(InboxMoved, harness.suspend(inbox=0), lease=lease)
+        error = await harness.commit_refused(InboxMoved, lease, harness.step(), harness.suspend())
         assert isinstance(error, InboxMoved)
         assert error.run_id == "run"
-        assert await harness.everything() == before
 
     async def test_a_run_whose_suspension_was_refused_keeps_its_lease(self, harness: StoreHarness) -> None:
         lease = await harness.running()
         await harness.do(harness.emit())
-        await harness.refused(InboxMoved, harness.suspend(inbox=0), lease=lease)
-        await harness.do(harness.step(), lease=lease)
-        await harness.do(harness.suspend(inbox=1), lease=lease)
+        await harness.commit_refused(InboxMoved, lease, harness.suspend())
+        await harness.commit(lease, harness.step())
+        await harness.commit(lease, harness.suspend(inbox=1))
         assert await harness.status() == "suspended"
 
     async def test_everything_from_outside_moves_the_inbox(self, harness: StoreHarness) -> None:
         lease = await harness.running()
-        await harness.do(harness.ask(), lease=lease)
+        await harness.commit(lease, harness.ask())
         await harness.do(harness.create("child", parent_id="run"))
-        come: tuple[Operation, ...] = (harness.emit(), harness.answer(), harness.cancel("child"), harness.cancel("run"))
+        channel = harness.emit(key=keys.channel("c"), many=True)
+        come: tuple[OutsideOperation, ...] = (
+            harness.emit(),
+            channel,
+            harness.answer(),
+            harness.cancel("child"),
+            harness.cancel("run"),
+        )
         for inbox, one in enumerate(come):
             await harness.do(one)
-            await harness.refused(InboxMoved, harness.suspend(inbox=inbox), lease=lease)
+            await harness.commit_refused(InboxMoved, lease, harness.suspend(inbox=inbox))
             assert (await harness.get()).inbox == inbox + 1
-
-    async def test_no_wake_up_is_lost(self, harness: StoreHarness) -> None:
-        for number in range(20):
-            run_id = f"run-{number}"
-            lease = await harness.running(run_id)
-            suspend, emit = harness.suspend(run_id, inbox=0), harness.emit(run_id)
-            emit_first = number % 2 == 0
-            first = harness.store.commit(emit) if emit_first else harness.store.commit(suspend, lease=lease)
-            last = harness.store.commit(suspend, lease=lease) if emit_first else harness.store.commit(emit)
-            settled = await asyncio.gather(first, last, return_exceptions=True)
-            refused = any(isinstance(one, InboxMoved) for one in settled)
-            assert refused == emit_first
-            assert await harness.status(run_id) == ("running" if refused else "queued")
-
-    async def test_an_emit_before_the_suspension_refuses_it(self, harness: StoreHarness) -> None:
-        lease = await harness.running()
-        emit = harness.store.commit(harness.emit())
-        suspend = harness.store.commit(harness.suspend(inbox=0), lease=lease)
-        settled = await asyncio.gather(emit, suspend, return_exceptions=True)
-        assert isinstance(settled[1], InboxMoved)
-        assert await harness.status() == "running"
 
     async def test_an_emit_in_the_commit_of_the_suspension_counts(self, harness: StoreHarness) -> None:
         lease = await harness.running()
-        await harness.refused(InboxMoved, harness.emit(), harness.suspend(inbox=0), lease=lease)
-        assert await harness.store.events.list("run") == []
-        await harness.do(harness.suspend(inbox=0), harness.emit(), lease=lease)
-        assert await harness.status() == "queued"
+        await harness.commit_refused(InboxMoved, lease, harness.emit(), harness.suspend())
+        await harness.store.commit(lease, harness.emit(), harness.suspend(GO, inbox=1))
+        assert await harness.status() == "suspended"
 
-    async def test_a_second_wake_up_changes_nothing(self, harness: StoreHarness) -> None:
-        await harness.suspended()
-        await harness.do(harness.emit(key="one"))
-        lease = await harness.lease()
-        await harness.do(harness.emit(key="two"))
-        await harness.do(harness.step(), lease=lease)
-        run = await harness.get()
-        assert (run.status, run.token) == ("running", lease.token)
+    async def test_commits_that_are_on_their_way_together_lose_no_wake_up(self, harness: StoreHarness) -> None:
+        for number in range(20):
+            run_id = f"run-{number}"
+            lease = await harness.running(run_id)
+            suspend, emit = harness.suspend(GO), harness.emit(run_id)
+            is_emit_first = number % 2 == 0
+            if is_emit_first:
+                together = harness.store.execute(emit), harness.store.commit(lease, suspend)
+            else:
+                together = harness.store.commit(lease, suspend), harness.store.execute(emit)
+            settled = await asyncio.gather(*together, return_exceptions=True)
+            assert any(isinstance(one, InboxMoved) for one in settled) == is_emit_first
+            assert await harness.status(run_id) == ("running" if is_emit_first else "queued")
 
     async def test_a_run_that_is_being_cancelled_is_not_suspended(self, harness: StoreHarness) -> None:
         lease = await harness.running()
         await harness.do(harness.cancel())
         inbox = (await harness.get()).inbox
-        await harness.refused(RunStateWrong, harness.suspend(inbox=inbox), lease=lease)
-        assert await harness.status() == "cancelling"
+        await harness.commit_refused(RunStateWrong, lease, harness.suspend(inbox=inbox))
 
-    async def test_a_lease_that_is_given_back_leaves_the_run_due_at_once(self, harness: StoreHarness) -> None:
+    async def test_a_lease_that_is_given_back_leaves_the_run_claimable_at_once(self, harness: StoreHarness) -> None:
         lease = await harness.running()
         harness.advance(7)
-        await harness.do(harness.release(), lease=lease)
+        await harness.commit(lease, harness.release())
         run = await harness.get()
-        assert (run.status, run.due_at, run.worker_id) == ("queued", harness.at, None)
-
-    async def test_a_lease_that_is_given_back_ends_a_run_that_is_being_cancelled(self, harness: StoreHarness) -> None:
-        lease = await harness.running()
-        await harness.do(harness.cancel())
-        await harness.do(harness.release(), lease=lease)
-        run = await harness.get()
-        assert (run.status, run.completed_at) == ("cancelled", harness.at)
+        assert (run.status, run.ready_at, run.worker_id, run.claim_id) == ("queued", harness.at, None, None)
+        assert run.left_token == lease.token

@@ -4,88 +4,87 @@ from __future__ import annotations
 
 import asyncio
 
+from perdure.core import keys
+from perdure.core.operations import StartTurn
+from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
 from perdure.core.threads import ThreadEvent
 from perdure.core.values import Value
-from perdure.errors import RunNotFound
-from perdure.stores.port import AddMessage
+from perdure.errors import RunNotFound, StepFinal, ThreadNotFound
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.harness import LEASE_FOR, StoreHarness
+from perdure.testing.store_suite.facets.suspicion import killed, killed_alone
+from perdure.testing.store_suite.harness import StoreHarness
+from perdure.testing.store_suite.run_operations import GO
 
 
 async def edges(harness: StoreHarness) -> list[Value]:
     """The statuses that the thread went through, by its events."""
-    events = await harness.store.threads.events("thread")
+    events = await harness.store.threads.events("thread", tenant=None)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     return [event.body["to"] for event in events if event.kind == "status"]
 
 
 async def now(harness: StoreHarness) -> str:
     """The thread's status."""
-    thread = await harness.store.threads.get("thread")
-    assert thread is not None
-    return thread.status
+    return (await harness.get_thread()).status
 
 
-async def turn_begun(harness: StoreHarness, run_id: str = "run") -> None:
+async def turn_begun(harness: StoreHarness, run_id: str = "run") -> StartTurn:
     """A thread with a queued turn, and a worker."""
+    operation = harness.turn_with_reply(run_id)
     await harness.worker("ana")
     await harness.thread()
-    await harness.do(harness.turn(run_id))
+    await harness.do(operation)
+    return operation
 
 
-class ThreadEventPromises(Promises):
-    """AddThreadEvent, a thread's status, and its `status` events."""
+class ThreadStatusPromises(Promises):
+    """A thread's status, and its `status` events."""
 
-    async def test_a_thread_is_what_its_latest_turn_is(self, harness: StoreHarness) -> None:
+    async def test_a_thread_is_what_the_turn_at_its_head_is(self, harness: StoreHarness) -> None:
         await harness.worker("ana")
         await harness.thread()
         assert await now(harness) == "idle"
         await harness.do(harness.turn("one"))
-        thread = await harness.store.threads.get("thread")
-        assert thread is not None
+        thread = await harness.get_thread()
         assert (thread.status, thread.turn, thread.run_id) == ("queued", 1, "one")
         lease = await harness.lease("one")
         assert await now(harness) == "running"
-        await harness.do(harness.suspend("one", waiting_for=("event:go",)), lease=lease)
+        await harness.commit(lease, harness.suspend(GO))
         assert await now(harness) == "waiting"
         await harness.do(harness.emit("one"))
         lease = await harness.lease("one")
         await harness.do(harness.cancel("one", reason="enough"))
-        thread = await harness.store.threads.get("thread")
-        assert thread is not None
+        thread = await harness.get_thread()
         assert (thread.status, thread.reason) == ("stopping", "enough")
-        await harness.do(harness.finish("one", "cancelled"), lease=lease)
-        thread = await harness.store.threads.get("thread")
-        assert thread is not None
+        await harness.commit(lease, harness.finish("cancelled"))
+        thread = await harness.get_thread()
         assert (thread.status, thread.reason) == ("stopped", "enough")
 
     async def test_a_thread_tells_why_its_turn_failed(self, harness: StoreHarness) -> None:
         await turn_begun(harness)
-        operation = harness.finish("run", "failed")
-        message = harness.message("reply", turn=1, place=7, role="assistant", finish_reason="length")
-        await harness.do(AddMessage(message), operation, lease=await harness.lease())
-        thread = await harness.store.threads.get("thread")
-        assert thread is not None
+        operation = harness.finish("failed")
+        last = harness.set_message("reply-run", status="failed", finish_reason="length")
+        await harness.store.commit(await harness.lease(), last, operation)
+        thread = await harness.get_thread()
         assert (thread.status, thread.reason, thread.finish_reason) == ("failed", "error", "length")
         assert thread.failure == operation.failure
 
     async def test_each_edge_is_exactly_one_event_in_order(self, harness: StoreHarness) -> None:
         await turn_begun(harness)
         lease = await harness.lease()
-        await harness.do(harness.step(), harness.append("run", 1), lease=lease)
-        await harness.do(harness.suspend(waiting_for=("event:go",)), lease=lease)
+        await harness.store.commit(lease, harness.step(), harness.append(1))
+        await harness.commit(lease, harness.suspend(GO))
         await harness.do(harness.emit())
         lease = await harness.lease()
-        await harness.do(harness.release(), lease=lease)
-        [loaded] = await harness.do(harness.claim("ana"))
-        harness.advance(LEASE_FOR)
-        await harness.do(harness.take_over("ana"))
+        await harness.commit(lease, harness.release())
+        [claimed] = await harness.do(harness.claim("ana"))
+        await harness.lapse("ana")
         await harness.worker("bob")
         lease = await harness.lease("run", "bob")
-        assert loaded.run.token < lease.token
-        await harness.do(harness.finish(status="failed"), lease=lease)
+        assert claimed.run.token < lease.token
+        await harness.commit(lease, harness.finish("failed"))
         await harness.do(harness.restart())
-        await harness.do(harness.finish(), lease=await harness.lease("run", "bob"))
+        await harness.commit(await harness.lease("run", "bob"), harness.finish())
         expected = "queued running waiting queued running queued running queued running failed queued running completed"
         assert await edges(harness) == expected.split()
 
@@ -100,17 +99,17 @@ class ThreadEventPromises(Promises):
         await harness.do(harness.seal("two"))
         assert (await edges(harness))[2:] == ["queued", "running", "stopping", "stopped"]
         await harness.do(harness.turn("three"))
-        await harness.lease("three")
-        harness.advance(LEASE_FOR)
-        await harness.do(harness.take_over("ana", max_takeovers=0))
-        assert (await edges(harness))[6:] == ["queued", "running", "failed"]
+        await killed(harness, "three", times=SUSPECT_AT)
+        await killed_alone(harness, "three", times=CONDEMNED_AT)
+        deaths = ["running", "queued"] * (SUSPECT_AT + CONDEMNED_AT - 1)
+        assert (await edges(harness))[6:] == ["queued", *deaths, "running", "failed"]
         assert await now(harness) == "failed"
 
     async def test_a_status_event_tells_from_where_and_of_which_turn(self, harness: StoreHarness) -> None:
         await turn_begun(harness)
         harness.advance(1)
         await harness.do(harness.cancel(reason="enough"))
-        first, second = await harness.store.threads.events("thread")
+        first, second = await harness.store.threads.events("thread", tenant=None)
         assert (first.body["from"], first.body["to"]) == ("idle", "queued")
         assert (second.kind, second.at) == ("status", harness.at)
         assert {name: second.body[name] for name in ("from", "to", "run_id", "turn", "reason")} == {
@@ -121,67 +120,86 @@ class ThreadEventPromises(Promises):
             "reason": "enough",
         }
 
-    async def test_a_new_turn_comes_from_the_status_of_the_turn_before(self, harness: StoreHarness) -> None:
+    async def test_a_new_turn_comes_from_the_status_of_the_turn_at_the_head(self, harness: StoreHarness) -> None:
         await turn_begun(harness, "one")
         await harness.end_turn("one", "failed")
         await harness.do(harness.turn("two"))
-        *_, last = await harness.store.threads.events("thread")
+        *_, last = await harness.store.threads.events("thread", tenant=None)
         assert (last.body["from"], last.body["to"], last.body["turn"]) == ("failed", "queued", 2)
 
     async def test_what_does_not_change_the_status_is_no_event(self, harness: StoreHarness) -> None:
         await turn_begun(harness)
         lease = await harness.lease()
         before = await edges(harness)
-        await harness.do(harness.step(), lease=lease)
+        await harness.commit(lease, harness.step())
         await harness.do(harness.emit())
         await harness.do(harness.emit())
         lease = await harness.lease()
-        await harness.do(harness.suspend(inbox=1, due_in=60, waiting_for=("retry:1",)), lease=lease)
+        await harness.commit(lease, harness.suspend(keys.retry("1"), inbox=1, due_in=60))
         assert await now(harness) == "running"
         assert await edges(harness) == before
 
     async def test_a_refused_edge_is_no_event(self, harness: StoreHarness) -> None:
         await turn_begun(harness)
         lease = await harness.lease()
-        before = await harness.store.threads.events("thread")
-        await harness.refused(RunNotFound, harness.finish(), harness.emit("nobody"), lease=lease)
-        assert await harness.store.threads.events("thread") == before
-        await harness.do(harness.finish(), lease=lease)
-        assert (await edges(harness))[-1] == "completed"
+        await harness.commit(lease, harness.step())
+        await harness.commit_refused(StepFinal, lease, harness.step(result=b"2"), harness.finish())
+        await harness.commit_refused(RunNotFound, lease, harness.emit("nobody"), harness.finish())
+        await harness.commit(lease, harness.finish())
+        assert await edges(harness) == ["queued", "running", "completed"]
 
-    async def test_an_earlier_turn_changes_nothing_of_the_status(self, harness: StoreHarness) -> None:
+    async def test_a_turn_that_is_not_at_the_head_changes_nothing_of_the_status(self, harness: StoreHarness) -> None:
         await turn_begun(harness, "one")
         await harness.end_turn("one", "failed")
-        await harness.do(harness.turn("two"))
+        await harness.do(harness.turn("two", after=0))
         await harness.end_turn("two")
-        before = await harness.store.threads.events("thread")
+        before = await harness.store.threads.events("thread", tenant=None)
         await harness.do(harness.restart("one"))
         await harness.do(harness.cancel("one"))
         assert await now(harness) == "completed"
-        assert await harness.store.threads.events("thread") == before
+        assert await harness.store.threads.events("thread", tenant=None) == before
+
+
+class ThreadEventPromises(Promises):
+    """AddThreadEvent, and reading events."""
 
     async def test_events_come_in_order_without_gaps(self, harness: StoreHarness) -> None:
         await harness.thread()
-        added = [await harness.do(harness.thread_event(body={"n": [number, None]})) for number in range(5)]
-        first = ThreadEvent(thread_id="thread", seq=1, kind="note", body={"n": [0, None]}, at=harness.at)
-        assert added[0] == first
+        operations = [harness.thread_event(body={"n": [number, None]}) for number in range(5)]
+        added = [await harness.do(operation) for operation in operations]
+        assert added[0] == ThreadEvent(
+            thread_id="thread",
+            seq=1,
+            event_id=operations[0].event_id,
+            kind="note",
+            body={"n": [0, None]},
+            at=harness.at,
+        )
         assert [event.seq for event in added] == [1, 2, 3, 4, 5]
         events = harness.store.threads.events
-        assert await events("thread") == added
-        assert await events("thread", after=3) == added[3:]
-        assert await events("thread", after=1, limit=2) == added[1:3]
-        assert await events("nowhere") == []
+        assert await events("thread", tenant=None) == added
+        assert await events("thread", tenant=None, after=3) == added[3:]
+        assert await events("thread", tenant=None, after=1, limit=2) == added[1:3]
+        assert await events("nowhere", tenant=None) == []
+
+    async def test_an_event_that_is_added_again_is_the_same(self, harness: StoreHarness) -> None:
+        await harness.thread()
+        first, second = harness.thread_event(), harness.thread_event()
+        added = await harness.do(first)
+        await harness.do(second)
+        before = await harness.everything()
+        assert await harness.do(first) == added
+        assert await harness.everything() == before
 
     async def test_events_of_many_writers_have_no_gap(self, harness: StoreHarness) -> None:
         await harness.thread("thread")
         await harness.thread("other")
-        commits = [
-            harness.store.commit(harness.thread_event("other" if number % 3 == 0 else "thread")) for number in range(30)
-        ]
-        refused = harness.store.commit(harness.thread_event("thread"), harness.emit("nobody"))
-        landed = await asyncio.gather(*commits, refused, return_exceptions=True)
-        assert isinstance(landed[-1], RunNotFound)
+        operations = [harness.thread_event("other" if number % 3 == 0 else "thread") for number in range(30)]
+        operations.append(harness.thread_event("nowhere"))
+        landed = await asyncio.gather(*map(harness.store.execute, operations), return_exceptions=True)
+        assert isinstance(landed[-1], ThreadNotFound)
         more = await harness.do(harness.thread_event("thread"))
         assert more.seq == 21
-        assert [event.seq for event in await harness.store.threads.events("thread")] == list(range(1, 22))
-        assert [event.seq for event in await harness.store.threads.events("other")] == list(range(1, 11))
+        for thread_id, count in (("thread", 21), ("other", 10)):
+            events = await harness.store.threads.events(thread_id, tenant=None)
+            assert [event.seq for event in events] == list(range(1, count + 1))

@@ -6,10 +6,9 @@ import asyncio
 
 import pytest
 
-from perdure.errors import RunNotFound, StoreClosed
-from perdure.stores.port import (
-    Watch,
-)
+from perdure.core import topics
+from perdure.errors import StepFinal, StoreClosed
+from perdure.stores.port import Watch
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.harness import SOON, StoreHarness, others_go_on
 
@@ -37,8 +36,8 @@ class WatchPromises(Promises):
         await harness.run()
         watch = harness.store.watch("run:run")
         for number in range(5):
-            assert len(await harness.store.events.list("run")) == number  # the look
-            await harness.do(harness.emit(key=str(number)))
+            assert len(await harness.store.events.list("run", tenant=None)) == number  # the look
+            await harness.do(harness.emit(key=f"event:{number}"))
             await told(watch)
 
     async def test_news_during_the_wait_is_not_missed(self, harness: StoreHarness) -> None:
@@ -47,10 +46,10 @@ class WatchPromises(Promises):
         for number in range(5):
             waiting = asyncio.create_task(told(watch))
             await others_go_on()  # so that it waits
-            await harness.do(harness.emit(key=str(number)))
+            await harness.do(harness.emit(key=f"event:{number}"))
             await waiting
 
-    async def test_what_is_told_can_be_read(self, harness: StoreHarness) -> None:
+    async def test_what_there_is_news_of_can_be_read(self, harness: StoreHarness) -> None:
         lease = await harness.running()
         watch = harness.store.watch("stream:run")
 
@@ -58,12 +57,12 @@ class WatchPromises(Promises):
             head = 0
             while head < until:
                 await told(watch)
-                head = (await harness.store.streams.read("run", after=head)).head
+                head = (await harness.store.streams.read("run", tenant=None, after=head)).head
             return head
 
         following = asyncio.create_task(follow(50))
         for seq in range(1, 51):
-            await harness.do(harness.append("run", seq), lease=lease)
+            await harness.commit(lease, harness.append(seq))
         assert await following == 50
 
     async def test_one_watch_hears_of_all_its_topics(self, harness: StoreHarness) -> None:
@@ -91,20 +90,31 @@ class WatchPromises(Promises):
         await harness.do(harness.emit("one"))
         await asyncio.gather(*map(not_told, others))
 
+    async def test_topics_of_a_tenant_are_not_those_of_another(self, harness: StoreHarness) -> None:
+        harness.needs("push")
+        await harness.run("run")
+        harness.tenant = "t"
+        await harness.run("run")
+        without, of_tenant = harness.store.watch(topics.run(None, "run")), harness.store.watch(topics.run("t", "run"))
+        await harness.do(harness.emit())
+        await told(of_tenant)
+        await not_told(without)
+
     async def test_a_store_that_pushes_tells_once(self, harness: StoreHarness) -> None:
         harness.needs("push")
         await harness.run()
         watch = harness.store.watch("run:run")
-        await harness.do(harness.emit(key="one"))
-        await harness.do(harness.emit(key="two"))
+        await harness.do(harness.emit(key="event:one"))
+        await harness.do(harness.emit(key="event:two"))
         await told(watch)
         await not_told(watch)
 
     async def test_a_store_that_pushes_tells_nobody_of_what_was_refused(self, harness: StoreHarness) -> None:
         harness.needs("push")
-        await harness.run()
-        watch = harness.store.watch("run:run")
-        await harness.refused(RunNotFound, harness.emit(), harness.emit("nobody"))
+        lease = await harness.running()
+        await harness.commit(lease, harness.step())
+        watch = harness.store.watch("run:run", "stream:run")
+        await harness.commit_refused(StepFinal, lease, harness.emit(), harness.append(1), harness.step(result=b"2"))
         await not_told(watch)
 
     async def test_a_watch_that_is_told_returns_as_from_news(self, harness: StoreHarness) -> None:
@@ -116,14 +126,14 @@ class WatchPromises(Promises):
         await harness.run()
         watch, heard = harness.store.watch("run:run"), asyncio.Event()
         stop = harness.store.listen("run:run", heard.set)
-        await harness.do(harness.emit(key="one"))
+        await harness.do(harness.emit(key="event:one"))
         async with asyncio.timeout(SOON):
             await heard.wait()
         stop()
         stop()
         await told(watch)
         heard.clear()
-        await harness.do(harness.emit(key="two"))
+        await harness.do(harness.emit(key="event:two"))
         await told(watch)
         assert not heard.is_set()
 
@@ -151,7 +161,7 @@ class WatchPromises(Promises):
         await harness.store.close()
         await told(watch)
         with pytest.raises(StoreClosed):
-            await harness.store.runs.get("run")
+            await harness.store.runs.get("run", tenant=None)
         watch.close()
 
     async def test_each_refusal_of_a_closed_store_is_an_error_of_its_own(self, harness: StoreHarness) -> None:
@@ -160,6 +170,6 @@ class WatchPromises(Promises):
         refusals: list[StoreClosed] = []
         for _ in range(3):
             with pytest.raises(StoreClosed) as refused:
-                await harness.store.commit(harness.create())
+                await harness.store.execute(harness.create())
             refusals.append(refused.value)
         assert len({id(refusal) for refusal in refusals}) == 3

@@ -1,38 +1,69 @@
-"""Workers: one row each; a lease that ends at an instant, and a late renewal that is none."""
+"""Workers: a row for each incarnation, a lease that ends at an instant, renewals that only go forward."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 
-import msgspec
 import pytest
 
+from perdure.core.values import Value
 from perdure.errors import LeaseLost, WorkerExpired
-from perdure.stores.port import RegisterWorker
 from perdure.testing.store_suite.base import Promises
-from perdure.testing.store_suite.harness import LEASE_FOR, SOON, StoreHarness
+from perdure.testing.store_suite.harness import SOON, StoreHarness
+from perdure.testing.store_suite.worker_operations import LEASE_FOR, STALL_LIMIT
 
 
 async def dead(harness: StoreHarness) -> list[str]:
     """The ids of the workers that are dead now."""
-    return [worker.worker_id for worker, _ in await harness.store.workers.dead(harness.lease_now, harness.boot_id)]
+    return [one.worker.worker_id for one in await harness.store.workers.dead()]
 
 
 class WorkerPromises(Promises):
     """RegisterWorker, RenewWorker, RetireWorker, and reading workers."""
 
-    async def test_a_worker_comes_back_as_it_was(self, harness: StoreHarness) -> None:
+    async def test_a_worker_comes_back_as_it_was_registered(self, harness: StoreHarness) -> None:
         operation = harness.register("ana")
         await harness.do(operation)
-        assert await harness.store.workers.list() == [operation.worker]
+        [worker] = await harness.store.workers.list()
+        assert (worker.worker_id, worker.incarnation) == ("ana", operation.incarnation)
+        assert (worker.host, worker.pid, worker.process_token, worker.queues) == ("host", 1, "1", ("default",))
+        assert (worker.started_at, worker.renewed_at, worker.beat) == (harness.at, harness.at, 0)
+        assert worker.lease_until == harness.clock.lease_at + LEASE_FOR
+        assert worker.stall_until == harness.clock.lease_at + STALL_LIMIT
+        assert await harness.store.workers.lease_left("ana") == LEASE_FOR
+        assert await harness.store.workers.lease_left("nobody") is None
 
-    async def test_a_worker_that_registers_again_is_the_new_process_in_everything(self, harness: StoreHarness) -> None:
+    async def test_a_new_incarnation_replaces_the_row_of_the_earlier_one(self, harness: StoreHarness) -> None:
         await harness.worker("ana")
         harness.advance(1)
-        again = msgspec.structs.replace(harness.register("ana").worker, host="elsewhere", pid=7)
-        await harness.do(RegisterWorker(worker=again))
-        assert await harness.store.workers.list() == [again]
+        await harness.worker("ana")
+        [worker] = await harness.store.workers.list()
+        assert (worker.incarnation, worker.started_at) == (harness.incarnation("ana"), harness.at)
+
+    async def test_the_runs_of_an_earlier_incarnation_are_taken_over_first(self, harness: StoreHarness) -> None:
+        lease = await harness.running("run", "ana")
+        await harness.worker("ana")
+        run = await harness.get()
+        assert (run.status, run.worker_id, run.ready_at) == ("queued", None, harness.at)
+        assert run.token > lease.token
+        await harness.commit_refused(LeaseLost, lease, harness.step())
+
+    async def test_an_operation_of_an_earlier_incarnation_is_refused_or_changes_nothing(
+        self, harness: StoreHarness
+    ) -> None:
+        await harness.worker("ana")
+        await harness.run()
+        renew, claim, take = harness.renew("ana"), harness.claim("ana"), harness.take("run", "ana")
+        retire, take_over = harness.retire("ana"), harness.take_over("ana")
+        await harness.worker("ana")
+        for operation in (renew, claim, take):
+            await harness.refused(WorkerExpired, operation)
+        harness.advance(STALL_LIMIT)
+        before = await harness.everything()
+        await harness.do(retire)
+        assert await harness.do(take_over) == ()
+        assert await harness.everything() == before
 
     async def test_workers_are_listed_the_oldest_first(self, harness: StoreHarness) -> None:
         for worker_id in ("eve", "ana", "bob"):
@@ -43,30 +74,45 @@ class WorkerPromises(Promises):
     async def test_a_renewal_moves_the_lease(self, harness: StoreHarness) -> None:
         await harness.worker("ana")
         harness.advance(LEASE_FOR / 2)
-        assert await harness.do(harness.renew("ana")) == []
+        assert await harness.do(harness.renew("ana")) == ()
         harness.advance(LEASE_FOR / 2)
         assert await dead(harness) == []
         [worker] = await harness.store.workers.list()
-        assert worker.lease_until == harness.lease_now + LEASE_FOR / 2
+        assert worker.lease_until == harness.clock.lease_at + LEASE_FOR / 2
+        assert worker.stall_until == harness.clock.lease_at + STALL_LIMIT - LEASE_FOR / 2
         assert worker.renewed_at == harness.after(-LEASE_FOR / 2)
 
-    async def test_a_renewal_that_comes_late_is_refused(self, harness: StoreHarness) -> None:
+    async def test_a_jump_of_the_wall_clock_moves_no_lease(self, harness: StoreHarness) -> None:
         await harness.worker("ana")
-        before = await harness.store.workers.list()
-        harness.advance(LEASE_FOR)
-        await harness.refused(WorkerExpired, harness.renew("ana"))
-        harness.advance(1)
-        await harness.refused(WorkerExpired, harness.renew("ana"))
-        assert await harness.store.workers.list() == before
+        for jump in (3600, -7200):
+            harness.jump(jump)
+            assert await harness.store.workers.lease_left("ana") == LEASE_FOR
+            assert await dead(harness) == []
+
+    async def test_a_renewal_with_an_earlier_beat_changes_nothing(self, harness: StoreHarness) -> None:
+        await harness.worker("ana")
+        early, late = harness.renew("ana", lease_for=99), harness.renew("ana", lease_for=LEASE_FOR)
+        await harness.do(late)
+        before = await harness.everything()
+        assert await harness.do(early) == ()
+        assert await harness.everything() == before
+
+    async def test_a_late_renewal_lands_where_nobody_has_taken_over(self, harness: StoreHarness) -> None:
+        await harness.running("run", "ana")
+        harness.advance(2 * STALL_LIMIT)
+        assert await dead(harness) == ["ana"]
+        await harness.do(harness.renew("ana"))
+        assert await dead(harness) == []
+        assert await harness.do(harness.take_over("ana")) == ()
+        assert await harness.status() == "running"
 
     async def test_a_renewal_of_a_worker_that_is_gone_makes_none(self, harness: StoreHarness) -> None:
         lease = await harness.running(worker_id="ana")
-        await harness.do(harness.finish(), lease=lease)
+        await harness.commit(lease, harness.finish())
         await harness.do(harness.retire("ana"))
         await harness.refused(WorkerExpired, harness.renew("ana"))
         await harness.refused(WorkerExpired, harness.renew("nobody"))
         assert await harness.store.workers.list() == []
-        assert (await harness.get()).worker_id is None
 
     async def test_a_renewal_after_a_takeover_is_refused(self, harness: StoreHarness) -> None:
         lease = await harness.running(worker_id="ana")
@@ -78,9 +124,10 @@ class WorkerPromises(Promises):
         for run_id in ("one", "two", "three"):
             await harness.running(run_id, "ana")
         await harness.running("other", "bob")
-        assert sorted(await harness.do(harness.renew("ana", executing=["two"]))) == ["one", "three"]
-        assert await harness.do(harness.renew("ana", executing=["one", "two", "three", "other"])) == []
-        assert await harness.do(harness.renew("ana")) == []
+        named: Value = await harness.do(harness.renew("ana", executing=["two"]))
+        assert sorted(named) == [(None, "one"), (None, "three")]
+        assert await harness.do(harness.renew("ana", executing=["one", "two", "three", "other"])) == ()
+        assert await harness.do(harness.renew("ana")) == ()
 
     async def test_a_renewal_changes_no_run(self, harness: StoreHarness) -> None:
         await harness.running("run", "ana")
@@ -88,69 +135,82 @@ class WorkerPromises(Promises):
         await harness.do(harness.renew("ana", executing=[]))
         assert await harness.get() == before
 
-    async def test_a_renewal_from_another_thread_lands_while_the_loop_is_busy(self, harness: StoreHarness) -> None:
-        await harness.running("run", "ana")
-        found: list[list[str]] = []
-        operation = harness.renew("ana", lease_for=99, executing=[])
-        thread = threading.Thread(target=lambda: found.append(harness.store.renew(operation)), daemon=True)
-        thread.start()
-        thread.join(SOON)  # the loop stands still
-        assert found == [["run"]]
-        [worker] = await harness.store.workers.list()
-        assert worker.lease_until == operation.lease_until
-
-    async def test_a_late_renewal_from_another_thread_is_refused(self, harness: StoreHarness) -> None:
-        await harness.worker("ana")
-        harness.advance(LEASE_FOR)
-        with pytest.raises(WorkerExpired):
-            await asyncio.to_thread(harness.store.renew, harness.renew("ana"))
-
-    async def test_renewals_from_other_threads_and_commits_disturb_nobody(self, harness: StoreHarness) -> None:
-        lease = await harness.running("run", "ana")
-        renewals = [
-            asyncio.to_thread(harness.store.renew, harness.renew("ana", lease_for=LEASE_FOR + number, executing=[]))
-            for number in range(20)
-        ]
-        commits = [harness.store.commit(harness.append("run", seq), lease=lease) for seq in range(1, 51)]
-        renewed = asyncio.gather(*renewals)
-        await asyncio.gather(*commits)
-        assert await renewed == [["run"]] * 20
-        assert (await harness.store.streams.read("run")).head == 50
-
     async def test_a_lease_is_over_when_now_reaches_its_end(self, harness: StoreHarness) -> None:
-        await harness.worker("ana")
+        await harness.worker("ana", stall_limit=LEASE_FOR)
         harness.advance(LEASE_FOR - 0.5)
         assert await dead(harness) == []
         harness.advance(0.5)
         assert await dead(harness) == ["ana"]
 
-    async def test_a_reboot_ends_every_lease(self, harness: StoreHarness) -> None:
-        await harness.worker("ana")
-        harness.boot_id = "boot-2"
-        await harness.worker("bob")
+    async def test_a_worker_that_is_proven_alive_is_dead_only_after_its_stall_limit(
+        self, harness: StoreHarness
+    ) -> None:
+        harness.needs("proves_death")
+        await harness.running("run", "ana")
+        harness.advance(STALL_LIMIT - 0.5)
+        assert await dead(harness) == []
+        assert await harness.do(harness.take_over("ana")) == ()
+        harness.advance(0.5)
         assert await dead(harness) == ["ana"]
 
-    async def test_an_end_that_nobody_proved_is_not_called_proven(self, harness: StoreHarness) -> None:
+    async def test_an_end_that_is_not_proven_is_not_called_proven(self, harness: StoreHarness) -> None:
         await harness.worker("ana")
-        harness.advance(LEASE_FOR)
-        assert [proven for _, proven in await harness.store.workers.dead(harness.lease_now, harness.boot_id)] == [False]
+        harness.advance(STALL_LIMIT)
+        assert [one.proven for one in await harness.store.workers.dead()] == [False]
 
     async def test_the_runs_of_a_worker_that_retires_are_queued_again(self, harness: StoreHarness) -> None:
         lease = await harness.running("run", "ana")
-        await harness.do(harness.cancel(await harness.run("other")))
         await harness.running("stopping", "ana")
         await harness.do(harness.cancel("stopping"))
         harness.advance(1)
         await harness.do(harness.retire("ana"))
         run = await harness.get()
-        assert (run.status, run.worker_id, run.due_at, run.takeovers) == ("queued", None, harness.at, 0)
+        assert (run.status, run.worker_id, run.ready_at, run.suspicion) == ("queued", None, harness.at, None)
+        assert run.token > lease.token
         assert await harness.status("stopping") == "cancelled"
         assert await harness.store.workers.list() == []
-        await harness.refused(LeaseLost, harness.step(), lease=lease)
+        await harness.commit_refused(LeaseLost, lease, harness.step())
 
     async def test_a_worker_that_retires_leaves_the_runs_of_others(self, harness: StoreHarness) -> None:
         await harness.worker("ana")
         lease = await harness.running("run", "bob")
         await harness.do(harness.retire("ana"))
-        await harness.do(harness.step(), lease=lease)
+        await harness.commit(lease, harness.step())
         assert (await harness.get()).worker_id == "bob"
+
+
+class ThreadedRenewalPromises(Promises):
+    """Store.renew, from another thread than the loop's."""
+
+    async def test_a_renewal_from_another_thread_lands_while_the_loop_is_busy(self, harness: StoreHarness) -> None:
+        harness.needs("renews_off_the_loop")
+        await harness.running("run", "ana")
+        found: list[Value] = []
+        operation = harness.renew("ana", lease_for=99, executing=[])
+        thread = threading.Thread(target=lambda: found.append(harness.store.renew(operation)), daemon=True)
+        thread.start()
+        thread.join(SOON)  # the loop stands still
+        assert found == [((None, "run"),)]
+        assert await harness.store.workers.lease_left("ana") == 99
+
+    async def test_a_renewal_from_another_thread_of_a_worker_that_is_gone_is_refused(
+        self, harness: StoreHarness
+    ) -> None:
+        harness.needs("renews_off_the_loop")
+        await harness.worker("ana")
+        await harness.do(harness.retire("ana"))
+        with pytest.raises(WorkerExpired):
+            await asyncio.to_thread(harness.store.renew, harness.renew("ana"))
+
+    async def test_renewals_from_other_threads_and_commits_do_not_disturb_each_other(
+        self, harness: StoreHarness
+    ) -> None:
+        harness.needs("renews_off_the_loop")
+        lease = await harness.running("run", "ana")
+        operations = [harness.renew("ana", executing=[]) for _ in range(20)]
+        renewals = [asyncio.to_thread(harness.store.renew, operation) for operation in operations]
+        commits = [harness.store.commit(lease, harness.append(seq)) for seq in range(1, 51)]
+        renewed = asyncio.gather(*renewals)
+        await asyncio.gather(*commits)
+        assert await renewed == [((None, "run"),)] * 20
+        assert (await harness.store.streams.read("run", tenant=None)).head == 50

@@ -1,0 +1,23 @@
+"""Everything that a store holds, out of one and into another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from perdure.core.decisions.changes import Change
+
+
+class Transfer(Protocol):
+    """Rows as the changes that would make them: what one store gives, any other takes."""
+
+    def export(self) -> AsyncIterator[tuple[Change, ...]]:
+        """All rows but those of workers, in batches, each after what it refers to, read at one instant.
+
+        Shape: in an order that depends on the rows alone, so that two stores with the same rows give the same.
+        """
+        ...
+
+    async def load(self, changes: Sequence[Change]) -> None:
+        """Write rows as they are, whole and durable, or not at all. Only into a store that nobody uses."""
+        ...

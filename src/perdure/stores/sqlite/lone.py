@@ -1,0 +1,71 @@
+"""Commits of one operation, as most are, that are one statement: guard and write together.
+
+Such a statement is its own transaction, and needs none around it, not even to be sure of the schema's version: it
+reads the run from the view of this version. Where it changes no row, something is in the way (the lease, an outcome,
+a seq, what deaths said of the run), and the decision in `core` must say what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perdure.core import topics
+from perdure.core.operations import AppendEntries, HolderOperation, PutStep
+from perdure.core.records import STEP_BITS, Lease
+from perdure.core.states import phase_of
+from perdure.stores.sqlite.driver import Cell
+from perdure.stores.sqlite.schema import RUNS_NOW
+from perdure.stores.sqlite.steps import STEP_FIELDS, STEP_VALUES, step_values
+from perdure.stores.sqlite.transaction import WriteTransaction
+
+_HELD = "tenant = ? AND run_id = ? AND token = ? AND worker_id IS NOT NULL AND suspicion IS NULL"
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in STEP_FIELDS.split(", ") if name != "position")
+PUT_STEP = (
+    f"INSERT INTO steps (id, {STEP_FIELDS}) SELECT id << {STEP_BITS} | ?, {STEP_VALUES} FROM {RUNS_NOW} WHERE {_HELD}"
+    f" ON CONFLICT (id) DO UPDATE SET {_CHANGED} WHERE steps.phase < 3 AND steps.position = excluded.position"
+    " AND (excluded.attempts, excluded.phase) > (steps.attempts, steps.phase)"
+)
+APPEND_ENTRY = (
+    f"INSERT INTO chunks (seq, from_seq, lane, body, run) SELECT ?1, ?, ?, ?, id FROM {RUNS_NOW} AS held WHERE {_HELD}"
+    " AND ?1 = 1 + coalesce((SELECT max(seq) FROM chunks WHERE run = held.id), 0)"
+)
+
+
+def put_steps(tx: WriteTransaction, puts: Sequence[tuple[Lease, PutStep]]) -> bool:
+    """Land several commits that are each a put of one step; false where something is in the way of one of them.
+
+    The others have landed then, which does no harm: whoever lands each of them by itself finds that.
+    """
+    changed = tx.changed_ever()
+    tx.many(PUT_STEP, [_step(lease, operation) for lease, operation in puts])
+    return tx.changed_ever() - changed == len(puts)
+
+
+def _step(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
+    step = operation.step
+    return (step.number, *step_values(step, phase_of(step)), lease.tenant or "", lease.run_id, lease.token)
+
+
+def statement_of(lease: Lease, operation: HolderOperation) -> tuple[str, tuple[Cell, ...]] | None:
+    """The statement that is the whole commit, with its values; None where there is none."""
+    if type(operation) is PutStep:
+        return PUT_STEP, _step(lease, operation)
+    if type(operation) is AppendEntries and len(operation.entries) == 1:
+        entry = operation.entries[0]
+        if 0 < entry.from_seq <= entry.seq:
+            held = (lease.tenant or "", lease.run_id, lease.token)
+            return APPEND_ENTRY, (entry.seq, entry.from_seq, entry.lane, entry.body, *held)
+    return None
+
+
+def commit_by_statement(tx: WriteTransaction, lease: Lease, operation: HolderOperation) -> bool:
+    """Commit so; false, and nothing changed, where that is not possible."""
+    found = statement_of(lease, operation)
+    if found is None:
+        return False
+    tx.run(*found)
+    if tx.changed() != 1:
+        return False
+    if type(operation) is AppendEntries:
+        tx.topics.add(topics.stream(lease.tenant, lease.run_id))
+    return True

@@ -1,0 +1,129 @@
+"""One read of a stream for all who follow it in this process.
+
+Each stream that is followed has a reader here: at news it reads what is new once, makes chunks of it once, and hands
+them to everybody. The chunks are those of durable entries, which never change; who has a cursor further back reads
+the pages before from the store. With many followers a hand-over takes its time: then the next one waits, so that the
+run itself, which may be on this loop too, has most of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from itertools import takewhile
+from weakref import WeakKeyDictionary
+
+from perdure.core import topics
+from perdure.core.chunks import Chunk
+from perdure.core.clock import Clock, SystemClock, next_turn, pause
+from perdure.stores.port import Store
+from perdure.streams.reading import Expander, Page
+
+KEPT_ENTRIES = 512
+SLICE = 64
+"""Followers that are told in one turn of the loop."""
+REST = 3.0
+"""How much longer than a hand-over took the next one waits, where it took more than `NOTICEABLE`."""
+NOTICEABLE = 0.002
+
+
+class SharedStream:
+    """The reader of one stream; `after` is the seq before the oldest entry that it keeps, `head` the newest one's."""
+
+    def __init__(self, store: Store, run_id: str, tenant: str | None, turn: int, after: int, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._run_id = run_id
+        self._tenant = tenant
+        self._turn = turn
+        self._kept: deque[tuple[int, tuple[Chunk, ...]]] = deque()
+        self._waiters: list[asyncio.Future[None]] = []
+        self.after = self.head = after
+        self.ended = False
+        self.followers = 0
+        self._error: BaseException | None = None
+        self._watch = store.watch(topics.stream(tenant, run_id))
+        self._task = asyncio.ensure_future(self._serve())
+
+    async def page(self, after: int) -> Page:
+        """What lies past a seq that is not before `self.after`; waits where there is nothing yet.
+
+        Raises: what reading raised.
+        """
+        while after >= self.head and not self.ended:
+            if self._error is not None:
+                raise self._error
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        newest_first = takewhile(lambda entry: entry[0] > after, reversed(self._kept))
+        entries = list(newest_first)[::-1] if after >= self.after else []
+        chunks = tuple(chunk for _, of_entry in entries for chunk in of_entry)
+        cursor = entries[-1][0] if entries else after
+        return Page(chunks, cursor, self.head, self.ended and cursor >= self.head)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._watch.close()
+        self._task.cancel()
+
+    async def _serve(self) -> None:
+        try:
+            while not self.ended:
+                if await self._read() or self.ended:
+                    await self._tell()
+                else:
+                    await self._watch.wait()
+        except Exception as error:
+            self._error = error
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_exception(error)
+
+    async def _read(self) -> bool:
+        """Take in a page; whether there was anything in it."""
+        page = await self._store.streams.read(self._run_id, tenant=self._tenant, after=self.head)
+        expander = Expander(self._store, self._run_id, self._tenant, self._turn)
+        for entry in page.entries:
+            self._kept.append((entry.seq, tuple(await expander.chunks(entry, self.head))))
+            self.head = entry.seq
+        while len(self._kept) > KEPT_ENTRIES:
+            self.after = self._kept.popleft()[0]
+        self.ended = page.ended and self.head >= page.head
+        return bool(page.entries)
+
+    async def _tell(self) -> None:
+        """Wake everybody, some in each turn of the loop; then rest, where that took long."""
+        begun = self._clock.elapsed()
+        waiters, self._waiters = self._waiters, []
+        for first in range(0, len(waiters), SLICE):
+            for waiter in waiters[first : first + SLICE]:
+                if not waiter.done():
+                    waiter.set_result(None)
+            await next_turn()
+        took = self._clock.elapsed() - begun
+        if took > NOTICEABLE and not self.ended:
+            await pause(self._clock, took * REST)
+
+
+_shared: WeakKeyDictionary[Store, dict[tuple[str | None, str], SharedStream]] = WeakKeyDictionary()
+
+
+def join(store: Store, run_id: str, tenant: str | None, turn: int, after: int, clock: Clock | None) -> SharedStream:
+    """The shared reader of a stream, begun where there is none; `leave` it."""
+    streams = _shared.setdefault(store, {})
+    key = (tenant, run_id)
+    if key not in streams:
+        streams[key] = SharedStream(store, run_id, tenant, turn, after, clock or SystemClock())
+    streams[key].followers += 1
+    return streams[key]
+
+
+def leave(store: Store, run_id: str, tenant: str | None, shared: SharedStream) -> None:
+    """Follow it no more; the last one ends the reader."""
+    shared.followers -= 1
+    if not shared.followers:
+        shared.close()
+        streams = _shared.get(store, {})
+        if streams.get((tenant, run_id)) is shared:
+            del streams[tenant, run_id]

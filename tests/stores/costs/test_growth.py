@@ -1,0 +1,193 @@
+"""What must not grow: SQLite's own instructions for one act, in a small store and in a large one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from perdure.core.chunks import Chunk, chunk_entry
+from perdure.core.messages import Message, TextPart
+from perdure.core.operations import AppendEntries, CreateThread, Emit, FinishRun, StartTurn, SuspendRun
+from perdure.core.records import Lease
+from perdure.core.threads import ThreadRecord
+from perdure.stores.port import EVERY_TENANT
+from tests.stores.costs.counting import EVERY, CountedStore
+
+FEW, MANY = 20, 600
+SLACK = 30 * EVERY
+"""Units: instructions. A search in a larger tree takes a few more, and counting is by tens."""
+
+Act = Callable[[], Awaitable[Any]]
+
+
+async def instructions(counted: CountedStore, act: Act) -> int:
+    await act()  # once before, so that every statement is prepared
+    with counted.counted() as counts:
+        await act()
+    return counts.instructions
+
+
+async def steps(counted: CountedStore, lease: Lease, first: int, last: int) -> None:
+    await counted.commit(lease, *(counted.step(number, b"x" * 100) for number in range(first, last)))
+
+
+def emit(counted: CountedStore, run_id: str, number: int) -> Emit:
+    key, emit_id = f"event:{number}", f"e{number}"
+    return Emit(tenant=None, run_id=run_id, key=key, payload=b"1", at=counted.at, emit_id=emit_id)
+
+
+async def test_a_run_costs_the_same_however_many_steps_it_has(counted: CountedStore) -> None:
+    lease, store, numbers = await counted.running("run"), counted.store, iter(range(1000))
+
+    async def wake_up() -> None:
+        """Suspended, woken by what it waits for, claimed; what is new is read."""
+        run = await store.runs.get("run", tenant=None)
+        assert run is not None
+        number = next(numbers)
+        waits = SuspendRun(inbox=run.inbox, at=counted.at, waiting_for=(f"event:{number}",))
+        await store.commit(Lease(None, "run", run.token), waits)
+        await store.execute(emit(counted, "run", number))
+        await store.execute(counted.claim())
+        await store.runs.news("run", tenant=None, after=run.inbox)
+
+    await steps(counted, lease, 0, FEW)
+    small = await instructions(counted, wake_up)
+    run = await store.runs.get("run", tenant=None)
+    assert run is not None
+    await steps(counted, Lease(None, "run", run.token), FEW, MANY)
+    assert await instructions(counted, wake_up) <= small + SLACK
+
+
+async def test_news_costs_what_is_new(counted: CountedStore) -> None:
+    await counted.running("run")
+    for number in range(FEW):
+        await counted.store.execute(emit(counted, "run", number))
+
+    def look(after: int) -> Act:
+        return lambda: counted.store.runs.news("run", tenant=None, after=after)
+
+    small = await instructions(counted, look(FEW - 2))
+    for number in range(FEW, MANY):
+        await counted.store.execute(emit(counted, "run", number))
+    assert await instructions(counted, look(MANY - 2)) <= small + SLACK
+
+
+async def test_a_delta_costs_the_same_however_long_the_log(counted: CountedStore) -> None:
+    lease, seqs = await counted.running("run"), iter(range(1, 10_000))
+
+    async def append(times: int = 1) -> None:
+        for _ in range(times):
+            seq = next(seqs)
+            entry = chunk_entry(Chunk(kind="text", text="hello"), "0", seq, seq)
+            await counted.commit(lease, AppendEntries((entry,)))
+
+    small = await instructions(counted, append)
+    await append(MANY)
+    assert await instructions(counted, append) <= small + SLACK
+
+
+async def test_what_others_committed_is_found_without_a_look_at_what_was_seen(counted: CountedStore) -> None:
+    group = counted.inside._writer._group
+    writing = counted.writing
+
+    def others_commit(first: int, last: int) -> None:
+        rows = [(number, 7, b'["run:1"]') for number in range(first, last)]
+        writing.cursor().executemany("INSERT INTO notices (id, writer, topics) VALUES (?, ?, ?)", rows)
+
+    async def look() -> None:
+        group._news.look()
+
+    start = 1_000
+    group._news._seen_notice = start - 1
+    others_commit(start, start + FEW)
+    small = await instructions(counted, look)
+    others_commit(start + FEW, start + 10_000)
+    await look()
+    assert await instructions(counted, look) <= small + SLACK
+
+
+async def finish(counted: CountedStore, first: int, last: int) -> None:
+    for number in range(first, last):
+        counted.clock.advance(1)
+        await counted.store.execute(counted.create(f"old{number}"))
+    while claimed := await counted.store.execute(counted.claim()):
+        for one in claimed:
+            ends = FinishRun(status="completed", at=counted.at, result=b"1")
+            await counted.commit(Lease(None, one.run.run_id, one.run.token), ends)
+
+
+async def test_what_is_done_all_the_time_costs_the_same_however_many_runs_have_ended(counted: CountedStore) -> None:
+    store = counted.store
+    acts: dict[str, Act] = {
+        "claim": lambda: store.execute(counted.claim()),
+        "claim of a limited queue": lambda: store.execute(counted.claim(queue_limit=5)),
+        "next due": lambda: store.queues.next_due(("default",), ("f",), counted.at),
+        "counts": store.queues.counts,
+        "overdue": store.runs.overdue,
+        "cancelling children": store.runs.cancelling_children,
+        "parked": lambda: store.runs.parked(("f",)),
+        "running": lambda: store.runs.list(tenant=EVERY_TENANT, status=("running",)),
+        "failed of a workflow": lambda: store.runs.list(tenant=None, status=("failed",), workflow="f"),
+        "of another workflow": lambda: store.runs.list(tenant=None, workflow="g"),
+        "of another tenant": lambda: store.runs.list(tenant="t"),
+        "children": lambda: store.runs.list(tenant=None, parent_id="parent"),
+        "of a thread": lambda: store.runs.list(tenant=None, thread_id="thread"),
+        "questions": lambda: store.questions.list(tenant=None),
+        "the newest": lambda: store.runs.list(tenant=None, limit=5),
+    }
+    await finish(counted, 0, FEW)
+    small = {name: await instructions(counted, act) for name, act in acts.items()}
+    await finish(counted, FEW, MANY)
+    large = {name: await instructions(counted, act) for name, act in acts.items()}
+    assert [name for name in acts if large[name] > small[name] + SLACK] == [], (small, large)
+
+
+async def turn(counted: CountedStore, thread_id: str, number: int) -> None:
+    run_id = f"{thread_id}:{number}"
+    messages = tuple(
+        Message(
+            message_id=f"{run_id}.{role}",
+            thread_id=thread_id,
+            turn=0,
+            role=role,
+            parts=(TextPart(text="hello"), TextPart(text="there")),
+            created_at=counted.at,
+        )
+        for role in ("user", "assistant")
+    )
+    sent = StartTurn(tenant=None, thread_id=thread_id, run=counted.create(run_id), messages=messages)
+    await counted.store.execute(sent)
+    await counted.store.execute(counted.claim())
+    await counted.commit(Lease(None, run_id, 1), FinishRun(status="completed", at=counted.at))
+
+
+@pytest.mark.slow
+async def test_a_turn_costs_the_same_however_long_the_thread(counted: CountedStore) -> None:
+    thread = ThreadRecord(thread_id="thread", agent="x", created_at=counted.at)
+    await counted.store.execute(CreateThread(thread=thread))
+    numbers = iter(range(10_000))
+
+    async def next_turn() -> None:
+        await turn(counted, "thread", next(numbers))
+
+    for _ in range(FEW):
+        await next_turn()
+    small = await instructions(counted, next_turn)
+    for _ in range(MANY // 3):
+        await next_turn()
+    assert await instructions(counted, next_turn) <= small + SLACK
+
+
+async def test_the_messages_of_a_path_are_two_queries_however_many(counted: CountedStore) -> None:
+    await counted.store.execute(CreateThread(thread=ThreadRecord(thread_id="thread", agent="x", created_at=counted.at)))
+    found = list[tuple[int, int, int]]()
+    for first, last in ((0, 5), (5, 30)):
+        for number in range(first, last):
+            await turn(counted, "thread", number)
+        with counted.counted() as counts:
+            messages = await counted.store.messages.path("thread", tenant=None)
+        found.append((len(messages), len(counts.statements), counts.instructions))
+    assert [(many, statements) for many, statements, _ in found] == [(10, 4), (60, 4)]  # BEGIN and COMMIT among them
+    assert (found[1][2] - found[0][2]) / 50 <= 150
