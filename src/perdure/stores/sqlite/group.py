@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeAlias, cast
+from itertools import groupby
+from typing import TypeAlias
 
 import apsw
 import msgspec
 
 from perdure.core.clock import Clock
 from perdure.core.ids import random_bits
-from perdure.core.operations import CommitResult, HolderOperation, PutStep
+from perdure.core.operations import CommitResult, HolderOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew, StoreUnavailable
@@ -166,19 +167,26 @@ class Group:
         return Settled(outcomes, news | own if news else own, missed)
 
     def _land(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Land each. Refusals are rare, and nearly all come before anything is written: so without savepoints first."""
+        """Land each. Refusals are rare, and nearly all come before anything is written: so without savepoints first.
+
+        Puts that follow each other, as they do where many runs go on side by side, are one statement.
+        """
         outcomes = list[Outcome]()
-        puts = [put_of(request) for request in requests] if len(requests) > 1 else []
-        if puts and None not in puts and put_steps(self._tx, cast("list[tuple[Lease, PutStep]]", puts)):
-            return [ONE_WITHOUT_RESULT] * len(puts)
-        for request in requests:
-            written = self._tx.changed_ever()
-            try:
-                outcomes.append(self._decider.land(request))
-            except PerdureError as refusal:
-                if self._tx.changed_ever() != written:
-                    return self._land_apart(requests)
-                outcomes.append(refusal)
+        pairs = [(put_of(request), request) for request in requests]
+        for are_puts, part in groupby(pairs, lambda pair: pair[0] is not None):
+            following = list(part)
+            puts = [put for put, _ in following if put is not None]
+            if are_puts and len(puts) > 1 and put_steps(self._tx, puts):
+                outcomes += [ONE_WITHOUT_RESULT] * len(puts)
+                continue
+            for _, request in following:
+                written = self._tx.changed_ever()
+                try:
+                    outcomes.append(self._decider.land(request))
+                except PerdureError as refusal:
+                    if self._tx.changed_ever() != written:
+                        return self._land_apart(requests)
+                    outcomes.append(refusal)
         return outcomes
 
     def _land_apart(self, requests: Sequence[Request]) -> list[Outcome]:
