@@ -21,7 +21,7 @@ def rows(table: str) -> list[tuple[str, str]]:
 
 
 @cache
-def tests_of(path: str) -> frozenset[str]:
+def functions_of(path: str) -> frozenset[str]:
     """The names of the test functions and methods of a file; none where there is no such file."""
     file = ROOT / path
     if not file.is_file():
@@ -31,7 +31,7 @@ def tests_of(path: str) -> frozenset[str]:
 
 
 def missing(table: str) -> list[str]:
-    return [f"{path}::{name}" for path, name in NODE.findall(table) if name not in tests_of(path)]
+    return [f"{path}::{name}" for path, name in NODE.findall(table) if name not in functions_of(path)]
 
 
 def incomplete(table: str) -> list[str]:
