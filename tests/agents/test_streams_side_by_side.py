@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,13 @@ class Counting:
     def value(self) -> Value:
         return self.number
 
-    def extra_operations(self, record: StepRecord, said: tuple[Chunk, ...]) -> Produced:  # noqa: ARG002 - none needed
+    def extra_operations(self, record: StepRecord, said: tuple[Chunk, ...]) -> Produced:
         return Produced()
+
+
+def streaming(ctx: perdure.Context, name: str, producer: Counting) -> Any:
+    """A streaming step's call, which a gather takes as it takes a step's."""
+    return StreamingStep(AttemptContext(ctx), name, producer, StepOptions(read_only=True)).call
 
 
 @pytest.mark.parametrize("steps", [2, 3, 8])
@@ -49,8 +55,7 @@ async def test_each_step_of_a_gather_streams_and_commits_its_value(tmp_path: Pat
 
     @app.workflow
     async def flow(ctx: perdure.Context) -> list[int]:
-        context, options = AttemptContext(ctx), StepOptions(read_only=True)
-        running = [StreamingStep(context, f"s{n}", Counting(n, barrier), options).call for n in range(steps)]
+        running = [streaming(ctx, f"s{n}", Counting(n, barrier)) for n in range(steps)]
         return await ctx.gather(*running)
 
     async with app, asyncio.timeout(10):
@@ -65,9 +70,8 @@ async def test_a_step_that_fails_in_its_stream_fails_alone(tmp_path: Path) -> No
 
     @app.workflow
     async def flow(ctx: perdure.Context) -> str:
-        context, options = AttemptContext(ctx), StepOptions(read_only=True)
-        fails = StreamingStep(context, "fails", Counting(0, alone, fails_at=2), options).call
-        other = StreamingStep(context, "other", Counting(1, alone), options).call
+        fails = streaming(ctx, "fails", Counting(0, alone, fails_at=2))
+        other = streaming(ctx, "other", Counting(1, alone))
         try:
             await ctx.gather(fails, other)
         except perdure.StepFailed as failed:
