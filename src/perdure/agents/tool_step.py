@@ -22,7 +22,8 @@ from perdure.runs.protocols import RunContext, RunningStep
 
 NAME_CHARS = 200
 
-_unknown_tool = StepOptions(kind="tool")
+# a call that had begun while the agent still had the tool may have had its effect: it is in doubt, not unknown
+_unknown_tool = StepOptions(kind="tool", in_doubt="fail")
 
 
 async def call(context: RunContext, agent: Agent, state: TurnState, place: int, part: ToolCallPart) -> None:
