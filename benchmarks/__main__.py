@@ -1,5 +1,6 @@
-"""python -m benchmarks [NAME] [--store URL] [--json]: without a name, the short ones (steps, import).
+"""python -m benchmarks [NAME] [--store URL] [--json]: without a name, the short ones (steps, import, costs in short).
 
+`costs` exits with 1 where a figure is beyond its limit.
 `peers` compares with other systems, installs them first, and takes minutes; it is in neither `short` nor `all`.
 """
 
@@ -14,7 +15,8 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from benchmarks import following, imports, sharing, slow_disk, steps, stopping, waiting
+from benchmarks import costs, following, imports, sharing, slow_disk, steps, stopping, waiting
+from benchmarks.costs.limits import missed, table
 from benchmarks.peers.compare import compare
 
 Figures = dict[str, float | int | str]
@@ -25,6 +27,7 @@ OF_A_STORE: dict[str, Callable[[str], Awaitable[Figures]]] = {
     "stopping": stopping.measure,
     "sharing": sharing.measure,
     "slow_disk": slow_disk.measure,
+    "costs": costs.measure,
 }
 
 
@@ -51,20 +54,21 @@ def main() -> None:
     if given.name == "peers":
         compare(given.store_folder or Path.cwd(), to_json=given.json)
         return
-    names = {"short": ["steps", "import"], "all": [*OF_A_STORE, "import"]}.get(given.name, [given.name])
+    names = {"short": ["steps", "import", "short costs"], "all": [*OF_A_STORE, "import"]}.get(given.name, [given.name])
     figures: Figures = {}
     for name in names:
         figures |= imports.measure() if name == "import" else _of_a_store(name, given.store)
     if given.json:
         print(json.dumps(figures))
-        return
-    for name, figure in figures.items():
-        print(f"{name:28} {figure:>12}")
+    else:
+        print(table(figures))
+    if given.name == "costs" and missed(figures):
+        sys.exit(1)
 
 
 def _of_a_store(name: str, url: str | None) -> Figures:
     async def measure(url: str) -> Figures:
-        return await OF_A_STORE[name](url)
+        return await (costs.short(url) if name == "short costs" else OF_A_STORE[name](url))
 
     if url is not None:
         return asyncio.run(measure(url))

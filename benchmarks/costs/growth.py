@@ -1,0 +1,105 @@
+"""What grows with a run: reading its row, an event at it, its children, its replay, and the bytes of its results."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from benchmarks.costs.limits import Sizes
+from perdure import App, Context
+
+RESULT = "x" * 1022  # and two quotation marks
+CALLS = 100
+
+
+async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
+    """Shape: ratios of medians, and seconds of a replay above that of an empty run."""
+    return await _row(folder / "row.db", sizes) | await _replay(folder, sizes) | await _children(folder, sizes)
+
+
+def _waiting(url: str) -> tuple[App, Callable[..., Awaitable[int]]]:
+    app = App(url)
+
+    async def kibibyte() -> str:
+        return RESULT
+
+    @app.workflow(name="waiting")
+    async def waiting(ctx: Context, steps: int) -> int:
+        for _ in range(steps):
+            await ctx.step("step", kibibyte)
+        await ctx.await_event("go")
+        return steps
+
+    return app, waiting
+
+
+async def _row(path: Path, sizes: Sizes) -> dict[str, float | int | str]:
+    app, waiting = _waiting(f"sqlite:///{path}")
+    empty = path.with_name("empty.db")
+    async with App(f"sqlite:///{empty}"):
+        pass
+    async with app:
+        runs = [await app.start(waiting, steps) for steps in (0, sizes.steps)]
+        for run in runs:
+            while (await run.record()).status != "suspended":
+                await asyncio.sleep(0.01)
+        gets: tuple[list[float], list[float]] = ([], [])
+        emits: tuple[list[float], list[float]] = ([], [])
+        for number in range(CALLS):
+            for run, got, emitted in zip(runs, gets, emits, strict=True):
+                begun = time.perf_counter()
+                await app.store.runs.get(run.id, tenant=None)
+                got.append(time.perf_counter() - begun)
+                begun = time.perf_counter()
+                await run.emit_event(f"other-{number}")
+                emitted.append(time.perf_counter() - begun)
+    return {
+        "run_get_ratio": round(statistics.median(gets[1]) / statistics.median(gets[0]), 2),
+        "run_emit_ratio": round(statistics.median(emits[1]) / statistics.median(emits[0]), 2),
+        "stored_ratio": round((path.stat().st_size - empty.stat().st_size) / (sizes.steps * 1024), 2),
+    }
+
+
+async def _replay(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
+    taken = list[float]()
+    for steps in (0, sizes.replayed):
+        url = f"sqlite:///{folder}/replay-{steps}.db"
+        app, waiting = _waiting(url)
+        async with app:
+            run = await app.start(waiting, steps, run_id="one")
+            while (await run.record()).status != "suspended":
+                await asyncio.sleep(0.01)
+        again, _ = _waiting(url)
+        async with again:
+            begun = time.perf_counter()
+            await again.emit_event("one", "go")
+            while (await again.store.runs.status("one", tenant=None)) != "completed":
+                await asyncio.sleep(0.001)
+            taken.append(time.perf_counter() - begun)
+    return {"replay_s": round(taken[1] - taken[0], 3)}
+
+
+async def _children(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
+    taken = [await _parent(folder / f"children-{many}.db", many) for many in (sizes.children, 4 * sizes.children)]
+    return {f"children_{4 * sizes.children}_of_{sizes.children}": round(taken[1] / taken[0], 2)}
+
+
+async def _parent(path: Path, children: int) -> float:
+    app = App(f"sqlite:///{path}")
+
+    @app.workflow
+    async def child(ctx: Context, number: int) -> int:
+        return number
+
+    @app.workflow
+    async def parent(ctx: Context, many: int) -> int:
+        runs = [await ctx.start(child, number) for number in range(many)]
+        return sum(await ctx.gather(*[run.result() for run in runs]))
+
+    async with app:
+        begun = time.perf_counter()
+        await (await app.start(parent, children)).result()
+        return time.perf_counter() - begun

@@ -1,0 +1,59 @@
+"""How much is measured, and which figures have a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The full form."""
+
+    rounds: int = 3
+    children: int = 500
+    steps: int = 5_000
+    replayed: int = 10_000
+    deltas: int = 300
+    readers: tuple[int, ...] = (100, 1_000)
+    process_steps: int = 4_000
+
+
+SHORT = Sizes(rounds=3, children=50, steps=300, replayed=1_000, deltas=50, readers=(20,), process_steps=1_000)
+
+LIMITS: dict[str, tuple[str, float]] = {
+    "two_processes_of_one": (">=", 0.8),
+    "children_2000_of_500": ("<=", 4.8),
+    "run_get_ratio": ("<=", 1.5),
+    "run_emit_ratio": ("<=", 1.5),
+    "readers_100": ("<=", 1.1),
+    "readers_1000": ("<=", 1.5),
+    "longest_block_ms": ("<=", 50),
+    "stored_ratio": ("<=", 1.5),
+    "replay_s": ("<=", 0.1),
+    "lone_turn_commits": ("<=", 7),
+    "lone_turn_pages": ("<=", 40),
+    "delta_pages": ("<=", 2),
+}
+
+
+def is_met(name: str, figure: float | str) -> bool:
+    """Whether a figure is within its limit; true for one that has none."""
+    if name not in LIMITS or isinstance(figure, str):
+        return True
+    rule, limit = LIMITS[name]
+    return figure >= limit if rule == ">=" else figure <= limit
+
+
+def missed(figures: Mapping[str, float | int | str]) -> list[str]:
+    return [name for name, figure in figures.items() if not is_met(name, figure)]
+
+
+def table(figures: Mapping[str, float | int | str]) -> str:
+    """A line for each figure: its value, its limit, and whether it is met."""
+    lines = list[str]()
+    for name, figure in figures.items():
+        limit = " ".join(map(str, LIMITS[name])) if name in LIMITS else ""
+        verdict = ("met" if is_met(name, figure) else "MISSED") if limit else ""
+        lines.append(f"{name:28} {figure:>12} {limit:>10} {verdict}".rstrip())
+    return "\n".join(lines)
