@@ -1,12 +1,14 @@
-"""Costs as counts and ratios of one run: what is written, what grows with a run, and what readers and processes cost."""
+"""Costs as counts and ratios of one run: what is written, what grows, and what readers and processes cost."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
-from benchmarks.costs import growth, processes, readers, writes
+from benchmarks.costs import growth, long_reader, processes, readers, threads, writes
 from benchmarks.costs.limits import SHORT, Sizes
+
+PARTS = (writes, growth, threads, long_reader, readers, processes)
 
 __all__ = ["measure", "short"]
 
@@ -16,7 +18,7 @@ async def measure(url: str, sizes: Sizes | None = None) -> dict[str, float | int
     sizes = sizes or Sizes()
     figures: dict[str, float | int | str] = {}
     where = Path(url.removeprefix("sqlite:///")).parent
-    for part in (writes, growth, readers, processes):
+    for part in PARTS:
         with tempfile.TemporaryDirectory(dir=where, prefix=".bench-costs-") as folder:
             figures |= await part.measure(Path(folder), sizes)
     return figures

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from benchmarks.costs.limits import Sizes
-from perdure import App, Context
+from benchmarks.costs.log import size
+from benchmarks.costs.writes import suspended
+from perdure import App, Context, Workflow
 
 RESULT = "x" * 1022  # and two quotation marks
 CALLS = 100
@@ -20,7 +20,7 @@ async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
     return await _row(folder / "row.db", sizes) | await _replay(folder, sizes) | await _children(folder, sizes)
 
 
-def _waiting(url: str) -> tuple[App, Callable[..., Awaitable[int]]]:
+def _waiting(url: str) -> tuple[App, Workflow[[int], int]]:
     app = App(url)
 
     async def kibibyte() -> str:
@@ -44,8 +44,7 @@ async def _row(path: Path, sizes: Sizes) -> dict[str, float | int | str]:
     async with app:
         runs = [await app.start(waiting, steps) for steps in (0, sizes.steps)]
         for run in runs:
-            while (await run.record()).status != "suspended":
-                await asyncio.sleep(0.01)
+            await suspended(run)
         gets: tuple[list[float], list[float]] = ([], [])
         emits: tuple[list[float], list[float]] = ([], [])
         for number in range(CALLS):
@@ -59,7 +58,7 @@ async def _row(path: Path, sizes: Sizes) -> dict[str, float | int | str]:
     return {
         "run_get_ratio": round(statistics.median(gets[1]) / statistics.median(gets[0]), 2),
         "run_emit_ratio": round(statistics.median(emits[1]) / statistics.median(emits[0]), 2),
-        "stored_ratio": round((path.stat().st_size - empty.stat().st_size) / (sizes.steps * 1024), 2),
+        "stored_ratio": round((size(path) - size(empty)) / (sizes.steps * 1024), 2),
     }
 
 
@@ -70,14 +69,12 @@ async def _replay(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
         app, waiting = _waiting(url)
         async with app:
             run = await app.start(waiting, steps, run_id="one")
-            while (await run.record()).status != "suspended":
-                await asyncio.sleep(0.01)
+            await suspended(run)
         again, _ = _waiting(url)
         async with again:
             begun = time.perf_counter()
             await again.emit_event("one", "go")
-            while (await again.store.runs.status("one", tenant=None)) != "completed":
-                await asyncio.sleep(0.001)
+            await again.run("one").result()
             taken.append(time.perf_counter() - begun)
     return {"replay_s": round(taken[1] - taken[0], 3)}
 

@@ -17,9 +17,12 @@ class Sizes:
     deltas: int = 300
     readers: tuple[int, ...] = (100, 1_000)
     process_steps: int = 4_000
+    thread_turns: int = 500
 
 
-SHORT = Sizes(rounds=3, children=50, steps=300, replayed=1_000, deltas=50, readers=(20,), process_steps=1_000)
+SHORT = Sizes(
+    rounds=3, children=50, steps=300, replayed=1_000, deltas=50, readers=(20,), process_steps=1_000, thread_turns=50
+)
 
 LIMITS: dict[str, tuple[str, float]] = {
     "two_processes_of_one": (">=", 0.8),
@@ -34,6 +37,8 @@ LIMITS: dict[str, tuple[str, float]] = {
     "lone_turn_commits": ("<=", 7),
     "lone_turn_pages": ("<=", 40),
     "delta_pages": ("<=", 2),
+    "message_us": ("<=", 8),
+    "wal_bytes": ("<=", 8 * 1024 * 1024),
 }
 
 

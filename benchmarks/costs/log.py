@@ -31,3 +31,13 @@ def written(path: Path) -> Written:
         pages += 1
         commits += struct.unpack_from(">I", data, at + 4)[0] != 0
     return Written(commits, pages)
+
+
+def size(path: Path) -> int:
+    """Units: bytes."""
+    return path.stat().st_size
+
+
+def log_size(path: Path) -> int:
+    """The size of the file of this database's log. Units: bytes."""
+    return size(path.with_name(path.name + "-wal"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.costs.limits import Sizes
 from benchmarks.costs.log import Written, written
-from perdure import Agent, App, Context
+from perdure import Agent, App, Context, Run
 from perdure.core.messages import TextPart, Usage
 from perdure.models.protocol import ModelDelta, ModelEvent, ModelReply, ModelRequest
 from perdure.testing.scripted import ScriptedModel, call, say
@@ -90,9 +91,14 @@ async def _step_and_event(path: Path) -> tuple[Written, Written]:
 
     async with app:
         run = await app.start(count)
-        while (await run.record()).status != "suspended":
-            await asyncio.sleep(0.005)
+        await suspended(run)
         before = written(path)
         await run.emit_event("go")
         await run.result()
         return taken[0], written(path).since(before)
+
+
+async def suspended(run: Run[Any]) -> None:
+    """Return when the run waits."""
+    while (await run.record()).status != "suspended":  # noqa: ASYNC110 - nothing tells when a run suspends
+        await asyncio.sleep(0.005)

@@ -2,20 +2,22 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks import costs
 from benchmarks.costs.limits import LIMITS, Sizes, is_met, missed, table
 
-TINY = Sizes(rounds=1, children=2, steps=5, replayed=5, deltas=3, readers=(2,), process_steps=5)
+TINY = Sizes(rounds=1, children=2, steps=5, replayed=5, deltas=3, readers=(2,), process_steps=5, thread_turns=1)
 
 
+@pytest.mark.slow
 async def test_every_figure_that_has_a_limit_is_measured(tmp_path: Path) -> None:
     figures = await costs.measure(f"sqlite:///{tmp_path}/bench.db", TINY)
     of_size = {"children_2000_of_500", "readers_100", "readers_1000"}
     assert LIMITS.keys() - of_size <= figures.keys()
     assert {"children_8_of_2", "readers_2"} <= figures.keys()
-    assert figures["delta_commits"] >= 1
+    assert figures["delta_commits"] in (1, 2, 3)
     assert figures["step_commits"] == 1
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_figure_is_met_up_to_its_limit() -> None:
@@ -27,7 +29,7 @@ def test_a_figure_is_met_up_to_its_limit() -> None:
 
 
 def test_the_table_names_what_is_missed() -> None:
-    figures = {"lone_turn_pages": 41, "delta_pages": 2.0, "step_pages": 1.0}
+    figures: dict[str, float | int | str] = {"lone_turn_pages": 41, "delta_pages": 2.0, "step_pages": 1.0}
     assert missed(figures) == ["lone_turn_pages"]
     lines = table(figures).splitlines()
     assert [line.split()[0] for line in lines if line.endswith("MISSED")] == ["lone_turn_pages"]
