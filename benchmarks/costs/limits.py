@@ -18,6 +18,7 @@ class Sizes:
     readers: tuple[int, ...] = (100, 1_000)
     process_steps: int = 4_000
     thread_turns: int = 500
+    steps_after_reader: int = 1_000  # enough for checkpoints, after which the log begins anew
 
 
 SHORT = Sizes(

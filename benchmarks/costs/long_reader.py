@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -11,9 +12,6 @@ from benchmarks.costs.growth import RESULT
 from benchmarks.costs.limits import Sizes
 from benchmarks.costs.log import log_size
 from perdure import App, Context
-
-AFTER = 1_000
-"""Steps after the reader has left: enough for checkpoints, after which the log begins anew."""
 
 
 async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
@@ -30,10 +28,11 @@ async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
             await ctx.step("step", kibibyte)
 
     async with app:
-        with closing(apsw.Connection(str(path))) as reader:
+        reader: Any = apsw.Connection(str(path))
+        with closing(reader):
             reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM runs").get
+            assert reader.execute("SELECT count(*) FROM runs").get == 0
             await (await app.start(write, sizes.steps)).result()
             read = log_size(path)
-        await (await app.start(write, AFTER)).result()
+        await (await app.start(write, sizes.steps_after_reader)).result()
         return {"wal_bytes_while_read": read, "wal_bytes": log_size(path)}

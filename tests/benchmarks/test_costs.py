@@ -7,7 +7,17 @@ import pytest
 from benchmarks import costs
 from benchmarks.costs.limits import LIMITS, Sizes, is_met, missed, table
 
-TINY = Sizes(rounds=1, children=2, steps=5, replayed=5, deltas=3, readers=(2,), process_steps=5, thread_turns=1)
+TINY = Sizes(
+    rounds=1,
+    children=2,
+    steps=5,
+    replayed=5,
+    deltas=3,
+    readers=(2,),
+    process_steps=5,
+    thread_turns=1,
+    steps_after_reader=1,
+)
 
 
 @pytest.mark.slow
