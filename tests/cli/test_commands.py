@@ -17,7 +17,7 @@ COMMANDS = [
     ["doctor"],
     *(["runs", name] for name in ("list", "show", "resolve", "restart", "fail", "cancel")),
     *(["threads", name] for name in ("list", "show")),
-    ["store", "restore"],
+    *(["store", name] for name in ("copy", "restore")),
 ]
 HEAVY = {"pydantic_ai", "openai", "starlette", "uvicorn", "apsw", "rich.live"}
 

@@ -106,3 +106,19 @@ def test_a_log_that_may_be_anothers_is_neither_applied_nor_removed_unasked(shell
     aside = list(shell.folder.glob("perdure.db-wal-aside-*"))
     assert [path.read_bytes() for path in aside] == ([b"what the old file had not moved yet"] if log == "aside" else [])
     assert shell.run("runs", "list").returncode == 0
+
+
+def test_a_store_is_copied_and_goes_on_in_the_copy(shell: Shell) -> None:
+    async def start() -> None:
+        async with App(shell.store, grace=0.0) as app:
+            await (await app.start(app.workflow(finished), run_id="finished")).result()
+
+    asyncio.run(start())
+    copied = shell.run("store", "copy", shell.store, "sqlite:///moved.db")
+    assert copied.returncode == 0, copied.stderr
+    assert ["runs", "1"] in [line.split() for line in copied.stdout.splitlines()]
+    assert "finished" in shell.run("runs", "list", "--store", "sqlite:///moved.db").stdout
+    again = shell.run("store", "copy", shell.store, "sqlite:///moved.db")
+    assert again.returncode == 9
+    assert "is not empty" in again.stderr
+    assert shell.run("store", "copy", shell.store, "memory:").returncode == 3

@@ -16,6 +16,7 @@ from perdure.cli.runs.list import list_runs
 from perdure.cli.runs.resolve import resolve_run
 from perdure.cli.runs.restart import restart_runs
 from perdure.cli.runs.show import show_run
+from perdure.cli.store.copy import copy_all
 from perdure.cli.store.restore import restore_file
 from perdure.cli.threads.list import list_threads
 from perdure.cli.threads.show import show_thread
@@ -29,7 +30,7 @@ def _group(about: str) -> typer.Typer:
 commands = _group("AI agents and functions that survive crashes, deploys, closed browsers and week-long waits.")
 runs = _group("Runs: list and show them, answer their questions, restart, fail or cancel them.")
 threads = _group("Threads: list and show conversations.")
-store = _group("The store: accept a database file that is a copy or a backup.")
+store = _group("The store: copy it into another one, or accept a database file that is a copy or a backup.")
 
 commands.command("demo")(demo)
 commands.command("chat")(chat)
@@ -50,6 +51,7 @@ runs.command("cancel")(cancel_run)
 threads.command("list")(list_threads)
 threads.command("show")(show_thread)
 
+store.command("copy")(copy_all)
 store.command("restore")(restore_file)
 
 

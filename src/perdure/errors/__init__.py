@@ -65,6 +65,8 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         StoreTooNew                  store_too_new
         StoreReplaced                store_replaced
         StoreForked                  store_forked
+        StoreInUse                   store_in_use
+        StoreNotEmpty                store_not_empty
         StepFinal                    step_final
         InboxMoved                   inbox_moved
       StreamError
@@ -155,8 +157,10 @@ from perdure.errors.stores import (
     StoreClosed,
     StoreError,
     StoreForked,
+    StoreInUse,
     StoreInvalid,
     StoreMoved,
+    StoreNotEmpty,
     StoreReplaced,
     StoreTooNew,
     StoreUnavailable,
@@ -238,8 +242,10 @@ __all__ = [
     "StoreClosed",
     "StoreError",
     "StoreForked",
+    "StoreInUse",
     "StoreInvalid",
     "StoreMoved",
+    "StoreNotEmpty",
     "StoreReplaced",
     "StoreTooNew",
     "StoreUnavailable",

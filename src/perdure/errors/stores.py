@@ -76,6 +76,26 @@ class StoreForked(StoreError):
     code = "store_forked"
 
 
+class StoreInUse(StoreError):
+    """The store is not idle: a worker lives in it, a run is held, or it changed while it was copied."""
+
+    code = "store_in_use"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} is in use: {reason}; stop whoever uses it")
+        self.url, self.reason = url, reason
+
+
+class StoreNotEmpty(StoreError):
+    """The store holds something already, and only an empty one can take a copy."""
+
+    code = "store_not_empty"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} is not empty; copy into a new store")
+        self.url = url
+
+
 class StepFinal(StoreError):
     """The step has its outcome already, and an outcome is final."""
 
