@@ -45,6 +45,9 @@ bench: .venv/ready ## Every benchmark, in its short form
 fuzz: .venv/ready ## N random programs under random kills (N=100000)
 	PERDURE_FUZZ=$(N) $(BIN)/pytest -n auto -m fuzz --timeout 0
 
+oracle: .venv/ready ## The stores against each other: N sequences of 40 operations (N=1000)
+	PERDURE_FUZZ=$(or $(N),1000) $(BIN)/pytest -m fuzz --timeout 0 tests/stores/test_differential.py
+
 lock: $(or $(UV),$(BIN)/uv) ## Resolve requirements-dev.txt and the peers' locks; ARGS=--upgrade moves what is already pinned
 	$< pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes -q \
 		--python $(PYTHON) --custom-compile-command "make lock" $(ARGS) -o requirements-dev.txt

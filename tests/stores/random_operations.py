@@ -65,8 +65,8 @@ EVENTS = ("event:x", "event:y", "child:0", "child:0#2", "question:q0")
 class RandomOperations:
     """Makes them, one after the other; `at` is the instant that they carry."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
+    def __init__(self, seed: int | Random) -> None:
+        self._random = seed if isinstance(seed, Random) else Random(seed)
         self._number = 0
         self._beat = 0
         self.at = datetime(2026, 1, 1).astimezone()
