@@ -19,7 +19,7 @@ venv = $(PYTHON) -m venv --clear --without-pip .venv
 install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq
 endif
 
-.PHONY: help demo test lint docs bench fuzz lock clean
+.PHONY: help demo test lint docs bench fuzz oracle lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,8 +45,8 @@ bench: .venv/ready ## Every benchmark, in its short form
 fuzz: .venv/ready ## N random programs under random kills (N=100000)
 	PERDURE_FUZZ=$(N) $(BIN)/pytest -n auto -m fuzz --timeout 0
 
-oracle: .venv/ready ## The stores against each other: N sequences of 40 operations (N=1000)
-	PERDURE_FUZZ=$(or $(N),1000) $(BIN)/pytest -m fuzz --timeout 0 tests/stores/test_differential.py
+oracle: .venv/ready ## The stores against each other: N sequences of 40 operations (N=200)
+	PERDURE_FUZZ=$(or $(N),200) $(BIN)/pytest -m fuzz --timeout 0 tests/stores/test_differential.py
 
 lock: $(or $(UV),$(BIN)/uv) ## Resolve requirements-dev.txt and the peers' locks; ARGS=--upgrade moves what is already pinned
 	$< pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes -q \
