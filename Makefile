@@ -19,7 +19,7 @@ venv = $(PYTHON) -m venv --clear --without-pip .venv
 install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq
 endif
 
-.PHONY: help demo test lint docs bench fuzz oracle lock clean
+.PHONY: help demo test lint docs bench fuzz endurance lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,8 +27,8 @@ help: ## This list
 demo: .venv/ready ## An agent is killed in the middle of its answer, and finishes
 	$(BIN)/perdure demo
 
-test: .venv/ready ## Every test
-	$(BIN)/pytest -n auto --dist worksteal
+test: .venv/ready ## Every test, but for those of make endurance
+	$(BIN)/pytest -n auto --dist worksteal -m "not endurance"
 
 lint: .venv/ready ## Style, format, types and the ladder of rooms
 	$(BIN)/ruff check
@@ -45,8 +45,8 @@ bench: .venv/ready ## Every benchmark, in its short form
 fuzz: .venv/ready ## N random programs under random kills (N=100000)
 	PERDURE_FUZZ=$(N) $(BIN)/pytest -n auto -m fuzz --timeout 0
 
-oracle: .venv/ready ## The stores against each other: N sequences of 40 operations (N=200)
-	PERDURE_FUZZ=$(or $(N),200) $(BIN)/pytest -m fuzz --timeout 0 tests/stores/test_differential.py
+endurance: .venv/ready ## Minutes of deaths, deploys and load (PERDURE_ENDURANCE=full: the full sizes)
+	$(BIN)/pytest -n 2 --dist worksteal -m endurance
 
 lock: $(or $(UV),$(BIN)/uv) ## Resolve requirements-dev.txt and the peers' locks; ARGS=--upgrade moves what is already pinned
 	$< pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes -q \

@@ -1,0 +1,81 @@
+"""A run that kills its worker takes no innocent run with it, whatever the innocent ones do."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from perdure import App
+from tests.chaos.processes import eventually
+from tests.endurance.workers import FULL, workers
+
+pytestmark = pytest.mark.endurance
+DEATHS = 8
+
+
+class Innocent(NamedTuple):
+    """Runs of one workflow. Shape: how many in CI, and at full size."""
+
+    workflow: str
+    args: tuple[Any, ...]
+    few: int
+    many: int
+    ends_as: str = "completed"
+
+
+INNOCENT = {
+    "long": Innocent("long_step", (3.0,), 10, 50),
+    "short": Innocent("short_steps", (20,), 40, 400),
+    "waiting": Innocent("waits", (), 10, 50, "suspended"),
+}
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["one worker", "two workers"])
+@pytest.mark.parametrize("place", ["first", "last"])
+@pytest.mark.parametrize("kind", INNOCENT)
+async def test_every_innocent_run_ends_and_the_one_that_kills_is_poisoned(
+    tmp_path: Path, kind: str, place: str, count: int
+) -> None:
+    innocent = INNOCENT[kind]
+    number = innocent.many if FULL else innocent.few
+    async with workers(tmp_path, count) as working, App(working.url).client() as client:
+
+        async def start_the_bad_one() -> None:
+            await client.start("kills_after", 0.3, run_id="bad")
+
+        if place == "first":
+            await start_the_bad_one()
+        for one in range(number):
+            await client.start(innocent.workflow, *innocent.args, run_id=f"innocent {one}")
+        if place == "last":
+            await start_the_bad_one()
+
+        async def all_ended() -> bool:
+            records = await client.runs(limit=number + 1)
+            settled = {"failed", "cancelled", innocent.ends_as}
+            return (
+                all(record.status in settled for record in records)
+                and (await client.run("bad").record()).status == "failed"
+            )
+
+        began = time.monotonic()
+        await working.start()
+        await eventually(all_ended, "every run has ended", within=100)
+        took = time.monotonic() - began
+        records = {record.run_id: record for record in await client.runs(limit=number + 1)}
+        bad = records.pop("bad")
+        print(f"\n  {kind}, {place}, {count} workers, {number} runs: {working.deaths} deaths, {took:.1f} s")
+        assert {record.status for record in records.values()} == {innocent.ends_as}
+        assert len(records) == number
+        assert bad.failure is not None
+        assert bad.failure.reason == "poisoned"
+        assert working.effects().count("death") <= DEATHS
+        if innocent.ends_as == "suspended":
+            for run_id in records:
+                await client.emit_event(run_id, "go", run_id)
+            for run_id in records:
+                assert await client.run(run_id).result() == run_id
+        await working.stop()
