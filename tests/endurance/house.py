@@ -7,11 +7,28 @@ import os
 from pathlib import Path
 
 import perdure
+from perdure.testing.scripted import ScriptedModel, call, say
 
 LEDGER = "PERDURE_ENDURANCE_LEDGER"
 """The environment variable that names a file outside the store: each effect that happens is a line of it."""
 
-app = perdure.App()
+
+async def think(step: int, delta: int) -> None:
+    """Say a word each 50 ms."""
+    await asyncio.sleep(0.05)
+
+
+@perdure.tool(read_only=True)
+async def look(page: int) -> str:
+    """Look a page up."""
+    await asyncio.sleep(0.2)
+    return f"page {page}"
+
+
+ANSWER = "All of the pages were read, and nothing on them is new."
+SCRIPT = [*[call("look", page=page) for page in range(10)], say(ANSWER)]
+agent = perdure.Agent("reader", model=ScriptedModel(SCRIPT, gate=think), tools=[look])
+app = perdure.App(agents=[agent], grace=0.3)  # shorter than a run: what is cut off goes on elsewhere
 
 
 def note(line: str) -> None:

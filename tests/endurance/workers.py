@@ -27,6 +27,7 @@ class Workers:
         self.count = count
         self.deaths = 0
         self.processes: list[Process] = []
+        self.leaving: list[Process] = []
         self._watching: list[asyncio.Task[None]] = []
 
     def effects(self) -> list[str]:
@@ -47,14 +48,24 @@ class Workers:
             if process.returncode is None:
                 process.terminate()
         async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(*[process.wait() for process in self.processes])
+            await asyncio.gather(*[process.wait() for process in self.leaving + self.processes])
+
+    async def deploy(self) -> None:
+        """SIGTERM to all, and new ones at once; those told to end do so meanwhile."""
+        for task in self._watching:
+            task.cancel()
+        for process in self.processes:
+            if process.returncode is None:
+                process.terminate()
+        self.leaving += self.processes
+        await self.start()
 
     async def kill(self) -> None:
         """SIGKILL to all that still run."""
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
-        for process in self.processes:
+        for process in self.leaving + self.processes:
             if process.returncode is None:
                 process.kill()
             await process.wait()
