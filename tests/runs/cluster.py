@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from perdure.app.client import Client
+from perdure.core.clock import Clock
 from perdure.core.operations import CancelRun, Operation, TakeOver
 from perdure.core.records import Lease, RunRecord, StepRecord
 from perdure.runs.context import Context
@@ -33,7 +34,7 @@ class Declared(Workflows):
 class Door(Client):
     """A client of a store that is open."""
 
-    def __init__(self, url: str, workflows: Workflows, clock: FakeClock, store: Store) -> None:
+    def __init__(self, url: str, workflows: Workflows, clock: Clock, store: Store) -> None:
         super().__init__(url, workflows, clock)
         self._store = store
 

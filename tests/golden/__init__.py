@@ -1,0 +1,1 @@
+"""Journals that a version has recorded, which every later one replays; a later version adds files and changes none."""
