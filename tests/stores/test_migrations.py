@@ -121,6 +121,31 @@ async def test_many_steps_of_the_fourth_schema_move_whole(tmp_path: Path) -> Non
     await store.close()
 
 
+COUNT = """
+import asyncio, sys
+from perdure.stores import open_store
+async def main():
+    store = await open_store(sys.argv[1])
+    print(await store.steps.count("run3", tenant=None))
+    await store.close()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_two_processes_migrate_a_large_file_at_once(tmp_path: Path) -> None:
+    url = large_file(tmp_path)
+    children = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", COUNT, url, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    for child in children:
+        assert await child.communicate() == (b"%d\n" % (MANY // 10), b"")
+    assert version_of(url) == VERSION
+
+
 @pytest.mark.slow
 @pytest.mark.chaos
 @pytest.mark.parametrize("statement", [1, 20, 36])
