@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import running_process
+from perdure.testing.faulty import Fault, FaultyStore, random_faults
 from perdure.testing.wrapped import RunKeys, WrappedStore
 from tests.runs.cluster import Cluster, SimulatedWorker
 from tests.runs.programs import events_of
@@ -31,6 +33,7 @@ PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000")) // 10
 BATCHES = 5
 TURNS = 600
 TROUBLED_TURNS = 60
+FAULTS = 0.03  # of a worker's calls
 
 # Seeds that once found a bug.
 REGRESSIONS = list[int]()
@@ -68,6 +71,8 @@ class Troubled(Machine):
         super().__init__(seed, cluster)
         self.workers: list[tuple[SimulatedWorker, Shaky]] = []
         self.stops: list[asyncio.Task[None]] = []
+        self.faults = random_faults(Random(f"faults of {seed}"), FAULTS)
+        self.is_peace = False
 
     def may_repeat(self) -> bool:
         process = running_process()
@@ -99,8 +104,10 @@ class Troubled(Machine):
     async def trouble(self) -> None:
         choice = self.random.random()
         if len(self.workers) < 3 and (not self.workers or choice < 0.25):
-            shaky = Shaky(self.cluster.store)
+            faulty = FaultyStore(self.cluster.store)
+            shaky = Shaky(faulty)
             self.workers.append((await self.cluster.start_worker(store=shaky, lease_for=LEASE_FOR, grace=1.0), shaky))
+            faulty.choose = self.fault  # a start that the store fails is told to who starts the worker
             return
         at = self.random.randrange(len(self.workers))
         simulated, shaky = self.workers[at]
@@ -117,8 +124,13 @@ class Troubled(Machine):
             shaky.deaf = not shaky.deaf
             shaky.was_deaf = True
 
+    def fault(self, name: str) -> Fault | None:
+        """Until there is peace, a share of all calls is refused, lost on its way there or back, or lands twice."""
+        return None if self.is_peace else self.faults(name)
+
     async def peace(self) -> None:
         """Those in trouble recover, and there is one that never was."""
+        self.is_peace = True
         for _, shaky in self.workers:
             shaky.cut = shaky.deaf = False
         await self.cluster.start_worker(lease_for=LEASE_FOR)
