@@ -110,16 +110,15 @@ def step_moves_on(before: StepRecord | None, after: StepRecord) -> bool:
     return (after.attempts, phase_of(after)) > (before.attempts, phase_of(before))
 
 
-def thread_status(status: RunStatus | None, waiting_for: tuple[str, ...] = ()) -> ThreadStatus:
-    """A thread's status, from the run of its latest turn (None where there is none).
+def thread_status(status: RunStatus | None) -> ThreadStatus:
+    """A thread's status, from the run of its latest turn (None where there is none)."""
+    return "idle" if status is None else _THREAD[status]
 
-    A turn that only waits for its next attempt is running: a retry is the turn's own business.
-    """
-    if status is None:
-        return "idle"
-    if status == "suspended" and waiting_for and all(map(keys.is_retry, waiting_for)):
-        return "running"
-    return _THREAD[status]
+
+def wait_reason(status: RunStatus | None, waiting_for: tuple[str, ...]) -> str | None:
+    """Why a turn waits: `retry` where it waits for nothing but its next attempt; None for what its record tells."""
+    only_retries = status == "suspended" and waiting_for and all(map(keys.is_retry, waiting_for))
+    return "retry" if only_retries else None
 
 
 _THREAD: dict[RunStatus, ThreadStatus] = {

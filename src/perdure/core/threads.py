@@ -8,7 +8,7 @@ import msgspec
 
 from perdure.core.failures import Failure
 from perdure.core.records import RunRecord
-from perdure.core.states import ThreadStatus, thread_status
+from perdure.core.states import RunStatus, ThreadStatus, thread_status, wait_reason
 from perdure.core.values import Value
 
 
@@ -25,7 +25,9 @@ class ThreadRecord(msgspec.Struct, frozen=True, kw_only=True):
     Shape: `head` is the turn that the next one follows, 0 for none; `root`, of a fork, is the turn of another thread
     that its first turns follow, and `forks` counts the threads whose root is here. `version` grows with each change
     of its row; turns and events get their numbers from `next_turn` and `next_event`.
-    `reason` is why the turn at the head was stopped or failed; `finish_reason` the provider's word for its last step.
+    `reason` is why the turn at the head was stopped or failed, and `retry` where it waits for its next attempt alone;
+    `waiting_until` is when a turn that waits goes on at the latest, None where only an event or an answer wakes it;
+    `finish_reason` is the provider's word for its last step.
     """
 
     thread_id: str
@@ -46,6 +48,7 @@ class ThreadRecord(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str | None = None
     status: ThreadStatus = "idle"
     reason: str | None = None
+    waiting_until: datetime | None = None
     failure: Failure | None = None
     finish_reason: str | None = None
 
@@ -78,14 +81,34 @@ class ThreadEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+def with_status(
+    thread: ThreadRecord,
+    status: RunStatus | None,
+    *,
+    waiting_for: tuple[str, ...] = (),
+    due_at: datetime | None = None,
+    failure: Failure | None = None,
+    cancel_reason: str | None = None,
+    finish_reason: str | None = None,
+) -> ThreadRecord:
+    """A thread with what the run of the turn at its head says; `status` is None where there is none."""
+    return msgspec.structs.replace(
+        thread,
+        status=thread_status(status),
+        reason=failure.reason if failure else cancel_reason or wait_reason(status, waiting_for),
+        waiting_until=due_at if status == "suspended" else None,
+        failure=failure,
+        finish_reason=finish_reason,
+    )
+
+
 def status_edge(before: RunRecord | None, after: RunRecord, turn: int) -> dict[str, Value] | None:
     """The body of the `status` event that a run's change of status makes in its thread; None where it makes none.
 
     Shape: `before` is the run that the thread's status came from until now: this one as it was, for a new turn the
     run at the head before, None where there was none.
     """
-    old = thread_status(before.status, before.waiting_for) if before else thread_status(None)
-    new = thread_status(after.status, after.waiting_for)
+    old, new = thread_status(before.status if before else None), thread_status(after.status)
     if old == new:
         return None
     body: dict[str, Value] = {"from": old, "to": new, "turn": turn, "run_id": after.run_id}
@@ -94,4 +117,8 @@ def status_edge(before: RunRecord | None, after: RunRecord, turn: int) -> dict[s
         body["error"] = after.failure.message
     elif after.cancel_reason:
         body["reason"] = after.cancel_reason
+    elif reason := wait_reason(after.status, after.waiting_for):
+        body["reason"] = reason
+    if after.status == "suspended" and after.due_at is not None:
+        body["until"] = after.due_at.isoformat()
     return body

@@ -57,9 +57,11 @@ async def _list(store: str | None, tenant: str | None, agent: str | None, owner:
 
 
 def why(thread: ThreadRecord) -> str:
-    """Why its latest turn was stopped or failed."""
+    """Why its latest turn was stopped or failed, or waits, and until when."""
+    from perdure.cli.durations import at
     from perdure.cli.terminal import short
 
     if thread.failure is not None:
         return short(f"{thread.failure.cause_type}: {thread.failure.message}", 60)
-    return thread.reason or ""
+    until = f"until {at(thread.waiting_until)}" if thread.waiting_until is not None else ""
+    return " ".join(word for word in (thread.reason, until) if word)

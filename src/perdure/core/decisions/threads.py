@@ -184,7 +184,7 @@ def _note_status(draft: Draft, thread: ThreadRecord, before: RunRecord | None, a
 def _check_free(thread: ThreadRecord, at_head: RunRecord | None, operation: StartTurn) -> Decision[None]:
     """Raises: ThreadBusy, ThreadChanged, TurnNotFound."""
     if at_head is not None and at_head.status not in ENDED:
-        status = thread_status(at_head.status, at_head.waiting_for)
+        status = thread_status(at_head.status)
         raise ThreadBusy(thread.thread_id, at_head.run_id, status)
     if operation.head is not None and operation.head != thread.head:
         raise ThreadChanged(thread.thread_id, operation.head, thread.head)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-import msgspec
-
-from perdure.core.states import thread_status
-from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord, TurnRef
+from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord, TurnRef, with_status
 from perdure.stores.memory.copies import detached
 from perdure.stores.memory.state import State
 from perdure.stores.port import EVERY_TENANT, EveryTenant
@@ -88,11 +85,13 @@ def _with_status(state: State, thread: ThreadRecord) -> ThreadRecord:
     said = [one for one in messages if one.turn == thread.head and one.role == "assistant"]
     last = max(said, key=lambda message: message.place, default=None)
     return detached(
-        msgspec.structs.replace(
+        with_status(
             thread,
-            status=thread_status(run.status, run.waiting_for) if run else "idle",
-            reason=(run.failure.reason if run.failure else run.cancel_reason) if run else None,
+            run.status if run else None,
+            waiting_for=run.waiting_for if run else (),
+            due_at=run.due_at if run else None,
             failure=run.failure if run else None,
+            cancel_reason=run.cancel_reason if run else None,
             finish_reason=last.finish_reason if last else None,
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -10,8 +10,7 @@ import msgspec
 from perdure.core.clock import epoch
 from perdure.core.failures import Failure
 from perdure.core.records import RunStatus
-from perdure.core.states import thread_status
-from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord
+from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord, with_status
 from perdure.stores.port import EVERY_TENANT, EveryTenant
 from perdure.stores.sqlite import thread_rows
 from perdure.stores.sqlite.driver import Cell, Row
@@ -26,7 +25,7 @@ _FINISH = (
     "(SELECT finish_reason FROM messages WHERE messages.thread = threads.id AND messages.turn = threads.head"
     " AND role = 'assistant' ORDER BY place DESC LIMIT 1)"
 )
-_SELECT = f"SELECT runs.status, runs.waiting_for, runs.failure, runs.cancel_reason, {_FINISH}, {_COLUMNS} FROM threads"
+_SELECT = f"SELECT runs.status, runs.waiting_for, runs.due_at, runs.failure, runs.cancel_reason, {_FINISH}, {_COLUMNS} FROM threads"
 _RUN = "LEFT JOIN runs ON runs.tenant = threads.tenant AND runs.run_id = threads.run_id"
 _ONE = f"{_SELECT} {_RUN} WHERE threads.tenant = ? AND threads.thread_id = ? AND hidden = 0"
 _VISIBLE = "(SELECT id FROM threads WHERE tenant = ? AND thread_id = ? AND hidden = 0)"
@@ -57,15 +56,16 @@ _names = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _with_status(row: Row) -> ThreadRecord:
-    status, waiting_for, failed, cancel_reason, finish_reason = cast(
-        "tuple[RunStatus | None, bytes | None, bytes | None, str | None, str | None]", row[:5]
+    status, waiting_for, due_at, failed, cancel_reason, finish_reason = cast(
+        "tuple[RunStatus | None, bytes | None, float | None, bytes | None, str | None, str | None]", row[:6]
     )
-    failure = _failure.decode(failed) if failed else None
-    return msgspec.structs.replace(
-        thread_rows.thread_record(row[5:]),
-        status=thread_status(status, _names.decode(waiting_for) if waiting_for else ()),
-        reason=failure.reason if failure else cancel_reason,
-        failure=failure,
+    return with_status(
+        thread_rows.thread_record(row[6:]),
+        status,
+        waiting_for=_names.decode(waiting_for) if waiting_for else (),
+        due_at=None if due_at is None else datetime.fromtimestamp(due_at, UTC),
+        failure=_failure.decode(failed) if failed else None,
+        cancel_reason=cancel_reason,
         finish_reason=finish_reason,
     )
 

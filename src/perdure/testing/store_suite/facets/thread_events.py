@@ -135,9 +135,37 @@ class ThreadStatusPromises(Promises):
         await harness.do(harness.emit())
         await harness.do(harness.emit())
         lease = await harness.lease()
-        await harness.commit(lease, harness.suspend(keys.retry("1"), inbox=1, due_in=60))
-        assert await now(harness) == "running"
         assert await edges(harness) == before
+
+    async def test_a_turn_that_waits_for_its_next_attempt_tells_until_when_and_why(self, harness: StoreHarness) -> None:
+        await turn_begun(harness)
+        lease = await harness.lease()
+        before, until = await edges(harness), harness.after(5)
+        await harness.commit(lease, harness.suspend(keys.retry("1"), due_in=5))
+        thread = await harness.get_thread()
+        assert (thread.status, thread.reason, thread.waiting_until) == ("waiting", "retry", until)
+        assert await edges(harness) == [*before, "waiting"]
+        told = (await harness.store.threads.events("thread", tenant=None))[-1].body
+        assert (told["reason"], told["until"]) == ("retry", until.isoformat())
+        harness.advance(5)
+        await harness.lease()
+        thread = await harness.get_thread()
+        assert (thread.status, thread.reason, thread.waiting_until) == ("running", None, None)
+
+    async def test_a_turn_that_waits_for_an_event_tells_until_when(self, harness: StoreHarness) -> None:
+        await turn_begun(harness)
+        await harness.commit(await harness.lease(), harness.suspend(GO, keys.retry("1"), due_in=30))
+        thread = await harness.get_thread()
+        assert (thread.status, thread.reason, thread.waiting_until) == ("waiting", None, harness.after(30))
+        await harness.do(harness.emit())
+        await harness.commit(await harness.lease(), harness.suspend(GO, inbox=1))
+        thread = await harness.get_thread()
+        assert (thread.status, thread.waiting_until) == ("waiting", None)
+        last = (await harness.store.threads.events("thread", tenant=None))[-1].body
+        assert "until" not in last
+        await harness.do(harness.cancel("run", reason="enough"))
+        thread = await harness.get_thread()
+        assert (thread.status, thread.reason, thread.waiting_until) == ("stopped", "enough", None)
 
     async def test_a_refused_edge_is_no_event(self, harness: StoreHarness) -> None:
         await turn_begun(harness)
