@@ -25,7 +25,8 @@ _FINISH = (
     "(SELECT finish_reason FROM messages WHERE messages.thread = threads.id AND messages.turn = threads.head"
     " AND role = 'assistant' ORDER BY place DESC LIMIT 1)"
 )
-_SELECT = f"SELECT runs.status, runs.waiting_for, runs.due_at, runs.failure, runs.cancel_reason, {_FINISH}, {_COLUMNS} FROM threads"
+_OF_RUN = "runs.status, runs.waiting_for, runs.due_at, runs.failure, runs.cancel_reason"
+_SELECT = f"SELECT {_OF_RUN}, {_FINISH}, {_COLUMNS} FROM threads"
 _RUN = "LEFT JOIN runs ON runs.tenant = threads.tenant AND runs.run_id = threads.run_id"
 _ONE = f"{_SELECT} {_RUN} WHERE threads.tenant = ? AND threads.thread_id = ? AND hidden = 0"
 _VISIBLE = "(SELECT id FROM threads WHERE tenant = ? AND thread_id = ? AND hidden = 0)"
