@@ -71,6 +71,9 @@ def test_a_sender_that_ignores_its_key_sends_twice_for_some_seed_and_one_that_he
 def test_without_kills_it_is_a_plain_turn(shell: Shell) -> None:
     said, tally, code = perform(shell, "--kills", "0")
     assert (code, tally.is_right(0), "kill -9 " in said.partition("question")[2]) == (0, True, False)
+    [report] = Outbox(path_of(said, "outbox")).read()
+    assert "writing.md:" in report.text
+    assert "stale worker can not write, because" in " ".join(report.text.split())
 
 
 def test_a_demo_that_is_killed_itself_leaves_no_process_behind(shell: Shell) -> None:

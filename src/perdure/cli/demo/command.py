@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from perdure.demo.recounting import Counted
     from perdure.demo.settings import Settings
 
-# On two lines, so that this file is not the best answer to it.
-QUESTION = " ".join(  # noqa: FLY002 - so that it is on two
-    ("Why can a stale", "worker not write?")
-)
+QUESTION = "Why can a stale worker not write?"
 
 
 def demo(
     *,
-    folder: Annotated[Path | None, typer.Option(help="The files to ask about; else perdure's own sources.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="The files to ask about; else a few pages about perdure.")] = None,
     question: Annotated[str, typer.Option(help="What to ask.")] = QUESTION,
     model: Annotated[str | None, typer.Option(help="The model; else PERDURE_MODEL, else perdure:extractive.")] = None,
     kills: Annotated[int, typer.Option(min=0, max=12, help="How often the worker is killed.")] = 3,
@@ -56,13 +53,13 @@ def demo(
 def _settings(folder: Path | None, question: str, model: str | None, seed: int | None, *, careless: bool) -> Settings:
     import tempfile
 
-    import perdure
+    import perdure.demo
     from perdure.app.settings import setting
     from perdure.core.ids import random_bits
     from perdure.demo.settings import Settings
     from perdure.errors import SettingInvalid
 
-    folder = folder or Path(perdure.__file__).parent
+    folder = folder or Path(perdure.demo.__file__).parent / "documents"
     if not folder.is_dir():
         raise SettingInvalid("--folder", f"there is no folder {folder}")
     return Settings(
