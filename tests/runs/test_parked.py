@@ -79,6 +79,23 @@ async def test_who_gives_a_parked_run_up_ends_it_and_who_waits_for_it_is_told_wh
     assert await run.fail() == given_up
 
 
+async def test_the_reason_for_which_a_parked_run_is_given_up_is_told_with_why_it_was_parked(cluster: Cluster) -> None:
+    assert_diverged(await changed(cluster, one_step, other_step), "0")
+    parked = (await cluster.record()).failure
+    given_up = await cluster.client.run("run").fail("the old code is gone")
+    assert parked is not None
+    assert given_up.failure is not None
+    assert given_up.failure.message == f"the old code is gone: {parked.message}"
+    assert (given_up.failure.cause_type, given_up.failure.reason) == ("Divergence", "diverged")
+
+
+async def test_the_reason_for_which_a_queued_run_is_given_up_is_its_failure(cluster: Cluster) -> None:
+    run = await cluster.start(one_step)
+    given_up = await run.fail("not needed")
+    assert given_up.failure is not None
+    assert (given_up.failure.message, given_up.failure.reason) == ("not needed", "given_up")
+
+
 async def test_a_run_that_was_given_up_can_be_restarted_with_code_that_agrees(cluster: Cluster) -> None:
     async def right(ctx: perdure.Context) -> int:
         return await effect_then_go(cluster, ctx)

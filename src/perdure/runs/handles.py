@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Generic, TypeVar
 
+import msgspec
+
 from perdure.core import keys, topics
 from perdure.core.clock import seconds
 from perdure.core.failures import Failure
@@ -113,15 +115,19 @@ class Run(Generic[R]):
             RestartRun(tenant=tenant, run_id=self.id, at=self._clock.now(), life=life, reopen=reopen)
         )
 
-    async def fail(self, reason: str = "given up") -> RunRecord:
+    async def fail(self, reason: str | None = None) -> RunRecord:
         """Fail it, where no worker has it: a run that is parked, say, because no code agrees with its journal.
 
-        A run that has ended stays as it is.
+        A run that has ended stays as it is. Why it was parked stays its failure; a `reason` is told before that.
         Raises: RunNotFound; RunStateWrong where a worker has it: cancel it.
         """
         encode(reason, "reason")
         await self._access.check("run.fail", self.id)
-        failure = (await self.record()).failure or Failure(cause_type="GivenUp", message=reason, reason="given_up")
+        failure = (await self.record()).failure
+        if failure is None:
+            failure = Failure(cause_type="GivenUp", message=reason or "given up", reason="given_up")
+        elif reason is not None:
+            failure = msgspec.structs.replace(failure, message=f"{reason}: {failure.message}")
         tenant = self._access.tenant
         return await self._store.execute(FailRun(tenant=tenant, run_id=self.id, at=self._clock.now(), failure=failure))
 
