@@ -1,9 +1,7 @@
 import asyncio
 import gc
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -44,7 +42,7 @@ async def test_an_export_that_is_cancelled_or_left_keeps_nothing_open(tmp_path: 
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    batches = cast("AsyncGenerator[object]", harness.store.transfer.export())
+    batches = harness.store.transfer.export()
     await anext(batches)
     await batches.aclose()
     gc.collect()

@@ -1,6 +1,6 @@
 """Stores whose export is not whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from perdure.core.decisions.changes import Change
@@ -10,7 +10,7 @@ from tests.broken.registry import BreakableStore, caught_by
 
 
 class ReadsAsItGoes(transfer.Transfer):
-    async def export(self) -> AsyncIterator[tuple[Change, ...]]:
+    async def export(self) -> AsyncGenerator[tuple[Change, ...]]:
         first = 0
         while (
             batch := tuple(transfer._every(self._look()))[  # pyright: ignore[reportPrivateUsage]

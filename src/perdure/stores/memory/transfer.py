@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from perdure.core import keys
@@ -22,7 +22,7 @@ class Transfer:
         self._look = look
         self._land = land
 
-    async def export(self) -> AsyncIterator[tuple[changes.Change, ...]]:
+    async def export(self) -> AsyncGenerator[tuple[changes.Change, ...]]:
         every = list(_every(self._look()))
         for first in range(0, len(every), BATCH):
             yield tuple(every[first : first + BATCH])

@@ -6,7 +6,7 @@ meanwhile. What comes in is written by the writer's thread in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 from threading import Lock
 from typing import Any, TypeAlias, cast
@@ -64,7 +64,7 @@ class Transfer:
         self._check = check
         self._load = load
 
-    async def export(self) -> AsyncIterator[tuple[Change, ...]]:
+    async def export(self) -> AsyncGenerator[tuple[Change, ...]]:
         self._check()
         connection, busy = await in_thread(_open, self._path), Lock()
         every = _every(connection)
