@@ -4,7 +4,6 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
-N ?= 100000
 
 # The oldest first: it is the one whose absence of features we must live with. A shim may exist and not work: ask it.
 PYTHON = $(or $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -19,7 +18,7 @@ venv = $(PYTHON) -m venv --clear --without-pip .venv
 install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq
 endif
 
-.PHONY: help demo test lint docs bench fuzz endurance lock clean
+.PHONY: help demo test endurance lint docs bench fuzz oracle lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,7 +42,10 @@ bench: .venv/ready ## Every benchmark, in its short form
 	$(BIN)/python -m benchmarks
 
 fuzz: .venv/ready ## N random programs under random kills (N=100000)
-	PERDURE_FUZZ=$(N) $(BIN)/pytest -n auto -m fuzz --timeout 0
+	PERDURE_FUZZ=$(or $(N),100000) $(BIN)/pytest -n auto -m fuzz --timeout 0
+
+oracle: .venv/ready ## The stores against each other: N sequences of 40 operations (N=200)
+	PERDURE_FUZZ=$(or $(N),200) $(BIN)/pytest -m fuzz --timeout 0 tests/stores/test_differential.py
 
 endurance: .venv/ready ## Minutes of deaths, deploys and load (PERDURE_ENDURANCE=full: the full sizes)
 	$(BIN)/pytest -n 2 --dist worksteal -m endurance
