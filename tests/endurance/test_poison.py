@@ -33,18 +33,22 @@ INNOCENT = {
 }
 
 
+BAD: dict[str, tuple[Any, ...]] = {"in a step": ("kills_after", 0.3), "at its first line": ("kills_at_its_first_line",)}
+
+
+@pytest.mark.parametrize("dies", BAD)
 @pytest.mark.parametrize("count", [1, 2], ids=["one worker", "two workers"])
 @pytest.mark.parametrize("place", ["first", "last"])
 @pytest.mark.parametrize("kind", INNOCENT)
 async def test_every_innocent_run_ends_and_the_one_that_kills_is_poisoned(
-    tmp_path: Path, kind: str, place: str, count: int
+    tmp_path: Path, kind: str, place: str, count: int, dies: str
 ) -> None:
     innocent = INNOCENT[kind]
     number = innocent.many if FULL else innocent.few
     async with workers(tmp_path, count) as working, App(working.url).client() as client:
 
         async def start_the_bad_one() -> None:
-            await client.start("kills_after", 0.3, run_id="bad")
+            await client.start(*BAD[dies], run_id="bad")
 
         if place == "first":
             await start_the_bad_one()
@@ -67,7 +71,7 @@ async def test_every_innocent_run_ends_and_the_one_that_kills_is_poisoned(
         took = time.monotonic() - began
         records = {record.run_id: record for record in await client.runs(limit=number + 1)}
         bad = records.pop("bad")
-        print(f"\n  {kind}, {place}, {count} workers, {number} runs: {working.deaths} deaths, {took:.1f} s")
+        print(f"\n  {kind}, {place}, {dies}, {count} workers, {number} runs: {working.deaths} deaths, {took:.1f} s")
         assert {record.status for record in records.values()} == {innocent.ends_as}
         assert len(records) == number
         assert bad.failure is not None

@@ -15,7 +15,7 @@ def fail_runs(
     run_ids: RunArguments = None,
     workflow: WorkflowOption = None,
     queue: QueueOption = None,
-    reason: Annotated[str, typer.Option(help="Why; kept with a run that has no failure yet.")] = "given up",
+    reason: Annotated[str | None, typer.Option(help="Why; told before why the run was parked, if it was.")] = None,
     tenant: TenantOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -23,7 +23,7 @@ def fail_runs(
     asyncio.run(_fail(store, tenant, chosen(run_ids, workflow, queue), reason))
 
 
-async def _fail(store: str | None, tenant: str | None, choice: Choice, reason: str) -> None:
+async def _fail(store: str | None, tenant: str | None, choice: Choice, reason: str | None) -> None:
     from perdure.cli.runs.choosing import act_on_each, fitting
     from perdure.cli.terminal import notes
     from perdure.errors import RunStateWrong
