@@ -6,7 +6,7 @@ from collections import Counter
 
 from perdure.core.decisions import changes
 from perdure.core.decisions.changes import Change
-from perdure.errors import StoreInUse, StoreInvalid, StoreNotEmpty
+from perdure.errors import StoreInUse, StoreInvalid
 from perdure.stores.port import Store
 
 KINDS: dict[type[Change], str] = {
@@ -41,8 +41,6 @@ async def copy_store(source: Store, target: Store) -> dict[str, int]:
     held = next((row.run for row in rows if isinstance(row, changes.InsertRun) and row.run.worker_id), None)
     if held is not None:
         raise StoreInUse(source.url, f"run {held.run_id!r} is held by worker {held.worker_id!r}")
-    if await target.workers.list() or await _exported(target):
-        raise StoreNotEmpty(target.url)
     await target.transfer.load(rows)
     if await _exported(target) != rows:
         raise StoreInvalid(target.url, "the copy is not what was read; remove it")

@@ -10,5 +10,6 @@ what was read. A refusal is an exception, and then nothing is written.
 
 from perdure.core.decisions.deciding import decide_holder, decide_outside
 from perdure.core.decisions.draft import Decision, Draft
+from perdure.core.decisions.loading import load
 
-__all__ = ["Decision", "Draft", "decide_holder", "decide_outside"]
+__all__ = ["Decision", "Draft", "decide_holder", "decide_outside", "load"]

@@ -238,6 +238,10 @@ class HasTombstone(NamedTuple):
     id: str
 
 
+class IsEmpty(NamedTuple):
+    """Whether the store holds nothing at all: bool."""
+
+
 class WriteDraft(NamedTuple):
     """None, once what stands in the draft by now has been written: what is read after it sees that."""
 
@@ -276,5 +280,6 @@ Read: TypeAlias = (
     | FindMessage
     | GetThreadEvent
     | HasTombstone
+    | IsEmpty
     | WriteDraft
 )

@@ -156,4 +156,7 @@ READS: dict[type, Callable[[State, Value], Value]] = {
     reads.FindMessage: _find_message,
     reads.GetThreadEvent: _thread_event,
     reads.HasTombstone: lambda state, one: (one.tenant, one.kind, one.id) in state.tombstones,
+    reads.IsEmpty: lambda state, _: (
+        not (state.runs or state.threads or state.hidden or state.workers or state.keys or state.tombstones)
+    ),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from perdure.core.clock import Clock, SystemClock
-from perdure.core.decisions import Decision, Draft, decide_holder, decide_outside
+from perdure.core.decisions import Decision, Draft, decide_holder, decide_outside, load
 from perdure.core.decisions.changes import Change
 from perdure.core.decisions.deciding import drive
 from perdure.core.decisions.reads import GetLeaseTime, Read, WriteDraft
@@ -136,14 +136,8 @@ class MemoryStore:
         return detached(result)
 
     def _load(self, changes: Sequence[Change]) -> None:
-        with self._landing:
-            try:
-                for change in changes:
-                    write(self._state, change)
-            except BaseException:
-                self._state.undo.take_back()
-                raise
-            self._state.undo.forget()
+        draft = Draft()
+        self._land(draft, load(draft, self.url, changes))
         self._notices.publish_all()
 
     def _read(self, draft: Draft, request: Read) -> Value:

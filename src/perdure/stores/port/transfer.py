@@ -19,5 +19,8 @@ class Transfer(Protocol):
         ...
 
     async def load(self, changes: Sequence[Change]) -> None:
-        """Write rows as they are, whole and durable, or not at all. Only into a store that nobody uses."""
+        """Write rows as they are, whole and durable, or not at all.
+
+        Raises: StoreNotEmpty, decided in the transaction that writes: of two that load at once, one is refused.
+        """
         ...

@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from perdure.core.clock import Clock
-from perdure.core.decisions import Decision, Draft, decide_holder, decide_outside
+from perdure.core.decisions import Decision, Draft, decide_holder, decide_outside, load
 from perdure.core.decisions.changes import Change
 from perdure.core.decisions.deciding import drive
 from perdure.core.decisions.reads import GetLeaseTime, GetLife, Life, Read, WriteDraft
@@ -26,8 +26,9 @@ T = TypeVar("T")
 
 
 class Load(msgspec.Struct, frozen=True):
-    """Rows of another store, written as they are."""
+    """Rows of another store, written as they are into the store of this URL."""
 
+    url: str
     changes: tuple[Change, ...]
 
 
@@ -67,19 +68,15 @@ class Decider:
     def land(self, request: Request) -> Value:
         """Write what a request means, and what it gives back. Raises: its refusal; something may be written then."""
         if not isinstance(request, tuple):
-            if isinstance(request, Load):
-                return self._load(request)
             draft = Draft()
+            if isinstance(request, Load):
+                return self._drive(draft, load(draft, request.url, request.changes))
             return self._drive(draft, decide_outside(draft, request))
         lease, operations = request
         if len(operations) == 1 and commit_by_statement(self._tx, lease, operations[0]):
             return ONE_WITHOUT_RESULT
         draft = Draft()
         return self._drive(draft, decide_holder(draft, lease, operations))
-
-    def _load(self, request: Load) -> None:
-        for change in request.changes:
-            write(self._tx, change)
 
     def _drive(self, draft: Draft, decision: Decision[T]) -> T:
         tx = self._tx

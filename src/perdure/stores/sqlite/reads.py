@@ -78,6 +78,8 @@ _THREAD_EVENT = (
     f" WHERE thread = {THREAD} AND event_id = ? AND kind <> 'status'"
 )
 _TOMBSTONE = "SELECT EXISTS (SELECT 1 FROM tombstones WHERE tenant = ? AND kind = ? AND id = ?)"
+_ROOTS = ("runs", "threads", "workers", "keys", "tombstones")
+"""The tables that every other row belongs to."""
 
 
 def key_of(run: RunRecord) -> tuple[str, str]:
@@ -218,6 +220,10 @@ def _has_tombstone(tx: Transaction, request: reads.HasTombstone) -> bool:
     return tx.number(_TOMBSTONE, (request.tenant or "", request.kind, request.id)) == 1
 
 
+def _is_empty(tx: Transaction, _: reads.IsEmpty) -> bool:
+    return all(tx.row(f"SELECT 1 FROM {table} LIMIT 1") is None for table in _ROOTS)
+
+
 READS: Final[dict[type, Callable[[Transaction, Value], Value]]] = {
     reads.GetRun: lambda tx, one: find_run(tx, one.tenant, one.run_id),
     reads.GetManifests: _manifests,
@@ -250,5 +256,6 @@ READS: Final[dict[type, Callable[[Transaction, Value], Value]]] = {
     reads.GetPendingCalls: _pending_calls,
     reads.GetThreadEvent: _thread_event,
     reads.HasTombstone: _has_tombstone,
+    reads.IsEmpty: _is_empty,
 }
 """How each is answered; what is about time and processes, the `Decider` answers."""

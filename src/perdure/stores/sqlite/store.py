@@ -17,7 +17,7 @@ from perdure.stores.background import in_thread
 from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities
 from perdure.stores.sqlite.connection import connect, prepare, translate
-from perdure.stores.sqlite.decider import LeaseTime
+from perdure.stores.sqlite.decider import LeaseTime, Load
 from perdure.stores.sqlite.driver import Connection, leave_log
 from perdure.stores.sqlite.events import Events
 from perdure.stores.sqlite.group import Group, Settled
@@ -159,7 +159,7 @@ class SqliteStore:
         self._file.check(self._elapsed())
 
     async def _load(self, changes: Sequence[Change]) -> None:
-        await self._writer.load(changes)
+        await self._writer.load(Load(self.url, tuple(changes)))
         self._notices.publish_all()
 
     def _publish(self, settled: Settled) -> None:

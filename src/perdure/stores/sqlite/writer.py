@@ -19,14 +19,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 import msgspec
 
 from perdure.core.clock import Clock
-from perdure.core.decisions.changes import Change
 from perdure.core.operations import CommitResult, HolderOperation, OutsideOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
@@ -93,10 +92,10 @@ class Writer:
         """Put an outside operation on its way."""
         return self._put(operation)
 
-    def load(self, changes: Sequence[Change]) -> Awaitable[Value]:
+    def load(self, request: Load) -> Awaitable[Value]:
         """Let the thread write rows of another store, all in one transaction."""
         future: Shielded[Value] = Shielded(loop=self._loop)
-        self._hand_over([Item(Load(tuple(changes)), future)])
+        self._hand_over([Item(request, future)])
         return future
 
     def _put(self, request: Request) -> Shielded[Value]:

@@ -9,6 +9,7 @@ import pytest
 
 from perdure.core.decisions.changes import Change, InsertRun
 from perdure.core.threads import TurnRef
+from perdure.errors import StoreNotEmpty
 from perdure.stores.port import Store
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.harness import StoreHarness
@@ -69,6 +70,30 @@ class TransferPromises(Promises):
             assert await take_snapshot(other, harness.at) == await harness.everything()
             await other.execute(harness.register("bob"))
             assert [one.run.run_id for one in await other.execute(harness.claim("bob"))] == ["child"]
+        finally:
+            await other.close()
+
+    @pytest.mark.parametrize("held", ["a run", "a thread", "a worker", "the mark of a run that was deleted"])
+    async def test_only_an_empty_store_is_loaded_into(self, harness: StoreHarness, tmp_path: Path, held: str) -> None:
+        await harness.run("of-another-store")
+        rows = await exported(harness.store)
+        other = await self._other(harness, tmp_path)
+        try:
+            match held:
+                case "a run":
+                    await other.execute(harness.create("run"))
+                case "a thread":
+                    await other.execute(harness.create_thread("thread"))
+                case "a worker":
+                    await other.execute(harness.register("bob"))
+                case _:
+                    await other.execute(harness.create("run"))
+                    await other.execute(harness.cancel("run"))
+                    await other.execute(harness.delete("run"))
+            before = await exported(other)
+            with pytest.raises(StoreNotEmpty):
+                await other.transfer.load(rows)
+            assert await exported(other) == before
         finally:
             await other.close()
 
