@@ -166,6 +166,7 @@ class RandomOperations:
             workflows=workflows,
             limit=self.choose(1, 2, 5),
             at=self._at(),
+            parked=tuple((self._tenant(), run_id) for run_id in RUNS) if self.happens(0.2) else (),
         )
 
     def _cancel(self) -> OutsideOperation:

@@ -136,7 +136,7 @@ async def everything(store: Store, clock: Clock) -> Any:
         "inboxes": await store.runs.inboxes([(tenant, one) for tenant in TENANTS for one in RUNS]),
         "overdue": sorted(map(str, await store.runs.overdue())),
         "cancelling children": sorted(map(str, await store.runs.cancelling_children())),
-        "parked": plain(await store.runs.parked(WORKFLOWS)),
+        "parked": plain(await store.runs.parked(QUEUES, WORKFLOWS)),
         "due": await store.queues.next_due(QUEUES, WORKFLOWS, clock.now()),
         "counts": await store.queues.counts(),
     }

@@ -18,6 +18,7 @@ from perdure.core.values import Value, decode, encode
 from perdure.errors import RunCancelled, RunFailed, RunNotFound, RunStateWrong
 from perdure.runs.access import Access
 from perdure.runs.stopping import stop_run
+from perdure.stores.outages import read_again
 
 R = TypeVar("R")
 
@@ -50,7 +51,10 @@ class Run(Generic[R]):
         return steps
 
     async def wait(self) -> RunRecord:
-        """Wait for its end, wherever it runs; the record. Raises: RunNotFound."""
+        """Wait for its end, wherever it runs; the record. Once it waits, an outage of the store is waited out.
+
+        Raises: RunNotFound; StoreUnavailable where the store can't be reached at the beginning.
+        """
         tenant = self._access.tenant
         watch = self._store.watch(topics.end(tenant, self.id))
         try:
@@ -59,7 +63,7 @@ class Run(Generic[R]):
             )  # a small read, where most have not ended yet
             if status is not None and status not in ENDED:
                 await watch.wait()
-            while (run := await self.record()).status not in ENDED:
+            while (run := await read_again(self._clock, self.record)).status not in ENDED:
                 await watch.wait()
             return run
         finally:

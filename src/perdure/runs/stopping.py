@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from perdure.core import topics
 from perdure.core.operations import CancelChildren, CancelRun, SealRun
@@ -10,6 +11,7 @@ from perdure.core.records import RunRecord
 from perdure.core.states import ENDED
 from perdure.errors import RunNotFound
 from perdure.runs.access import Access
+from perdure.stores.outages import read_again
 
 SEAL_AGAIN_AFTER = 0.05
 """Units: seconds; the lease time of the store and the elapsed time here may differ by a little."""
@@ -42,7 +44,7 @@ async def stop_run(access: Access, run_id: str, reason: str, within: float) -> R
             if clock.elapsed() >= until:
                 run = await store.execute(SealRun(tenant=tenant, run_id=run_id, at=clock.now()))
             else:
-                run = await _get(access, run_id)
+                run = await read_again(clock, partial(_get, access, run_id))
         await cancel_children(access, run_id, within)
         return run
     finally:

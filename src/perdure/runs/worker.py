@@ -100,7 +100,7 @@ class Worker:
     def _use(self, holder: LeaseHolder) -> None:
         self.holder = holder
         self._reaper = Reaper(holder)
-        self._parked = Parked(holder, self.workflows)
+        self._parked = Parked(holder)
         self._room = MakingRoom(holder, self._news.set)
         self._claim_id: str | None = None
         self._is_used = False
@@ -186,7 +186,7 @@ class Worker:
                 self._hurry()
 
     async def _close(self) -> None:
-        self._arm(None)
+        self._arm()
         for stop in self._stops:
             stop()
         self._stops = []
@@ -234,6 +234,19 @@ class Worker:
         now, names = self._clock.now(), self.workflows.names()
         if await self._room.check(tuple(self.queues), names):
             return 0
+        claimed = await self._lease(names, places, now)
+        if not claimed:
+            parked = await self._parked.untried(tuple(self.queues), names, places)
+            claimed = await self._lease(names, places, now, parked) if parked else ()
+        await self._begin(claimed)
+        if not claimed:
+            due_at = await self._store.queues.next_due(tuple(self.queues), names, now)
+            self._arm(due_at, self._parked.look_in)
+        return len(claimed)
+
+    async def _lease(
+        self, names: tuple[str, ...], places: int, now: datetime, parked: tuple[tuple[str | None, str], ...] = ()
+    ) -> tuple[ClaimedRun, ...]:
         # a claim whose answer was lost is made again under the same id: what it has leased comes with the answer then
         self._claim_id = self._claim_id or new_id("claim")
         claimed: tuple[ClaimedRun, ...] = await self._store.execute(
@@ -245,16 +258,11 @@ class Worker:
                 workflows=names,
                 limit=places,
                 at=now,
+                parked=parked,
             )
         )
         self._claim_id = None
-        await self._begin(claimed)
-        if claimed:
-            return len(claimed)
-        parked = await self._parked.try_once(places)
-        if not parked:
-            self._arm(await self._store.queues.next_due(tuple(self.queues), names, now))
-        return parked
+        return claimed
 
     async def _begin(self, claimed: tuple[ClaimedRun, ...]) -> None:
         known = list[ClaimedRun]()
@@ -276,13 +284,15 @@ class Worker:
     async def _give_back(self, run: RunRecord) -> None:
         await self.holder.give_back(run)
 
-    def _arm(self, due_at: datetime | None) -> None:
+    def _arm(self, due_at: datetime | None = None, within: float | None = None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        after = [] if within is None else [within]
         if due_at is not None:
-            after = (due_at - self._clock.now()).total_seconds()
-            self._timer = self._clock.call_after(max(0.0, min(after, LOOK_AGAIN_AFTER)), self._news.set)
+            after += [LOOK_AGAIN_AFTER, (due_at - self._clock.now()).total_seconds()]
+        if after:
+            self._timer = self._clock.call_after(max(0.0, min(after)), self._news.set)
 
     def _ended(self, attempt: Attempt, ended_as: EndedAs) -> None:
         if ended_as == "parked":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from perdure.core.chunks import Chunk
-from perdure.core.clock import Clock
+from perdure.core.clock import Clock, SystemClock
+from perdure.stores.outages import read_again
 from perdure.stores.port import Store
 from perdure.streams.reading import read
 from perdure.streams.sharing import SharedStream, join, leave
@@ -18,7 +20,8 @@ async def follow(
 
     In any process, before or after a restart, and it changes nothing. What a superseded attempt had said is taken
     back by a chunk of the kind `reset`. What this call has given already is not given again when its step ends.
-    Raises: RunNotFound.
+    Once it has read, it waits while the store can't be reached.
+    Raises: RunNotFound; StoreUnavailable where the store can't be reached at the beginning.
     """
     given = _Given()
     page = await read(store, run_id, tenant=tenant, after=after, turn=turn)
@@ -32,7 +35,8 @@ async def follow(
             if page.cursor >= page.head and shared is None:
                 shared = join(store, run_id, tenant, turn, page.cursor, clock)
             if shared is None or page.cursor < shared.after:  # what lies behind, or what a slow reader has missed
-                page = await read(store, run_id, tenant=tenant, after=page.cursor, turn=turn)
+                behind = partial(read, store, run_id, tenant=tenant, after=page.cursor, turn=turn)
+                page = await read_again(clock or SystemClock(), behind)
             else:
                 page = await shared.page(page.cursor)
     finally:

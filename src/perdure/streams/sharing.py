@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 from perdure.core import topics
 from perdure.core.chunks import Chunk
 from perdure.core.clock import Clock, SystemClock, next_turn, pause
-from perdure.stores.port import Store
+from perdure.stores.outages import read_again
+from perdure.stores.port import Store, StreamPage
 from perdure.streams.reading import Expander, Page
 
 KEPT_ENTRIES = 512
@@ -82,15 +83,23 @@ class SharedStream:
 
     async def _read(self) -> bool:
         """Take in a page; whether there was anything in it."""
-        page = await self._store.streams.read(self._run_id, tenant=self._tenant, after=self.head)
-        expander = Expander(self._store, self._run_id, self._tenant, self._turn)
-        for entry in page.entries:
-            self._kept.append((entry.seq, tuple(await expander.chunks(entry, self.head))))
-            self.head = entry.seq
+        page, entries = await read_again(self._clock, self._ask)
+        for seq, chunks in entries:
+            self._kept.append((seq, chunks))
+            self.head = seq
         while len(self._kept) > KEPT_ENTRIES:
             self.after = self._kept.popleft()[0]
         self.ended = page.ended and self.head >= page.head
         return bool(page.entries)
+
+    async def _ask(self) -> tuple[StreamPage, list[tuple[int, tuple[Chunk, ...]]]]:
+        page = await self._store.streams.read(self._run_id, tenant=self._tenant, after=self.head)
+        expander, head = Expander(self._store, self._run_id, self._tenant, self._turn), self.head
+        entries = list[tuple[int, tuple[Chunk, ...]]]()
+        for entry in page.entries:
+            entries.append((entry.seq, tuple(await expander.chunks(entry, head))))
+            head = entry.seq
+        return page, entries
 
     async def _tell(self) -> None:
         """Wake everybody, some in each turn of the loop; then rest, where that took long."""

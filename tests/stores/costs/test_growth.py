@@ -127,7 +127,7 @@ async def test_what_is_done_all_the_time_costs_the_same_however_many_runs_have_e
         "counts": store.queues.counts,
         "overdue": store.runs.overdue,
         "cancelling children": store.runs.cancelling_children,
-        "parked": lambda: store.runs.parked(("f",)),
+        "parked": lambda: store.runs.parked(("default",), ("f",)),
         "running": lambda: store.runs.list(tenant=EVERY_TENANT, status=("running",)),
         "failed of a workflow": lambda: store.runs.list(tenant=None, status=("failed",), workflow="f"),
         "of another workflow": lambda: store.runs.list(tenant=None, workflow="g"),

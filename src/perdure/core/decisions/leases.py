@@ -39,7 +39,7 @@ def claim(draft: Draft, operation: Claim) -> Decision[tuple[ClaimedRun, ...]]:
     is_holding, suspects = yield GetHolding(operation.worker_id)
     if any(suspicion.is_on_trial(run, lease_now) for run in suspects):
         return ()
-    chosen = _choose((yield from _claimable(operation, is_holding=is_holding)), operation.limit)
+    chosen = _choose((yield from _claimable(draft, operation, is_holding=is_holding)), operation.limit)
     alone = not is_holding and len(chosen) == 1
     claimed = list[RunRecord]()
     for run in chosen:
@@ -51,17 +51,31 @@ def claim(draft: Draft, operation: Claim) -> Decision[tuple[ClaimedRun, ...]]:
     return (yield from _with_manifests(claimed))
 
 
-def _claimable(operation: Claim, *, is_holding: bool) -> Decision[list[RunRecord]]:
+def _claimable(draft: Draft, operation: Claim, *, is_holding: bool) -> Decision[list[RunRecord]]:
     """What the worker may claim of each queue, the longest claimable first."""
+    parked = yield from _parked(draft, operation, is_holding=is_holding)
     found: list[RunRecord] = []
     for queue, limit in operation.queues:
         places = operation.limit
         if limit is not None:
             places = min(places, limit - (yield CountRunning(queue)))
-        if places > 0:
+        if places > 0 and operation.parked:
+            found += [run for run in parked if run.queue == queue][:places]
+        elif places > 0:
             found += yield from _claimable_of(queue, operation, places, is_holding=is_holding)
     if len(operation.queues) > 1:
         found.sort(key=lambda run: run.ready_at or run.due_at or operation.at)
+    return found
+
+
+def _parked(draft: Draft, operation: Claim, *, is_holding: bool) -> Decision[list[RunRecord]]:
+    """Which of the runs that the claim names are parked, and may be claimed."""
+    found = list[RunRecord]()
+    for tenant, run_id in operation.parked:
+        run = yield from draft.find_run(tenant, run_id)
+        is_wanted = run is not None and run.is_parked and run.workflow in operation.workflows
+        if run is not None and is_wanted and not (is_holding and suspicion.must_be_alone(run)):
+            found.append(run)
     return found
 
 

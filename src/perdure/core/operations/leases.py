@@ -24,6 +24,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     now is claimable whatever the clocks say. Only workflows among `workflows` are taken, and of a queue never so many
     that more than its limit would be running, over all workers of the store; None means no limit.
     A suspect (see `core.suspicion`) is claimed alone: with it nothing else, and nothing while its trial lasts.
+    Where `parked` names some, by tenant and run id, parked runs among those are claimed instead, by the same rules.
     Key: `claim_id`, new for each call: the runs that this worker still has by it, and no more. Once it has none of
     them, a landing is a new claim; what nobody executes of that, the next renewal names.
     Raises: WorkerExpired where the worker's row is gone, or another incarnation's, or its lease has ended.
@@ -36,6 +37,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     workflows: tuple[str, ...]
     limit: int
     at: datetime
+    parked: tuple[tuple[str | None, str], ...] = ()
 
 
 class TakeRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,10 +68,20 @@ class Runs:
         runs = self._look().runs.values()
         return [(run.tenant, run.run_id) for run in runs if run.cancels_children][:limit]
 
-    async def parked(self, workflows: tuple[str, ...], limit: int = 1000) -> list[RunRecord]:
-        runs = [run for run in self._look().runs.values() if run.is_parked and run.workflow in workflows]
-        runs.sort(key=lambda run: (run.created_at, run.run_id))
-        return [detached(run) for run in runs[:limit]]
+    async def parked(
+        self,
+        queues: tuple[str, ...],
+        workflows: tuple[str, ...],
+        *,
+        after: tuple[datetime, str, str] | None = None,
+        limit: int = 100,
+    ) -> list[RunRecord]:
+        runs = [run for run in self._look().runs.values() if run.is_parked]
+        found = {(run.created_at, run.run_id, run.tenant or ""): run for run in runs}
+        places = sorted(place for place in found if after is None or place > after)
+        wanted = (found[place] for place in places)
+        page = [run for run in wanted if run.queue in queues and run.workflow in workflows]
+        return [detached(run) for run in page[:limit]]
 
     async def list(
         self,

@@ -45,8 +45,18 @@ class RunReads(Protocol):
         """Runs whose children are to be cancelled still: anybody may go on with that."""
         ...
 
-    async def parked(self, workflows: tuple[str, ...], limit: int = 1000) -> list[RunRecord]:
-        """Parked runs of these workflows, the oldest first, without their results."""
+    async def parked(
+        self,
+        queues: tuple[str, ...],
+        workflows: tuple[str, ...],
+        *,
+        after: tuple[datetime, str, str] | None = None,
+        limit: int = 100,
+    ) -> list[RunRecord]:
+        """Parked runs of these queues and workflows, the oldest first, without their results.
+
+        Shape: `after` is the `created_at`, run id and tenant (empty for none) of the last one of the page before.
+        """
         ...
 
     async def list(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from perdure.core.clock import epoch
 from perdure.core.records import MAX_STEPS, STEP_BITS, EventRecord, Journal, News, RunRecord, RunStatus
 from perdure.stores.port import EVERY_TENANT, EveryTenant
 from perdure.stores.sqlite import rows
@@ -40,8 +41,10 @@ _OVERDUE = "SELECT tenant, run_id FROM runs WHERE status = 'cancelling' AND canc
 _CANCELLING_CHILDREN = "SELECT tenant, run_id FROM runs WHERE cancels_children = 1 ORDER BY id LIMIT ?"
 _PARKED = (
     f"SELECT {rows.RUN_COLUMNS_WITHOUT_RESULT} FROM runs INDEXED BY runs_parked"
-    " WHERE status = 'suspended' AND failure IS NOT NULL AND workflow IN (SELECT value FROM json_each(?))"
-    " ORDER BY created_at, run_id LIMIT ?"
+    " WHERE status = 'suspended' AND failure IS NOT NULL AND created_at >= ?1"
+    " AND (created_at, run_id, tenant) > (?1, ?, ?)"
+    " AND queue IN (SELECT value FROM json_each(?)) AND workflow IN (SELECT value FROM json_each(?))"
+    " ORDER BY created_at, run_id, tenant LIMIT ?"
 )
 _EMPTY = Journal()
 
@@ -101,8 +104,18 @@ class Runs:
     async def cancelling_children(self, limit: int = 100) -> list[tuple[str | None, str]]:
         return _keys(self._reader.tx.rows(_CANCELLING_CHILDREN, (limit,)))
 
-    async def parked(self, workflows: tuple[str, ...], limit: int = 1000) -> list[RunRecord]:
-        found = self._reader.tx.rows(_PARKED, (rows.names(workflows), limit))
+    async def parked(
+        self,
+        queues: tuple[str, ...],
+        workflows: tuple[str, ...],
+        *,
+        after: tuple[datetime, str, str] | None = None,
+        limit: int = 100,
+    ) -> list[RunRecord]:
+        created_at, run_id, tenant = after or (None, "", "")
+        since = float("-inf") if created_at is None else epoch(created_at)
+        values = (since, run_id, tenant, rows.names(queues), rows.names(workflows), limit)
+        found = self._reader.tx.rows(_PARKED, values)
         return [rows.run_record(row) for row in found]
 
     async def list(

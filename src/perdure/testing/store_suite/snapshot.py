@@ -31,7 +31,7 @@ async def take_snapshot(store: Store, at: datetime) -> Snapshot:
     found["runs",] = runs
     found["overdue",] = sorted(await store.runs.overdue(), key=str)
     found["cancelling children",] = sorted(await store.runs.cancelling_children(MANY), key=str)
-    found["parked",] = await store.runs.parked(workflows)
+    found["parked",] = await store.runs.parked(queues, workflows, limit=MANY)
     found["inboxes",] = await store.runs.inboxes([(run.tenant, run.run_id) for run in runs])
     found["questions",] = await store.questions.list(tenant=EVERY_TENANT, open_only=False, limit=MANY)
     found["open questions",] = await store.questions.list(tenant=EVERY_TENANT, limit=MANY)

@@ -64,8 +64,9 @@ class WorkerOperations(RunOperations):
         queues: tuple[tuple[str, int | None], ...] = (("default", None),),
         workflows: tuple[str, ...] = ("flow",),
         limit: int = 10,
+        parked: tuple[str, ...] = (),
     ) -> Claim:
-        """A claim of what is claimable."""
+        """A claim of what is claimable, or of parked runs."""
         return Claim(
             worker_id=worker_id,
             incarnation=self.incarnation(worker_id),
@@ -74,6 +75,7 @@ class WorkerOperations(RunOperations):
             workflows=workflows,
             limit=limit,
             at=self.at,
+            parked=tuple((self.tenant, run_id) for run_id in parked),
         )
 
     def take(self, run_id: str = "run", worker_id: str = "ana") -> TakeRun:

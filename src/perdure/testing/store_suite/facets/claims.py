@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from perdure.core.records import Lease
+from perdure.core.suspicion import SUSPECT_AT
 from perdure.errors import WorkerExpired
 from perdure.testing.store_suite.base import Promises
+from perdure.testing.store_suite.facets.suspicion import killed
 from perdure.testing.store_suite.harness import StoreHarness
 from perdure.testing.store_suite.run_operations import DIVERGED
 from perdure.testing.store_suite.worker_operations import LEASE_FOR
@@ -19,6 +21,12 @@ async def queue_up(harness: StoreHarness, *run_ids: str, queue: str = "default",
     for run_id in run_ids:
         await harness.do(harness.create(run_id, queue=queue, workflow=workflow))
         harness.advance(1)
+
+
+async def park(harness: StoreHarness, run_id: str, queue: str = "default") -> None:
+    """A run that is parked."""
+    lease = await harness.running(run_id, like=harness.create(queue=queue))
+    await harness.commit(lease, harness.suspend(parked=DIVERGED))
 
 
 class ClaimPromises(Promises):
@@ -88,11 +96,50 @@ class ClaimPromises(Promises):
         harness.advance(HOUR)
         await harness.worker("ana")
         assert await harness.claimed("ana") == []
-        assert [run.run_id for run in await harness.store.runs.parked(("flow",))] == ["parked"]
-        assert await harness.store.runs.parked(("another",)) == []
+        assert [run.run_id for run in await harness.store.runs.parked(("default",), ("flow",))] == ["parked"]
+        assert await harness.store.runs.parked(("default",), ("another",)) == []
+        assert await harness.store.runs.parked(("another",), ("flow",)) == []
         await harness.lease("parked")
         assert (await harness.get("parked")).failure is None
-        assert await harness.store.runs.parked(("flow",)) == []
+        assert await harness.store.runs.parked(("default",), ("flow",)) == []
+
+    async def test_parked_runs_are_read_in_pages(self, harness: StoreHarness) -> None:
+        names = [f"run-{number}" for number in range(7)]
+        for number, run_id in enumerate(names):
+            await park(harness, run_id)
+            harness.advance(number % 2)  # some are of one instant
+        found, after = list[str](), None
+        while page := await harness.store.runs.parked(("default",), ("flow",), after=after, limit=2):
+            assert len(page) <= 2
+            found += [run.run_id for run in page]
+            after = (page[-1].created_at, page[-1].run_id, page[-1].tenant or "")
+        assert found == names
+
+    async def test_parked_runs_that_are_named_are_claimed_by_the_rules_of_every_claim(
+        self, harness: StoreHarness
+    ) -> None:
+        for run_id in ("a", "b", "c"):
+            await park(harness, run_id)
+        await park(harness, "slow", queue="slow")
+        await harness.run("queued")
+        await harness.worker("bob")
+        named = ("c", "b", "a", "slow", "queued", "nothing")
+        assert await harness.claimed("bob", parked=named, workflows=("another",)) == []
+        assert await harness.claimed("bob", parked=named, queues=(("default", 2),)) == ["c", "b"]
+        assert (await harness.get("c")).failure is None
+        assert await harness.claimed("bob", parked=named, queues=(("default", 2),)) == []
+        operation = harness.claim("bob", parked=named, queues=(("default", 3), ("slow", None)))
+        assert [one.run.run_id for one in await harness.do(operation)] == ["a", "slow"]
+        assert [one.run.run_id for one in await harness.do(operation)] == ["a", "slow"]
+        assert await harness.status("queued") == "queued"
+
+    async def test_no_parked_run_is_claimed_beside_a_suspect(self, harness: StoreHarness) -> None:
+        await park(harness, "parked")
+        await harness.run("suspect")
+        await killed(harness, "suspect", times=SUSPECT_AT)
+        await harness.worker("bob")
+        assert await harness.claimed("bob") == ["suspect"]
+        assert await harness.claimed("bob", parked=("parked",)) == []
 
     async def test_only_the_workflows_that_are_named_are_claimed(self, harness: StoreHarness) -> None:
         for workflow in ("one", "two", "three"):

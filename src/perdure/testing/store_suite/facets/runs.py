@@ -151,7 +151,7 @@ class FailPromises(Promises):
             assert run == await harness.get(run_id)
             assert (run.status, run.failure, run.completed_at) == ("failed", operation.failure, harness.at)
             assert (run.waiting_for, run.due_at, run.ready_at) == ((), None, None)
-        assert await harness.store.runs.parked(("flow",)) == []
+        assert await harness.store.runs.parked(("default",), ("flow",)) == []
 
     async def test_a_run_with_an_owner_is_not_failed_by_others(self, harness: StoreHarness) -> None:
         await harness.running()
