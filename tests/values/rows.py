@@ -131,6 +131,14 @@ LOST: dict[str, Row] = {
     "an integer beyond 64 bits in a model": Row(s.Base, s.Base(x=2**64), ".x", own=True),
     "a lone surrogate in a model": Row(s.Card, s.Card.model_construct(number="\ud83d"), ".number", own=True),
     "an integer beyond 64 bits as a key": Row(dict[int, int], {2**64: 1}, "", own=True),
+    "two keys of one stored form": Row(dict, {1: 1, "1": 2}, own=True),
+    "two keys of one stored form inside": Row(
+        list[Any], [0, {"a": {UUID(int=7): 1, str(UUID(int=7)): 2}}], "[1].a", own=True
+    ),
+    "two keys of one stored form in a dataclass": Row(s.HoldsDict, s.HoldsDict({2.5: 1, "2.5": 2}), ".data", own=True),
+    "a tuple as a key": Row(dict, {(1, 2): "a"}, own=True),
+    "None as a key": Row(Any, {"a": {None: 1}}, ".a", own=True),
+    "a truth value as a key": Row(dict[bool, int], {True: 1}, own=True),
     "a subclass": Row(s.Base, s.Derived(x=1, y=2)),
     "a subclass in a list": Row(list[s.Base], [s.Derived(x=1, y=2)], "[0]"),
     "a subclass of a dataclass": Row(s.Left, s.Wider(1, 2)),

@@ -229,6 +229,11 @@ class Right:
 
 
 @dataclass
+class HoldsDict:
+    data: dict[Any, int]
+
+
+@dataclass
 class Twin:
     x: int
 

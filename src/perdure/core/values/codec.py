@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from perdure.core.values import models
+from perdure.core.values.dict_keys import has_other_keys
 from perdure.core.values.fields import find_secret, is_model_type
 from perdure.core.values.forms import form_of
 from perdure.core.values.offenders import find_offender
@@ -48,6 +49,10 @@ def encode(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> 
     # msgspec writes NaN as null, and integers of any size, without a word: look where they could be
     if len(data) < len(b"null"):
         return data
+    if has_other_keys(value):
+        offender = find_offender(value, field)
+        if offender:
+            raise NotStorable(*offender)
     if (b"null" in data and value is not None and _hides_a_float(value)) or _LONG_NUMBER.search(data):
         offender = find_offender(value, field)
         if offender:

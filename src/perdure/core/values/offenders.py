@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 
+from perdure.core.values.dict_keys import key_offender
 from perdure.core.values.fields import NEVER_STORED, fields_of, is_model, is_secret_type
 from perdure.core.values.models import stored
 from perdure.core.values.value import INT_MAX, INT_MIN, NESTING, Loss, Value
@@ -65,7 +66,7 @@ def _dict_offender(value: dict[Value, Value], path: str, above: tuple[int, ...],
         found = _offender(item, f"{path}.{key}", above, plain=plain)
         if found:
             return found
-    return None
+    return key_offender(value, path)
 
 
 def _object_offender(value: Value, path: str, above: tuple[int, ...]) -> Loss | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 
+from perdure.core.values.dict_keys import NO_FORM, is_no_key
 from perdure.core.values.fields import NEVER_STORED, is_model_type, is_secret_type
 from perdure.core.values.forms import OneOf, Rebuilt, form_of, shape_of
 from perdure.core.values.reading import reader
@@ -73,6 +74,8 @@ def _name(as_: Value) -> str:
 def _obstacles(info: Value, path: str, *, secrets: bool, above: tuple[Value, ...]) -> Iterator[Obstacle]:
     if isinstance(info, msgspec.inspect.CustomType):
         yield from _of_class(info.cls, path, secrets=secrets, above=above)
+    if isinstance(info, msgspec.inspect.DictType) and is_no_key(info.key_type):
+        yield Obstacle(path, f"its keys have no stored form: {NO_FORM}")
     for inner in children(info):
         yield from _obstacles(inner, path, secrets=secrets, above=above)
     kind = getattr(info, "cls", None)
