@@ -315,7 +315,8 @@ class RandomOperations:
                 completed=2.0 if status in {"completed", "failed"} else None,
                 retry=3.0 if status == "running" and self.happens(0.3) else None,
                 opened=self.choose(None, head),
-            )
+            ),
+            inbox=self.number(3) if self.happens(0.2) else None,
         )
 
     def _entries(self, head: int) -> tuple[Entry, ...]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from perdure.core.decisions import reads
-from perdure.core.operations import Operation
+from perdure.core.operations import AppendEntries, FinishRun, Operation, PutStep, SuspendRun
 from perdure.core.records import Lease
 from perdure.stores.memory import MemoryStore
 from perdure.stores.port import Store
@@ -152,3 +152,14 @@ def test_a_store_that_differs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.stores.test_differential.MAKERS", (in_memory, with_a_thread_more))
     with pytest.raises(AssertionError):
         differ(2, 5)
+
+
+def test_the_random_operations_vary_each_field_of_what_a_store_may_land_by_a_way_of_its_own() -> None:
+    make, said = RandomOperations(1), dict[tuple[type, str], set[str]]()
+    for _ in range(2000):
+        for operation in make.commit(Lease(None, "r0", 1), 3, 1):
+            for field in operation.__struct_fields__:
+                said.setdefault((type(operation), field), set()).add(repr(getattr(operation, field)))
+    fields = {(kind, field) for kind in (PutStep, AppendEntries, SuspendRun) for field in kind.__struct_fields__}
+    fields.add((FinishRun, "inbox"))
+    assert [field for field in fields if len(said.get(field, ())) < 2] == []

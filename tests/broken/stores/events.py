@@ -7,11 +7,12 @@ import msgspec
 from perdure.core import keys
 from perdure.core.decisions.changes import InsertEvent, UpdateRun
 from perdure.core.decisions.reads import GetEvent, GetQuestion, GetRun, GetUnanswered
-from perdure.core.operations import Emit, Emitted, OutsideOperation, SuspendRun
+from perdure.core.operations import Emit, Emitted, OutsideOperation, PutStep, SuspendRun
 from perdure.core.records import EventRecord, Question, RunRecord
 from perdure.core.states import ENDED
 from perdure.errors import RunNotFound
 from perdure.testing.store_suite.facets.events import EventPromises
+from perdure.testing.store_suite.facets.groups import GroupPromises
 from perdure.testing.store_suite.facets.questions import QuestionPromises
 from perdure.testing.store_suite.facets.restarting import RestartPromises
 from perdure.testing.store_suite.facets.suspension import SuspensionPromises
@@ -31,6 +32,16 @@ def lost_wake_up(store: BreakableStore, operation: SuspendRun) -> SuspendRun:
     """A run is suspended whatever came in since it looked."""
     inboxes = {run.inbox for run in store.state.runs.values() if run.worker_id is not None}
     return msgspec.structs.replace(operation, inbox=max(inboxes, default=0))
+
+
+@decides_instead(
+    PutStep,
+    SuspensionPromises.test_a_wait_ends_only_while_nothing_has_come_in_that_it_has_not_seen,
+    GroupPromises.test_of_a_group_exactly_those_are_refused_whose_inbox_has_moved,
+)
+def timed_out_whatever_came(_: BreakableStore, operation: PutStep) -> PutStep:
+    """A wait times out although something has come in that it has not seen."""
+    return msgspec.structs.replace(operation, inbox=None)
 
 
 @decides_instead(SuspendRun, INTERLEAVED, WakeUpPromises.test_each_key_that_a_run_waits_for_wakes_it)

@@ -16,8 +16,8 @@ from perdure.core.ids import boot_id
 from perdure.core.operations import HolderOperation, OutsideOperation, PutStep
 from perdure.core.records import Lease
 from perdure.core.values import Value
+from perdure.stores.sqlite import lone
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
-from perdure.stores.sqlite.lone import commit_by_statement
 from perdure.stores.sqlite.reads import READS
 from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.stores.sqlite.writes import write
@@ -37,11 +37,10 @@ Request: TypeAlias = tuple[Lease, tuple[HolderOperation, ...]] | OutsideOperatio
 
 
 def put_of(request: Request) -> tuple[Lease, PutStep] | None:
-    """The lease and the step of a commit that is a put of one step and nothing else, as most are."""
+    """The lease and the step of a commit that is one statement of a put, as most are."""
     if isinstance(request, tuple):
-        lease, operations = request
-        if len(operations) == 1 and type(operations[0]) is PutStep:
-            return lease, operations[0]
+        put = lone.put_of(request[1])
+        return None if put is None else (request[0], put)
     return None
 
 
@@ -73,7 +72,7 @@ class Decider:
                 return self._drive(draft, load(draft, request.url, request.changes))
             return self._drive(draft, decide_outside(draft, request))
         lease, operations = request
-        if len(operations) == 1 and commit_by_statement(self._tx, lease, operations[0]):
+        if len(operations) == 1 and lone.commit_by_statement(self._tx, lease, operations[0]):
             return ONE_WITHOUT_RESULT
         draft = Draft()
         return self._drive(draft, decide_holder(draft, lease, operations))

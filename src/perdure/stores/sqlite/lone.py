@@ -2,7 +2,9 @@
 
 Such a statement is its own transaction, and needs none around it, not even to be sure of the schema's version: it
 reads the run from the view of this version. Where it changes no row, something is in the way (the lease, an outcome,
-a seq, what deaths said of the run), and the decision in `core` must say what.
+a seq, what deaths said of the run), and the decision in `core` must say what. An operation that asks for more than the
+statement guards (a step that ends only while nothing has come in) is never one: `put_of` and `statement_of` say which
+are.
 """
 
 from __future__ import annotations
@@ -31,6 +33,15 @@ APPEND_ENTRY = (
 )
 
 
+def put_of(operations: Sequence[HolderOperation]) -> PutStep | None:
+    """The put of a commit that is the put of one step and nothing else, and that PUT_STEP guards; else None."""
+    if len(operations) == 1:
+        operation = operations[0]
+        if type(operation) is PutStep and operation.inbox is None:  # PUT_STEP does not look at the inbox
+            return operation
+    return None
+
+
 def put_steps(tx: WriteTransaction, puts: Sequence[tuple[Lease, PutStep]]) -> bool:
     """Land several commits that are each a put of one step; false where something is in the way of one of them.
 
@@ -49,7 +60,7 @@ def _step(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
 def statement_of(lease: Lease, operation: HolderOperation) -> tuple[str, tuple[Cell, ...]] | None:
     """The statement that is the whole commit, with its values; None where there is none."""
     if type(operation) is PutStep:
-        return PUT_STEP, _step(lease, operation)
+        return (PUT_STEP, _step(lease, operation)) if operation.inbox is None else None
     if type(operation) is AppendEntries and len(operation.entries) == 1:
         entry = operation.entries[0]
         if 0 < entry.from_seq <= entry.seq:

@@ -196,7 +196,9 @@ class RandomHistory:
         head = (await harness.store.streams.read(run_id, tenant=None)).head
         act = random.choice(("step", "append", "append", "ask", "ask", "create", "cleanups", "emit", "parts", "parts"))
         if act == "step":
-            return harness.step(random.choice("012"), random.choice(("running", "completed", "failed", "in_doubt")))
+            status = random.choice(("running", "completed", "failed", "in_doubt"))
+            seen = run.inbox if run is not None else 0
+            return harness.step(random.choice("012"), status, inbox=random.choice((None, seen, max(0, seen - 1))))
         if act == "append":
             lane = random.choice(("1", "2"))
             chunk = Chunk(kind="text", text="x", part=2 if lane == "1" else 3, step=int(lane))

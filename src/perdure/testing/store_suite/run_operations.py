@@ -147,7 +147,13 @@ class RunOperations:
         return DeleteRun(tenant=self.tenant, run_id=run_id, at=self.at)
 
     def step(
-        self, position: str = "0", status: str = "completed", *, result: bytes | None = b"1", attempts: int = 1
+        self,
+        position: str = "0",
+        status: str = "completed",
+        *,
+        result: bytes | None = b"1",
+        attempts: int = 1,
+        inbox: int | None = None,
     ) -> PutStep:
         """A step's row; the same position has the same number in every run."""
         ended = status in {"completed", "failed"}
@@ -162,7 +168,7 @@ class RunOperations:
             started=self.at.timestamp(),
             completed=self.at.timestamp() if ended else None,
         )
-        return PutStep(step)
+        return PutStep(step, inbox)
 
     def emit(
         self, run_id: str = "run", key: str = GO, payload: bytes = b"1", *, by: str | None = None, many: bool = False

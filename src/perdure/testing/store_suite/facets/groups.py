@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 from perdure.core.operations import CommitResult, HolderOperation
 from perdure.core.records import Lease
-from perdure.errors import LeaseLost, RunInputMismatch, SeqConflict, StepFinal, TooLarge
+from perdure.errors import InboxMoved, LeaseLost, RunInputMismatch, SeqConflict, StepFinal, TooLarge
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.harness import StoreHarness
 
@@ -62,6 +62,22 @@ class GroupPromises(Promises):
         found = {step.position for step in await harness.store.steps.list("run", tenant=None)}
         landed = [number for number in numbers if number % 4]
         assert found == {"9"} | {str(number) for number in landed} | {f"1.{number}" for number in landed}
+
+    async def test_of_a_group_exactly_those_are_refused_whose_inbox_has_moved(self, harness: StoreHarness) -> None:
+        leases = [await harness.running(f"run-{number}") for number in range(SIZE)]
+        moved, late = {3, 4, 31, 63}, {17, 40}
+        for number in moved:
+            await harness.do(harness.emit(f"run-{number}"))
+        commits: list[Awaitable[object]] = []
+        for number, lease in enumerate(leases):
+            if number in late:  # on its way before the commit, in one group with it
+                commits.append(harness.store.execute(harness.emit(f"run-{number}")))
+            inbox = None if number % 2 and number not in moved | late else 0
+            commits.append(harness.store.commit(lease, harness.step(inbox=inbox)))
+        settled = await asyncio.gather(*commits, return_exceptions=True)
+        assert {type(one) for one in settled if isinstance(one, BaseException)} == {InboxMoved}
+        without = {lease.run_id for lease in leases if not await harness.store.steps.list(lease.run_id, tenant=None)}
+        assert without == {f"run-{number}" for number in moved | late}
 
     async def test_commits_of_one_run_follow_each_other(self, harness: StoreHarness) -> None:
         lease = await harness.running()

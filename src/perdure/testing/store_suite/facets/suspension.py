@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from perdure.core import keys
 from perdure.core.operations import OutsideOperation
 from perdure.errors import InboxMoved, LeaseLost, RunStateWrong
@@ -82,6 +84,40 @@ class SuspensionPromises(Promises):
             settled = await asyncio.gather(*together, return_exceptions=True)
             assert any(isinstance(one, InboxMoved) for one in settled) == is_emit_first
             assert await harness.status(run_id) == ("running" if is_emit_first else "queued")
+
+    async def test_a_wait_ends_only_while_nothing_has_come_in_that_it_has_not_seen(self, harness: StoreHarness) -> None:
+        lease = await harness.running()
+        await harness.commit(lease, harness.ask())
+        await harness.do(harness.create("child", parent_id="run"))
+        come = (
+            harness.emit(),
+            harness.emit(key=keys.channel("c"), many=True),
+            harness.answer(),
+            harness.cancel("child"),
+        )
+        for seen, one in enumerate(come):
+            landed, late = (
+                harness.step(f"1.{seen}", "failed", inbox=seen),
+                harness.step(f"2.{seen}", "failed", inbox=seen),
+            )
+            await harness.commit(lease, landed)  # nothing has come in since
+            await harness.commit(lease, harness.step(f"3.{seen}", "running", inbox=seen))
+            await harness.do(one)
+            for _ in range(3):  # however often it is tried, and whatever this run commits in between
+                error = await harness.commit_refused(InboxMoved, lease, late)
+                assert isinstance(error, InboxMoved)
+                assert error.run_id == "run"
+                await harness.commit_refused(InboxMoved, lease, harness.step(f"3.{seen}", "completed", inbox=seen))
+                await harness.commit(lease, landed)  # it has landed: nothing that comes later takes it back
+                await harness.commit(lease, harness.step(f"4.{seen}"))
+            await harness.commit_refused(InboxMoved, lease, harness.step(f"5.{seen}"), late)
+            await harness.commit(lease, msgspec.structs.replace(late, inbox=seen + 1))
+        found = {step.position: step.status for step in await harness.store.steps.list("run", tenant=None)}
+        assert found == {
+            f"{act}.{seen}": status
+            for seen in range(len(come))
+            for act, status in ((1, "failed"), (2, "failed"), (3, "running"), (4, "completed"))
+        }
 
     async def test_a_run_that_is_being_cancelled_is_not_suspended(self, harness: StoreHarness) -> None:
         lease = await harness.running()
