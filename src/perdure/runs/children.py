@@ -109,7 +109,7 @@ class ChildResult(Recorded[Value]):
         if record is not None and record.status == "failed":
             raise _failed(record.failure, self.position)
         key = await self._key(reopened=record is not None)
-        event = self.run_attempt.events.get(key) or await park_for(self.run_attempt, self.position, key)
+        event = await park_for(self.run_attempt, self.position, key)
         outcome = child_outcome(event.payload)
         if outcome.status == "completed":
             await self.put("completed", result=bytes(outcome.result), before=record)

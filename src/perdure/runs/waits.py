@@ -1,4 +1,9 @@
-"""Waits: a task parks, and goes on when an event comes, when it is due, or when its attempt is over."""
+"""Waits: a task parks, and goes on when an event comes, when it is due, or when its attempt is over.
+
+A wait is a commit that the inbox guards. What its attempt has taken in is settled here, by whoever parks; what comes
+later moves the inbox, and the store refuses the suspension. So between a caller's last look and its wait, for which it
+may have committed a row meanwhile, no wake-up is lost.
+"""
 
 from __future__ import annotations
 
@@ -67,11 +72,17 @@ class Wait:
 
 
 async def park(attempt: Attempt, position: str, key: str, due_at: datetime | None = None) -> EventRecord | None:
-    """Park the running task until the event under a key (`core.keys`) is there, or the time: then None."""
+    """Park the running task until the event under a key (`core.keys`) is there, or the time: then None.
+
+    An event that the attempt has taken in already, however long ago, is there at once.
+    """
     attempt.check()
     task = asyncio.current_task()
     if task is not None and is_in_scope(task):  # a step may have begun in one; its wait for a next attempt may not
         raise TimeoutNotDurable(f"the wait {key!r}", position)
+    taken_in = attempt.events.get(key)
+    if taken_in is not None:
+        return taken_in
     wait = attempt.waits[position] = Wait(attempt, key, due_at)
     try:
         return await wait.settled(position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from perdure.core.operations import PutStep
 from perdure.core.retry import Retry
-from perdure.runs import attempt_end, steps
+from perdure.runs import attempt_end, events, steps, waits
 from perdure.runs.attempt import Attempt
 from perdure.runs.gather import GatherCall
 from perdure.runs.halting import Halt
@@ -22,6 +23,7 @@ from tests.runs import (
     test_gathering,
     test_in_doubt,
     test_leases,
+    test_races,
     test_replay,
     test_retries,
     test_stopping_workers,
@@ -52,6 +54,28 @@ def begin_is_not_committed_before_the_effect(patch: pytest.MonkeyPatch) -> None:
         return await commit(self, *operations)
 
     patch.setattr(Attempt, "commit", skips)
+
+
+@caught_by(
+    partial(
+        test_races.test_an_event_reaches_its_wait_whatever_was_on_its_way_when_it_came,
+        phase="before",
+        flow=test_races.waits_for_days,
+    ),
+    partial(test_races.test_an_answer_reaches_its_step_whatever_was_on_its_way_when_it_came, phase="lost_after"),
+)
+def parks_although_what_it_waits_for_is_there(patch: pytest.MonkeyPatch) -> None:
+    """A wait does not look at what was taken in while its own row was on its way."""
+
+    async def park(attempt: Attempt, position: str, key: str, due_at: datetime | None = None) -> Any:
+        wait = attempt.waits[position] = waits.Wait(attempt, key, due_at)
+        try:
+            return await wait.settled(position)
+        finally:
+            attempt.waits.pop(position, None)
+
+    for module in (waits, events):
+        patch.setattr(module, "park", park)
 
 
 @caught_by(test_suspension.test_no_wake_up_is_lost_that_comes_between_looking_and_suspending)
