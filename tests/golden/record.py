@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 from perdure.app.client import Client
 from perdure.core.values import Value
 from perdure.errors import RunFailed
-from tests.golden.files import FILES, FORMAT, Header, write
+from tests.golden.files import FILES
+from tests.golden.keeping import keep, until
 from tests.golden.programs import RUN, Programs
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Look until something holds."""
-    async with asyncio.timeout(20):
-        while not await holds():  # noqa: ASYNC110 - the store is asked, nothing tells of a state of several runs
-            await asyncio.sleep(0.01)  # the workers of the app go on meanwhile
-
-
-async def keep(programs: Programs, name: str, moment: str, folder: Path) -> None:
-    rows = [row async for batch in programs.app.store.transfer.export() for row in batch]
-    write(Header(FORMAT, name, moment, list(programs.executed)), rows, folder)
+from tests.golden.record_unfinished import (
+    record_asked,
+    record_killed,
+    record_parked,
+    record_rows,
+    record_times,
+    record_turns_unfinished,
+)
 
 
 async def go_on(client: Client) -> Value:
@@ -44,9 +40,9 @@ async def record_everything(folder: Path) -> None:
             return len(runs) == 4 and sum(run.status == "suspended" for run in runs) == 2
 
         await until(waits)
-        await keep(programs, "everything", "middle", folder)
+        await keep(app.store, programs.executed, "everything-middle", folder)
         await go_on(app)
-        await keep(programs, "everything", "end", folder)
+        await keep(app.store, programs.executed, "everything-end", folder)
 
 
 async def record_turns(folder: Path) -> None:
@@ -56,14 +52,26 @@ async def record_turns(folder: Path) -> None:
         await (await thread.send("Weather?")).result()
         with suppress(RunFailed):
             await (await thread.send("And then?")).result()
-        await keep(programs, "turns", "end", folder)
+        await keep(app.store, programs.executed, "turns-end", folder)
+
+
+RECORDERS = {
+    "everything-end": record_everything,
+    "turns-end": record_turns,
+    "doubt-asked": record_asked,
+    "turns-unfinished": record_turns_unfinished,
+    "times-waiting": record_times,
+    "changed-parked": record_parked,
+    "process-killed": record_killed,
+    "rows-made": record_rows,
+}
+"""By the last file that each makes."""
 
 
 async def main(folder: Path = FILES) -> None:
-    if not (folder / "everything-end.jsonl").exists():
-        await record_everything(folder)
-    if not (folder / "turns-end.jsonl").exists():
-        await record_turns(folder)
+    for name, record in RECORDERS.items():
+        if not (folder / f"{name}.jsonl").exists():
+            await record(folder)
 
 
 if __name__ == "__main__":

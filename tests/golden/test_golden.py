@@ -9,29 +9,15 @@ from pathlib import Path
 import pytest
 
 from perdure.core.clock import SystemClock
-from perdure.core.decisions.changes import Change, InsertMessage, InsertRun, WriteStep
+from perdure.core.decisions.changes import Change, InsertMessage, InsertRun
 from perdure.core.records import RunRecord
 from perdure.core.values import encode
 from perdure.runs.replaying import replay
-from perdure.stores import open_store
-from perdure.stores.port import Store
 from tests.golden.files import FILES, FORMAT, read
+from tests.golden.keeping import loaded
 from tests.golden.programs import RUN, Programs
 from tests.golden.record import go_on, main
 from tests.runs.cluster import Door
-
-KINDS = {"logic", "llm", "tool", "deterministic", "event", "emit", "sleep", "child"}
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/golden.db"
-
-
-async def loaded(url: str, rows: Sequence[Change]) -> Store:
-    store = await open_store(url)
-    await store.transfer.load(rows)
-    return store
 
 
 def runs_of(rows: Sequence[Change]) -> dict[str, RunRecord]:
@@ -89,12 +75,7 @@ async def test_a_thread_that_was_recorded_has_its_messages(url: str) -> None:
     assert before[1].text == "Let me look.It rains."
 
 
-def test_every_kind_of_step_is_in_a_kept_file() -> None:
-    files = [path.stem.rsplit("-", 1) for path in sorted(FILES.glob("*.jsonl"))]
-    found = {row.step.kind for name, moment in files for row in read(name, moment)[1] if isinstance(row, WriteStep)}
-    assert found >= KINDS
-
-
+@pytest.mark.slow
 async def test_the_recorder_changes_no_kept_file(tmp_path: Path) -> None:
     await main(tmp_path)
     made = contents(tmp_path)

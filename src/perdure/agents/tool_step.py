@@ -52,6 +52,7 @@ class _ToolStep:
         self._place = place
         self._part = part
         self._output: Value = None
+        self._has_output = False
         self.tool = tool
         self.has_ended = False
         name = part.tool[:NAME_CHARS] or "?"
@@ -70,7 +71,7 @@ class _ToolStep:
             value = await self.step.call_in_thread(tool.function, *args, **kwargs)
         limit = self._context.max_value
         output = shown(value, f"output of tool {tool.name!r}", limit, well_formed_data)
-        self._output = _sendable(output, tool.name)
+        self._output, self._has_output = _sendable(output, tool.name), True
 
     def _tool_context(self) -> ToolContext:
         return ToolContext(
@@ -98,7 +99,9 @@ class _ToolStep:
 
     def _ended(self, record: StepRecord) -> ToolCallPart:
         if record.status == "completed":
-            return msgspec.structs.replace(self._part, state="completed", output=self._output)
+            # without an output of its function the result is what a person said that it was
+            output = self._output if self._has_output else msgspec.json.decode(record.result or b"null")
+            return msgspec.structs.replace(self._part, state="completed", output=output)
         failure = record.failure
         if record.status == "in_doubt" or failure is None or failure.reason == "in_doubt":
             return msgspec.structs.replace(

@@ -153,7 +153,7 @@ def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:
 
 def step_error(name: str, position: str, failure: Failure, attempts: int) -> StepFailed:
     """The exception of a step's final failure."""
-    kind = _KINDS.get(failure.reason, StepFailed)
+    kind = OF_STEPS.get(failure.reason, StepFailed)
     return kind(
         name,
         position,
@@ -166,7 +166,8 @@ def step_error(name: str, position: str, failure: Failure, attempts: int) -> Ste
     )
 
 
-_KINDS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": StepInDoubt}
+OF_STEPS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": StepInDoubt}
+"""What a step's failure is raised as, by its reason; any other as StepFailed."""
 
 
 def _text(message: str) -> str:

@@ -6,35 +6,46 @@ end or an answer. `timer:` and `retry:` come from nobody: they say what a run wa
 
 from __future__ import annotations
 
+from typing import Literal
+
+EventKind = Literal["event", "channel", "child", "question"]
+"""What comes into an inbox."""
+KeyKind = Literal["event", "channel", "child", "question", "timer", "retry"]
+"""What a run waits for."""
+
+
+def _key(kind: KeyKind, rest: str) -> str:
+    return f"{kind}:{rest}"
+
 
 def event(name: str) -> str:
     """The key of a user's event."""
-    return f"event:{name}"
+    return _key("event", name)
 
 
 def channel(name: str) -> str:
     """The key of a channel, under which each emit stays."""
-    return f"channel:{name}"
+    return _key("channel", name)
 
 
 def child(position: str, life: int = 0) -> str:
     """The key of the end of the child that was started at a position; each restart of the child has one of its own."""
-    return f"child:{position}" if life == 0 else f"child:{position}#{life + 1}"
+    return _key("child", position if life == 0 else f"{position}#{life + 1}")
 
 
 def question(question_id: str) -> str:
     """The key of the answer to a question."""
-    return f"question:{question_id}"
+    return _key("question", question_id)
 
 
 def timer(position: str) -> str:
     """What a sleep waits for."""
-    return f"timer:{position}"
+    return _key("timer", position)
 
 
 def retry(position: str) -> str:
     """What a step waits for before its next attempt."""
-    return f"retry:{position}"
+    return _key("retry", position)
 
 
 def name_of(key: str) -> str:

@@ -18,7 +18,8 @@ from perdure.core.usage import Usage
 
 RunStatus = Literal["queued", "running", "suspended", "paused", "cancelling", "completed", "failed", "cancelled"]
 StepStatus = Literal["running", "completed", "failed", "in_doubt"]
-StepKind = str  # logic, llm, tool, readiness, deterministic, event, sleep, child…: a label; replay compares it
+StepKind = Literal["logic", "llm", "tool", "deterministic", "event", "emit", "sleep", "child", "child_result"]
+"""The kinds that perdure makes by itself. A record may have any other: users and later versions name their own."""
 KeyHold = Literal["until_end", "while_running"]
 """For how long a run has its concurrency key: until it has ended, or only until it is suspended."""
 
@@ -107,8 +108,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step of a run; `position` is its identity, `number` says as which of the run's steps it was first written.
 
-    Shape: a step with `retry_at` waits for its next attempt; one with `due_at` is a wait with that deadline;
-    `result` is an encoded value; `opened` is the seq of the first entry of its lane, where it streams.
+    Shape: replay compares its `kind`; a step with `retry_at` waits for its next attempt; one with `due_at` is a wait
+    with that deadline; `result` is an encoded value; `opened` is the seq of the first entry of its lane, where it
+    streams.
     Units: `started`, `completed`, `due` and `retry` in seconds since the epoch, as stores keep an instant; there are
     too many steps to make datetimes of what nobody reads. With `_at` they are datetimes.
     """
@@ -116,7 +118,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     position: str
     number: int = 0
     name: str
-    kind: StepKind = "logic"
+    kind: StepKind | str = "logic"
     status: StepStatus
     attempts: int = 1
     fingerprint: str | None = None

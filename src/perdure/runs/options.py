@@ -12,6 +12,7 @@ from typing import Literal, TypedDict, cast
 from perdure.core.annotations import called, name_of
 from perdure.core.canonical import canonical_hash
 from perdure.core.clock import seconds
+from perdure.core.records import StepKind
 from perdure.core.retry import ONCE, Retry
 from perdure.core.values import Value
 from perdure.errors import InputError, SettingInvalid
@@ -40,7 +41,7 @@ class StepOptions:
     def __init__(
         self,
         *,
-        kind: str = "logic",
+        kind: StepKind | str = "logic",
         retry: Retry | int | None = None,
         timeout: timedelta | float | None = None,
         in_doubt: InDoubt | None = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from perdure.core.clock import epoch
 from perdure.core.failures import Failure
 from perdure.core.operations import HolderOperation, PutStep
-from perdure.core.records import StepRecord, StepStatus
+from perdure.core.records import StepKind, StepRecord, StepStatus
 from perdure.core.values import Value
 from perdure.runs.calls import Call
 
@@ -23,7 +23,7 @@ class Recorded(Call[R]):
 
     __slots__ = ("_written",)
 
-    def __init__(self, attempt: Attempt, position: str, name: str, kind: str) -> None:
+    def __init__(self, attempt: Attempt, position: str, name: str, kind: StepKind) -> None:
         super().__init__(attempt, position, name, kind)
         self._written: StepRecord | None = None
 

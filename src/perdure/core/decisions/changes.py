@@ -179,28 +179,33 @@ class WriteTombstone(NamedTuple):
     until: datetime
 
 
-Change: TypeAlias = (
+Row: TypeAlias = (
     InsertRun
-    | UpdateRun
-    | RemoveRun
     | WriteStep
     | InsertEvent
     | WriteQuestion
     | InsertEntries
-    | RemoveEntries
-    | WriteWorker
-    | RemoveWorker
     | WriteKey
-    | RemoveKey
     | InsertThread
-    | UpdateThreadRow
     | HideThread
-    | RemoveThread
     | InsertTurn
     | InsertThreadEvent
     | InsertMessage
     | WriteParts
-    | UpdateMessage
     | InsertUsage
     | WriteTombstone
+)
+"""What an export is made of: each stands for a row that is there, and none takes one back."""
+
+Change: TypeAlias = (
+    Row
+    | UpdateRun
+    | RemoveRun
+    | RemoveEntries
+    | WriteWorker
+    | RemoveWorker
+    | RemoveKey
+    | UpdateThreadRow
+    | RemoveThread
+    | UpdateMessage
 )

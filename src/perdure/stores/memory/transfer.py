@@ -22,7 +22,7 @@ class Transfer:
         self._look = look
         self._land = land
 
-    async def export(self) -> AsyncGenerator[tuple[changes.Change, ...]]:
+    async def export(self) -> AsyncGenerator[tuple[changes.Row, ...]]:
         every = list(_every(self._look()))
         for first in range(0, len(every), BATCH):
             yield tuple(every[first : first + BATCH])
@@ -31,7 +31,7 @@ class Transfer:
         self._land(changes)
 
 
-def _every(state: State) -> Iterator[changes.Change]:
+def _every(state: State) -> Iterator[changes.Row]:
     for key, thread in _sorted({**state.threads, **state.hidden}):
         yield changes.InsertThread(thread)
         if key in state.hidden:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from perdure.core.decisions.changes import Change
+from perdure.core.decisions.changes import Change, Row
 
 
 class Transfer(Protocol):
     """Rows as the changes that would make them: what one store gives, any other takes."""
 
-    def export(self) -> AsyncGenerator[tuple[Change, ...]]:
+    def export(self) -> AsyncGenerator[tuple[Row, ...]]:
         """All rows but those of workers, in batches, each after what it refers to, read at one instant.
 
         Shape: in an order that depends on the rows alone, so that two stores with the same rows give the same.

@@ -64,7 +64,7 @@ class Transfer:
         self._check = check
         self._load = load
 
-    async def export(self) -> AsyncGenerator[tuple[Change, ...]]:
+    async def export(self) -> AsyncGenerator[tuple[changes.Row, ...]]:
         self._check()
         connection, busy = await in_thread(_open, self._path), Lock()
         every = _every(connection)
@@ -78,7 +78,7 @@ class Transfer:
         self._check()
         await self._load(changes)
 
-    def _next(self, every: Iterator[Change], busy: Lock) -> tuple[Change, ...]:
+    def _next(self, every: Iterator[changes.Row], busy: Lock) -> tuple[changes.Row, ...]:
         try:
             with busy:
                 return tuple(islice(every, BATCH))
@@ -103,7 +103,7 @@ def _close(connection: Connection, busy: Lock) -> None:
         connection.close()
 
 
-def _every(connection: Connection) -> Iterator[Change]:
+def _every(connection: Connection) -> Iterator[changes.Row]:
     def find(sql: str, *values: Cell) -> Iterator[Any]:
         return iter(connection.execute(sql, values))
 
@@ -122,7 +122,7 @@ def _every(connection: Connection) -> Iterator[Change]:
         yield changes.WriteTombstone(tenant or None, kind, name, at=changes.LONG_AGO, until=cast("Any", instant(until)))
 
 
-def _thread(row: Row) -> Iterator[Change]:
+def _thread(row: Row) -> Iterator[changes.Row]:
     *columns, hidden, _ = row
     thread = thread_rows.thread_record(tuple(columns))
     yield changes.InsertThread(thread)
@@ -130,7 +130,7 @@ def _thread(row: Row) -> Iterator[Change]:
         yield changes.HideThread(thread)
 
 
-def _of_thread(find: Find, tenant: str | None, thread_id: str, number: int) -> Iterator[Change]:
+def _of_thread(find: Find, tenant: str | None, thread_id: str, number: int) -> Iterator[changes.Row]:
     for turn in find(_TURNS, thread_id, number):
         yield changes.InsertTurn(thread_rows.turn_record(tenant, turn))
     for event in find(_THREAD_EVENTS, number):
@@ -143,7 +143,7 @@ def _of_thread(find: Find, tenant: str | None, thread_id: str, number: int) -> I
             yield changes.WriteParts(message, place, (decode_part(body),), version)
 
 
-def _run(find: Find, number: int, row: Row) -> Iterator[Change]:
+def _run(find: Find, number: int, row: Row) -> Iterator[changes.Row]:
     *columns, manifest = row
     run = rows.run_record(tuple(columns))
     yield changes.InsertRun(run, cast("bytes", manifest))
