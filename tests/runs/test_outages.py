@@ -170,19 +170,22 @@ def unstartable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return names
 
 
-async def test_a_worker_whose_heartbeat_can_not_start_is_not_registered(
-    cluster: Cluster, unstartable: set[str]
+async def test_a_worker_whose_heartbeat_can_not_start_is_not_registered_until_it_can(
+    cluster: Cluster, unstartable: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     unstartable.add("perdure-heartbeat")
     worker = perdure.Worker(cluster.store, cluster.workflows, clock=cluster.clock)
-    with pytest.raises(StoreUnavailable, match="can't start new thread"):
-        await worker.start()
+    starting = asyncio.ensure_future(worker.start())
+    await cluster.clock.advance(10)
+    assert not starting.done()
+    assert "can't start new thread" in caplog.text
     assert await cluster.store.workers.list() == []
     assert locks_of(cluster) == []
     unstartable.clear()
-    await worker.start()
+    await cluster.clock.until(starting, within=5)
     assert [row.worker_id for row in await cluster.store.workers.list()] == [worker.worker_id]
     await worker.stop()
+    assert await cluster.store.workers.list() == []
 
 
 async def test_a_synchronous_step_waits_until_a_thread_can_start(cluster: Cluster, unstartable: set[str]) -> None:

@@ -41,8 +41,9 @@ async def serve(app: App) -> None:
         await serving.start()
         try:
             say_store(app.url)
-            names = ", ".join(app.workflows.names()) or "nothing"
-            notes().print("[green]●[/] worker", one_line(f"{serving.worker_id} works for {names}"))
+            if not stop.is_asked:
+                names = ", ".join(app.workflows.names()) or "nothing"
+                notes().print("[green]●[/] worker", one_line(f"{serving.worker_id} works for {names}"))
             await stop.stopped()
         finally:
             await serving.stop(at_once=True)  # also where code of the user's ends the process
@@ -62,6 +63,11 @@ class _Stop:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there was a signal."""
+        return self._asked.is_set()
 
     async def stopped(self) -> None:
         """Wait for the first signal, then until the worker has stopped."""

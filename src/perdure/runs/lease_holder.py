@@ -16,7 +16,6 @@ import msgspec
 from perdure.core import topics
 from perdure.core.clock import Clock
 from perdure.core.failures import is_expected
-from perdure.core.ids import new_id, new_worker_id
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
 from perdure.core.operations import ClaimedRun, PutStep, ReleaseRun
@@ -105,14 +104,12 @@ class LeaseHolder(WorkerLease):
     async def open(self) -> None:
         """Register the worker and begin to renew its lease.
 
-        Raises: StoreUnavailable, and the worker is not registered.
+        Raises: StoreUnavailable; it may be opened again, until it is closed.
         """
+        self.registering = True  # the heartbeat has nothing to renew before
+        self._heartbeat.start()  # first: a row that nobody would renew is not written
         await self.register()
-        try:
-            self._heartbeat.start()
-        except StoreError:
-            await self.retire()  # nobody would renew it
-            raise
+        self.registering = False
         self._tick()
 
     def expired(self, incarnation: str) -> None:
@@ -126,8 +123,7 @@ class LeaseHolder(WorkerLease):
             attempt.stop(Halt("lost", f"worker {self.worker_id} has expired"))
         self.registering = True  # before the new one is there to be seen: the heartbeat asks the other way round
         self.lease_until = float("-inf")
-        self.incarnation = new_id("worker")
-        self.worker_id = new_worker_id()
+        self.renew_identity()
         self.spawn(self.register_again())
 
     @property

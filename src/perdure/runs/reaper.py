@@ -27,10 +27,10 @@ class Reaper:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Look once, then go on in the background. Safe twice."""
+        """Look once, then go on in the background. Safe twice. Raises: StoreClosed."""
         if self._task is not None:
             return
-        await self.reap()
+        await self._look()
         self._task = asyncio.get_running_loop().create_task(self._serve())
 
     async def stop(self) -> None:
@@ -64,10 +64,16 @@ class Reaper:
         while True:
             await self._holder.pause(EVERY)
             try:
-                await self.reap()
+                await self._look()
             except StoreClosed:
                 return
-            except PerdureError as error:
-                _log.warning("can't look for dead workers: %s", error)
-            except Exception:  # a fault of ours: nobody would be taken over from any more
-                _log.exception("can't look for dead workers")
+
+    async def _look(self) -> None:
+        try:
+            await self.reap()
+        except StoreClosed:
+            raise
+        except PerdureError as error:
+            _log.warning("can't look for dead workers: %s", error)
+        except Exception:  # a fault of ours: nobody would be taken over from any more
+            _log.exception("can't look for dead workers")

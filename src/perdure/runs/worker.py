@@ -22,6 +22,7 @@ from perdure.runs.halting import Halt
 from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.lease_holder import LeaseHolder
 from perdure.runs.making_room import MakingRoom
+from perdure.runs.opening import open_patiently
 from perdure.runs.parked import Parked
 from perdure.runs.patience import TRIES, wait_patiently
 from perdure.runs.reaper import Reaper
@@ -111,7 +112,11 @@ class Worker:
         return self.holder.worker_id
 
     async def start(self) -> None:
-        """Register and begin to work. Safe twice, and after a stop."""
+        """Register and begin to work. Safe twice, and after a stop.
+
+        A store that is unavailable is waited for, with a warning in the log each second; a stop meanwhile ends that.
+        Raises: any other StoreError, and it has not started.
+        """
         async with self._changing:
             if self._task is not None:
                 return
@@ -120,7 +125,9 @@ class Worker:
             self._is_used = True
             self._idle.clear()
             try:
-                await self.holder.open()
+                if not await open_patiently(self.holder, lambda: self._stopping):
+                    await self._close()
+                    return
                 self._stops = [self._store.listen(topics.queue(name), self._news.set) for name in self.queues]
                 await self._reaper.start()
             except BaseException:

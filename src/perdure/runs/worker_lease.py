@@ -58,6 +58,11 @@ class WorkerLease:
         self.is_registered = True
         self.renewed(sent)
 
+    def renew_identity(self) -> None:
+        """Be another worker from now on: the row of this one is gone, and does not come back."""
+        self.incarnation = new_id("worker")
+        self.worker_id = new_worker_id()
+
     def renewed(self, sent: float) -> None:
         """The lease lasts from when its renewal was sent."""
         self.lease_until = sent + self.lease_for
