@@ -34,6 +34,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name of the first, and `attempts` how often it was tried. `causes` are the names, with their modules, of the class
     that was raised and of those above. `data` is what `RunFailed`, `StepFailed` and `ChildFailed` give back: the typed
     fields of an error of perdure by name (a model's `status`, `retry_after` and `detail`), the `data` of any other.
+    `failed` stands in the last failure of a step that has not ended: how many of its attempts count against its retry
+    policy. An attempt that was interrupted is none of them.
     """
 
     cause_type: str
@@ -45,6 +47,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     step: str = ""
     attempts: int = 0
     causes: tuple[str, ...] = ()
+    failed: int | None = None
 
 
 def failure_of(error: BaseException, reason: str = "error") -> Failure:

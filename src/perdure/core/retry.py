@@ -19,11 +19,12 @@ _MAX_EXPONENT = 64
 class Retry:
     """How often a step is tried, and with what pauses.
 
-    Shape: `attempts` counts the first one; the pause before attempt n+1 is initial * multiplier^(n-1), at most
-    `cap`, of which a random share is waited when `jitter` is on. Where the error says when to come back
-    (`retry_after`, or RetryableError's `after`), that is waited, never less; an error whose `retry_after` is above
-    `max_retry_after` is not tried again: it fails at once, and says the time. None is no limit; for an agent's model
-    steps it is ten minutes.
+    Shape: `attempts` counts the first one, and only those that failed: an attempt that was interrupted (its worker
+    stopped, died or lost its lease) is begun again, and is none of them. The pause before attempt n+1 is initial *
+    multiplier^(n-1), at most `cap`, of which a random share is waited when `jitter` is on. Where the error says
+    when to come back (`retry_after`, or RetryableError's `after`), that is waited, never less; an error whose
+    `retry_after` is above `max_retry_after` is not tried again: it fails at once, and says the time. None is no
+    limit; for an agent's model steps it is ten minutes.
     `retryable(error)` decides which errors are worth another try; by default all but TerminalError and perdure's
     own errors that say that they are not.
     Units: `initial`, `cap` and `max_retry_after` are timedeltas or seconds.

@@ -17,6 +17,7 @@ from perdure.core.failures import Failure, failure_of, step_error
 from perdure.core.ids import idempotency_key, random_share
 from perdure.core.operations import PutStep
 from perdure.core.records import StepRecord, StepStatus
+from perdure.core.states import FINAL
 from perdure.core.values import Value, decode_by, encode
 from perdure.errors import InputError, NotStorable, StepAborted
 from perdure.runs.calls import Call
@@ -44,7 +45,7 @@ class StepCall(Call[R]):
         "began",
         "began_after",
         "extra_operations",
-        "forgiven",
+        "failure",
         "function",
         "number",
         "opened",
@@ -73,7 +74,7 @@ class StepCall(Call[R]):
         self.number = attempt.replay.number_of(position)
         self.opened: int | None = None
         self.attempt = 0
-        self.forgiven = 0
+        self.failure: Failure | None = None
         self.recorded = False
         self.began: float | None = None
         self.began_after = 0.0
@@ -209,7 +210,7 @@ class StepCall(Call[R]):
         """Wait for the next attempt, or raise for good."""
         pause = None
         if isinstance(error, Exception):  # whoever raises something else does not ask for another try
-            pause = self.options.retry.pause(self.attempt - self.forgiven, error, random_share())
+            pause = self.options.retry.pause(self._failed_before + 1, error, random_share())
         if pause is None:
             await self._fail(failure_of(error), error)
         await self._wait(failure_of(error), pause or 0.0)
@@ -218,7 +219,7 @@ class StepCall(Call[R]):
         """A timeout leaves the attempt in doubt: repeated only where that does no harm."""
         failure = Failure(cause_type="TimeoutError", message=f"no end after {self.options.timeout} s", reason="timeout")
         if self.options.repeatable:
-            pause = self.options.retry.pause(self.attempt - self.forgiven, error, random_share())
+            pause = self.options.retry.pause(self._failed_before + 1, error, random_share())
             if pause is not None:
                 await self._wait(failure, pause)
                 return None
@@ -227,9 +228,15 @@ class StepCall(Call[R]):
         await self._fail(failure)
         return None
 
+    @property
+    def _failed_before(self) -> int:
+        """How many attempts have failed: only these count against the policy, and no interruption does."""
+        return self.failure.failed or 0 if self.failure is not None else 0
+
     async def _wait(self, failure: Failure, pause: float) -> None:
         retry_at = self.run_attempt.now() + timedelta(seconds=min(pause, MAX_SECONDS))
-        record = self.record("running", failure=failure, retry=retry_at.timestamp())
+        self.failure = msgspec.structs.replace(failure, failed=self._failed_before + 1)
+        record = self.record("running", retry=retry_at.timestamp())
         await self.run_attempt.commit(PutStep(record))
         if pause > 0:
             await park(self.run_attempt, self.position, keys.retry(self.position), retry_at)
@@ -247,10 +254,12 @@ class StepCall(Call[R]):
         self.attempt = record.attempts
         self.began = record.started
         self.opened = record.opened
+        self.failure = record.failure
+        if self.failure is not None and self.failure.failed is None:
+            # written when every attempt counted: what is above the policy's number was reopened by a restart
+            self.failure = msgspec.structs.replace(self.failure, failed=record.attempts % self.options.retry.attempts)
         retry_at = record.retry_at
         if retry_at is not None:
-            # more of them than the policy has were reopened by a restart, which gives the policy's number again
-            self.forgiven = record.attempts // self.options.retry.attempts * self.options.retry.attempts
             if retry_at > self.run_attempt.now():
                 await park(self.run_attempt, self.position, keys.retry(self.position), retry_at)
             return None
@@ -269,7 +278,7 @@ class StepCall(Call[R]):
         if decision.choice == "failed":
             message = f"in doubt, decided as failed: {why}"
             await self._fail(Failure(cause_type="InDoubt", message=message, reason="in_doubt"))
-        self.forgiven = self.attempt
+        self.failure = None  # who says so gives the policy's number again
         return None
 
     async def _fail(self, failure: Failure, cause: BaseException | None = None) -> None:
@@ -301,7 +310,10 @@ class StepCall(Call[R]):
         retry: float | None = None,
         opened: int | None = None,
     ) -> StepRecord:
-        """The step's record as it is now; what streams says where its lane began."""
+        """The step's record as it is now; what streams says where its lane began.
+
+        Shape: one that has not ended carries the last failure, with the number of those that count.
+        """
         now = self.run_attempt.host.clock.timestamp()
         if opened is not None:
             self.opened = opened
@@ -314,7 +326,7 @@ class StepCall(Call[R]):
             attempts=self.attempt,
             fingerprint=self.options.fingerprint,
             result=result,
-            failure=failure,
+            failure=failure if status in FINAL else self.failure,
             started=self.began or now,
             completed=None if status == "running" else now,
             retry=retry,

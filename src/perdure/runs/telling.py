@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from perdure.core.observe import Observer
 from perdure.core.records import RunStatus, StepRecord
+from perdure.core.states import FINAL
 
 _log = logging.getLogger("perdure.worker")
 
@@ -31,7 +32,8 @@ class Telling:
         """A step has ended."""
         if self._observer is not None:
             tell = self._observer.step_ended
-            _tell(tell, run_id, record.position, record.name, record.kind, record.attempts, record.failure)
+            failure = record.failure if record.status in FINAL else None  # in doubt it has an earlier one's
+            _tell(tell, run_id, record.position, record.name, record.kind, record.attempts, failure)
 
 
 def _tell(tell: Callable[..., None], *args: object) -> None:

@@ -140,7 +140,10 @@ def restart_run(draft: Draft, operation: RestartRun) -> Decision[RunRecord]:
     steps: list[StepRecord] = (yield GetSteps(run, operation.reopen)) if operation.reopen else []
     for step in steps:
         if step.status == "failed":
-            reopened = msgspec.structs.replace(step, status="running", retry=at.timestamp(), completed=None)
+            failure = msgspec.structs.replace(step.failure, failed=0) if step.failure is not None else None
+            reopened = msgspec.structs.replace(
+                step, status="running", retry=at.timestamp(), completed=None, failure=failure
+            )
             draft.add(WriteStep(run, reopened))
     if run.reply_id is not None and run.thread_id is not None:
         message: Message | None = yield GetMessage(run.tenant, run.thread_id, run.reply_id)

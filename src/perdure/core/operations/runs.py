@@ -149,8 +149,9 @@ class RestartRun(msgspec.Struct, frozen=True, kw_only=True):
     """Queue a failed run again: edge `restart`; claimable at once, and no death counts any more.
 
     Shape: the run as it is now, with `life`. The failed steps at `reopen` wait for another attempt, due at `at`, with
-    the attempts that they had; all others keep their outcome. A child's next end is an event of its own for its
-    parent, a turn's message is being written again, and questions without an answer are open again.
+    the attempts that they had, of which none counts against their policy; all others keep their outcome. A child's
+    next end is an event of its own for its parent, a turn's message is being written again, and questions without
+    an answer are open again.
     Key: `life`, one more than the run had: a run that has it, or more, stays as it is.
     Raises: RunNotFound; RunStateWrong where it has not failed.
     """

@@ -37,6 +37,8 @@ class RestartPromises(Promises):
         steps = await harness.store.steps.list("run", tenant=None)
         assert steps[:2] == before[:2]
         assert (steps[2].status, steps[2].retry_at, steps[2].attempts) == ("running", harness.at, 3)
+        assert steps[2].failure is not None
+        assert steps[2].failure.failed == 0
         await harness.worker("bob")
         await harness.commit(await harness.lease("run", "bob"), harness.step("2", attempts=4))
 
