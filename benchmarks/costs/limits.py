@@ -37,7 +37,7 @@ LIMITS: dict[str, tuple[str, float]] = {
     "replay_s": ("<=", 0.1),
     "lone_turn_commits": ("<=", 7),
     "lone_turn_pages": ("<=", 40),
-    "delta_pages": ("<=", 2),
+    "delta_pages": ("<=", 1.1),
     "message_us": ("<=", 8),
     "wal_bytes": ("<=", 8 * 1024 * 1024),
 }

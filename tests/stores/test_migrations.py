@@ -179,7 +179,7 @@ class Stopped:
     def __getattr__(self, name): return getattr(self.inner, name)
 
 import perdure.stores.sqlite.schema as schema
-schema.STEPS = (*schema.STEPS[:4], lambda connection: moving.move_to_5(Stopped(connection)))
+schema.STEPS = (*schema.STEPS[:4], lambda connection: moving.move_to_5(Stopped(connection)), *schema.STEPS[5:])
 """
 
 

@@ -28,6 +28,8 @@ TOMBSTONE_FOR = timedelta(days=7)
 
 STEP_BITS = 24
 MAX_STEPS = 2**STEP_BITS - 1
+ENTRY_BITS = 32
+MAX_ENTRIES = 2**ENTRY_BITS - 1
 """How many steps, and how many events, one run can have: their numbers share an integer key with the run's."""
 
 

@@ -22,6 +22,8 @@ from perdure.core.states import ENDED
 
 QUESTIONS = "questions"
 WORKERS = "workers"
+STREAM = "stream"
+"""The kind of the topics of streams."""
 
 
 def run(tenant: str | None, run_id: str) -> str:
@@ -36,7 +38,15 @@ def end(tenant: str | None, run_id: str) -> str:
 
 def stream(tenant: str | None, run_id: str) -> str:
     """The topic of a run's stream."""
-    return f"stream:{_id(tenant, run_id)}"
+    return f"{STREAM}:{_id(tenant, run_id)}"
+
+
+def runs_of_stream(topic: str) -> list[tuple[str, str]]:
+    """The runs, by tenant (empty for none) and id, whose stream a topic is of: two where the id holds a slash."""
+    name = topic.partition(":")[2]
+    tenant, slash, run_id = name.partition("/")
+    tenants = [(tenant.replace("%2F", "/").replace("%25", "%"), run_id)] if slash else []
+    return [("", name), *tenants]
 
 
 def queue(name: str) -> str:

@@ -7,8 +7,10 @@ remembers that it was told until it is asked, so nothing falls between looking a
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
+from threading import Lock
 
 
 class Notices:
@@ -16,17 +18,31 @@ class Notices:
 
     def __init__(self) -> None:
         self._listeners: dict[str, dict[object, Callable[[], None]]] = {}
+        self._kinds = defaultdict[str, dict[str, None]](dict)  # the topics that have listeners, by kind
+        self._kinds_change = Lock()
 
     def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back at news of a topic, until the function that comes back is called."""
         key = object()
-        self._listeners.setdefault(topic, {})[key] = callback
+        listeners = self._listeners.get(topic)
+        if listeners is None:
+            listeners = self._listeners[topic] = {}
+            with self._kinds_change:
+                self._kinds[_kind(topic)][topic] = None
+        listeners[key] = callback
         return partial(self._stop, topic, key)
 
     def _stop(self, topic: str, key: object) -> None:
         listeners = self._listeners.get(topic)
         if listeners is not None and listeners.pop(key, None) is not None and not listeners:
             del self._listeners[topic]
+            with self._kinds_change:
+                del self._kinds[_kind(topic)][topic]
+
+    def topics(self, kind: str) -> tuple[str, ...]:
+        """The topics of a kind (`stream`, of `stream:ID`) that somebody listens to; any thread may ask."""
+        with self._kinds_change:
+            return tuple(self._kinds[kind])
 
     def watch(self, topics: tuple[str, ...]) -> TopicWatch:
         """A watch of these topics, from now on."""
@@ -44,6 +60,10 @@ class Notices:
     def publish_all(self) -> None:
         """Tell everybody: something was missed, or the store closes."""
         self.publish(tuple(self._listeners))
+
+
+def _kind(topic: str) -> str:
+    return topic.partition(":")[0]
 
 
 class TopicWatch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from perdure.core.chunks import Entry
 from perdure.core.messages import MAX_PARTS, Message, ToolCallPart, encode_part
 from perdure.core.operations import (
     RUN_ENDS,
@@ -23,9 +24,10 @@ from perdure.core.operations import (
     OutsideOperation,
     PutParts,
     PutStep,
+    ReplaceLane,
     StartTurn,
 )
-from perdure.core.records import MAX_STEPS
+from perdure.core.records import MAX_ENTRIES, MAX_STEPS
 from perdure.core.values import Value
 from perdure.errors import InputError, TooLarge
 
@@ -33,7 +35,7 @@ Sizes: TypeAlias = Callable[[Value], Iterator[tuple[str, int]]]
 
 
 def check_commit(operations: tuple[HolderOperation, ...], limit: int) -> None:
-    """Raises: InputError for an end that is not last, or too many steps or parts; TooLarge."""
+    """Raises: InputError for an end that is not last, or too many steps, chunks or parts; TooLarge."""
     for operation in operations:
         if type(operation) is PutStep:  # as most are: nothing else is looked at
             result, number = operation.step.result, operation.step.number
@@ -80,7 +82,19 @@ def _answer(operation: Answer) -> Iterator[tuple[str, int]]:
 
 
 def _append(operation: AppendEntries) -> Iterator[tuple[str, int]]:
-    yield from (("chunk", len(entry.body)) for entry in operation.entries)
+    for entry in operation.entries:
+        _check_seq(entry)
+        yield "chunk", len(entry.body)
+
+
+def _replace(operation: ReplaceLane) -> Iterator[tuple[str, int]]:
+    _check_seq(operation.entry)
+    yield from ()
+
+
+def _check_seq(entry: Entry) -> None:
+    if entry.seq > MAX_ENTRIES:
+        raise InputError("entry.seq", f"a stream has at most {MAX_ENTRIES} chunks, this one is number {entry.seq}")
 
 
 def _turn(operation: StartTurn) -> Iterator[tuple[str, int]]:
@@ -123,6 +137,7 @@ _SIZES: dict[type, Sizes] = {
     CreateRun: _create,
     Answer: _answer,
     AppendEntries: _append,
+    ReplaceLane: _replace,
     StartTurn: _turn,
     AddMessage: _message,
     AddThreadEvent: _thread_event,

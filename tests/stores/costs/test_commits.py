@@ -55,14 +55,14 @@ async def test_a_result_of_a_kibibyte_writes_its_own_page_and_now_and_then_anoth
     assert (counted.pages() - before) / 300 <= 1.7
 
 
-async def test_a_delta_is_one_statement_and_two_pages(counted: CountedStore) -> None:
+async def test_a_delta_is_one_statement_and_one_page(counted: CountedStore) -> None:
     lease = await alone(counted)
     before = counted.pages()
     with counted.counted() as counts:
         for seq in range(1, 101):
             await counted.commit(lease, delta(seq))
     assert len(counts.statements) == 100
-    assert (counted.pages() - before) / 100 <= 2.1  # now and then one is split
+    assert (counted.pages() - before) / 100 <= 1.1  # now and then one is split
 
 
 async def test_a_delta_beside_other_runs_costs_no_notice(counted: CountedStore) -> None:

@@ -9,7 +9,7 @@ landing once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import TypeAlias
@@ -19,7 +19,7 @@ import msgspec
 
 from perdure.core.clock import Clock
 from perdure.core.ids import random_bits
-from perdure.core.operations import CommitResult, HolderOperation
+from perdure.core.operations import AppendEntries, CommitResult, HolderOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew, StoreUnavailable
@@ -67,7 +67,9 @@ class Group:
         clock: Clock,
         lease_time: LeaseTime,
         file: OpenFile,
+        followed: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
+        """Shape: `followed` gives the topics of the streams that somebody here listens to."""
         self._connection = connection
         self._path = path
         self._clock = clock
@@ -75,7 +77,7 @@ class Group:
         self._is_gone = False
         self._tx = WriteTransaction(connection, locks)
         self._decider = Decider(self._tx, lease_time)
-        self._news = News(self._tx, random_bits(62))
+        self._news = News(self._tx, random_bits(62), followed, clock.elapsed)
         self._seen_data = -1  # the connection's version of the data as it was last looked at, and our own commits since
         self._may_have_landed = False  # a commit failed on the disk as it was made durable
         self._pages = 0
@@ -97,6 +99,9 @@ class Group:
             try:
                 if commit_by_statement(self._tx, lease, operations[0]):
                     self._seen_data += 1
+                    operation = operations[0]
+                    if isinstance(operation, AppendEntries):
+                        self._news.streams.append(lease.tenant, lease.run_id, operation.entries[-1].seq)
                     return ONE_WITHOUT_RESULT
             except apsw.IOError:
                 self._may_have_landed = True
@@ -147,7 +152,8 @@ class Group:
         self.file.check(now)
         pages = self._log()
         run("BEGIN IMMEDIATE")
-        news, missed = self._look() if self.is_behind else (_NOTHING, False)
+        is_due = self.is_behind or self._news.streams.is_due
+        news, missed = self._look() if is_due else (_NOTHING, False)
         outcomes = self._land(requests)
         if tx.topics:
             self._news.announce(tx.topics)
@@ -164,6 +170,8 @@ class Group:
         self.measure(now - begun, pages)
         self._seen_data = connection.data_version()  # our own commit has changed it too; the next change is not ours
         own = tx.end()
+        if own:
+            self._news.streams.settle()
         return Settled(outcomes, news | own if news else own, missed)
 
     def _land(self, requests: Sequence[Request]) -> list[Outcome]:
@@ -241,10 +249,11 @@ class Group:
         self._is_gone = False
         try:
             self._tx.row("PRAGMA data_version")  # a read, so that the connection sees the present
-            if not self.is_behind:
+            if not self.is_behind and not self._news.streams.is_due:
                 return Settled([], _NOTHING)
+            seen = self._connection.data_version()
             found, missed = self._look()
-            self._seen_data = self._connection.data_version()
+            self._seen_data = seen  # others may have committed between two of its reads
         except (apsw.Error, PerdureError):
             return Settled([], _NOTHING, missed=True)
         return Settled([], found, missed)

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 from perdure.core import topics
 from perdure.core.operations import AppendEntries, HolderOperation, PutStep
-from perdure.core.records import STEP_BITS, Lease
+from perdure.core.records import ENTRY_BITS, MAX_ENTRIES, STEP_BITS, Lease
 from perdure.core.states import phase_of
 from perdure.stores.sqlite.driver import Cell
+from perdure.stores.sqlite.rows import HEAD
 from perdure.stores.sqlite.schema import RUNS_NOW
 from perdure.stores.sqlite.steps import STEP_FIELDS, STEP_VALUES, step_values
 from perdure.stores.sqlite.transaction import WriteTransaction
@@ -28,8 +29,8 @@ PUT_STEP = (
     " AND (excluded.attempts, excluded.phase) > (steps.attempts, steps.phase)"
 )
 APPEND_ENTRY = (
-    f"INSERT INTO chunks (seq, from_seq, lane, body, run) SELECT ?1, ?, ?, ?, id FROM {RUNS_NOW} AS held WHERE {_HELD}"
-    " AND ?1 = 1 + coalesce((SELECT max(seq) FROM chunks WHERE run = held.id), 0)"
+    f"INSERT INTO chunks (id, from_seq, lane, body) SELECT id << {ENTRY_BITS} | ?1, ?, ?, ? FROM {RUNS_NOW} AS runs"
+    f" WHERE {_HELD} AND ?1 = 1 + coalesce({HEAD}, 0)"
 )
 
 
@@ -63,7 +64,7 @@ def statement_of(lease: Lease, operation: HolderOperation) -> tuple[str, tuple[C
         return (PUT_STEP, _step(lease, operation)) if operation.inbox is None else None
     if type(operation) is AppendEntries and len(operation.entries) == 1:
         entry = operation.entries[0]
-        if 0 < entry.from_seq <= entry.seq:
+        if 0 < entry.from_seq <= entry.seq <= MAX_ENTRIES:
             held = (lease.tenant or "", lease.run_id, lease.token)
             return APPEND_ENTRY, (entry.seq, entry.from_seq, entry.lane, entry.body, *held)
     return None

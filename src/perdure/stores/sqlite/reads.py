@@ -11,7 +11,7 @@ import msgspec
 from perdure.core.clock import epoch
 from perdure.core.decisions import reads
 from perdure.core.messages import PART_BITS, Message, ToolCallPart, decode_part
-from perdure.core.records import MAX_STEPS, STEP_BITS, KeyRecord, RunRecord
+from perdure.core.records import ENTRY_BITS, MAX_STEPS, STEP_BITS, KeyRecord, RunRecord
 from perdure.core.threads import TurnRecord
 from perdure.core.values import Value
 from perdure.stores.sqlite import rows, thread_rows
@@ -30,10 +30,11 @@ _STEPS = (
     f" WHERE id BETWEEN {RUN} << {STEP_BITS} AND {RUN} << {STEP_BITS} | {MAX_STEPS}"
     " AND position IN (SELECT value FROM json_each(?)) ORDER BY id"
 )
-_HEAD = f"SELECT max(seq) FROM chunks WHERE run = {RUN}"
-_ENTRY = f"SELECT {rows.ENTRY_COLUMNS} FROM chunks WHERE run = {RUN} AND seq = ?"
+_HEAD = f"SELECT {rows.HEAD} FROM runs WHERE tenant = ? AND run_id = ?"
+_ENTRY = f"SELECT {rows.ENTRY_COLUMNS} FROM chunks WHERE id = {RUN} << {ENTRY_BITS} | ?"
 _OPEN_ENTRIES = (
-    f"SELECT {rows.ENTRY_COLUMNS} FROM chunks WHERE run = {RUN} AND substr(body, 1, 1) <> x'7B' ORDER BY seq"
+    f"SELECT {rows.ENTRY_COLUMNS} FROM runs CROSS JOIN chunks ON {rows.OF_RUN}"
+    " WHERE tenant = ? AND run_id = ? AND substr(body, 1, 1) <> x'7B' ORDER BY chunks.id"
 )
 _EVENT = f"SELECT {rows.EVENT_COLUMNS} FROM events WHERE run = {RUN} AND key = ?"
 _CHILDREN = (

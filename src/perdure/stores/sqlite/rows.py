@@ -14,6 +14,8 @@ from perdure.core.clock import epoch, instant
 from perdure.core.failures import Failure
 from perdure.core.manifest import Outcome
 from perdure.core.records import (
+    ENTRY_BITS,
+    MAX_ENTRIES,
     MAX_STEPS,
     STEP_BITS,
     EventRecord,
@@ -48,7 +50,7 @@ STEP_COLUMNS = (
     " retry_at, opened, failure, result"
 )
 EVENT_COLUMNS = f"events.id & {MAX_STEPS}, events.key, payload, emitted_at, emit_id, emitted_by"
-ENTRY_COLUMNS = "lane, from_seq, seq, body"
+ENTRY_COLUMNS = f"lane, from_seq, chunks.id & {MAX_ENTRIES}, body"
 QUESTION_COLUMNS = (
     "questions.tenant, question_id, runs.run_id, kind, prompt, choices, position, asked_at, answer, answer_id,"
     " answered_by, answered_at, closed_at"
@@ -57,6 +59,10 @@ WORKER_COLUMNS = (
     "worker_id, incarnation, host, pid, process_token, boot_id, lease_until, stall_until, stall_limit, beat, queues,"
     " started_at, renewed_at"
 )
+OF_RUN = f"chunks.id BETWEEN runs.id << {ENTRY_BITS} AND runs.id << {ENTRY_BITS} | {MAX_ENTRIES}"
+"""That an entry is of the run of a row."""
+HEAD = f"(SELECT chunks.id & {MAX_ENTRIES} FROM chunks WHERE {OF_RUN} ORDER BY chunks.id DESC LIMIT 1)"
+"""The last seq of the run of a row; NULL where it has no entries."""
 _instant = datetime.fromtimestamp
 _tags = msgspec.json.Decoder(dict[str, str])
 _names = msgspec.json.Decoder(tuple[str, ...])
@@ -79,6 +85,11 @@ def names(values: tuple[str, ...]) -> str:
 def span(run: int) -> tuple[int, int]:
     """The first and the last key of what has numbers among a run's own: steps, events."""
     return run << STEP_BITS, run << STEP_BITS | MAX_STEPS
+
+
+def span_of_entries(run: int) -> tuple[int, int]:
+    """The first and the last key of a run's entries."""
+    return run << ENTRY_BITS, run << ENTRY_BITS | MAX_ENTRIES
 
 
 def run_record(row: Row) -> RunRecord:

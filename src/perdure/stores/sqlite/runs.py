@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from perdure.stores.sqlite.reader import Reader
 
 _MANIFEST = f"SELECT body FROM manifests WHERE run = {RUN}"
-_NOW = "SELECT id, inbox, (SELECT max(seq) FROM chunks WHERE run = runs.id) FROM runs WHERE tenant = ? AND run_id = ?"
+_NOW = f"SELECT id, inbox, {rows.HEAD} FROM runs WHERE tenant = ? AND run_id = ?"
 _NEWS = (
     f"SELECT status, token, inbox, cancel_reason, {rows.EVENT_COLUMNS}"
     " FROM runs LEFT JOIN events ON events.id BETWEEN"

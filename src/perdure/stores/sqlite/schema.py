@@ -1,7 +1,8 @@
 """The schema, as the steps that lead to it. A step that was released never changes; a new one is added below.
 
-What the tables are now stands in `schema_5`. `user_version` is the number of steps applied. Instants are REAL seconds
-since the epoch, values and other payloads BLOBs of JSON, lease time REAL seconds of the boot that the row names.
+What the tables are now stands in `schema_5`, but for what `schema_6` changes. `user_version` is the number of steps
+applied. Instants are REAL seconds since the epoch, values and other payloads BLOBs of JSON, lease time REAL seconds of
+the boot that the row names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from perdure.stores.sqlite import identity
 from perdure.stores.sqlite.connection import APPLICATION_ID, check_owner
 from perdure.stores.sqlite.driver import Connection
 from perdure.stores.sqlite.schema_5 import create, move_to_5
+from perdure.stores.sqlite.schema_6 import TO_6
 
 Step: TypeAlias = str | Callable[[Connection], None]
 
@@ -207,7 +209,7 @@ def _move_to_5(connection: Connection) -> None:
     connection.execute(identity.SQL)
 
 
-STEPS: tuple[Step, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _move_to_5)
+STEPS: tuple[Step, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _move_to_5, TO_6)
 VERSION = len(STEPS)
 # A statement that commits by itself has no transaction in which to look at the version first. It reads from this view
 # instead, which every step of the schema replaces: SQLite prepares a statement anew when the schema has changed, and
@@ -248,9 +250,12 @@ def _take(connection: Connection, version: int, target: int) -> int:
     if version == 0 and target >= VERSION:
         create(connection)
         connection.execute(identity.SQL)
-        version = VERSION - 1
+        version = 5
+        following = STEPS[version:VERSION]
     else:
-        step = STEPS[version]
+        following = STEPS[version : version + 1]
+    for step in following:
         connection.execute(step) if isinstance(step, str) else step(connection)
-    connection.execute(f"CREATE VIEW runs_of_schema_{version + 1} AS SELECT * FROM runs")
-    return version + 1
+    version += len(following)
+    connection.execute(f"CREATE VIEW runs_of_schema_{version} AS SELECT * FROM runs")
+    return version

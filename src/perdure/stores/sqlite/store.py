@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import apsw
 
+from perdure.core import topics
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import StoreClosed, StoreError, StoreForked, StoreUnavailable
@@ -79,7 +80,8 @@ class SqliteStore:
             self._reader = Reader(path, self._check)
             opened.callback(self._reader.close)
             lease_time = LeaseTime(clock, self._locks)
-            group = Group(connection, path, self._turnstile, self._locks, clock, lease_time, self._file)
+            followed = partial(self._notices.topics, topics.STREAM)
+            group = Group(connection, path, self._turnstile, self._locks, clock, lease_time, self._file, followed)
             self._writer = Writer(group, clock, self._publish)
             self._reader.start()
             self._writer.start()

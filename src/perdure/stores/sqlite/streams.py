@@ -13,8 +13,8 @@ from perdure.stores.sqlite.transaction import Transaction
 if TYPE_CHECKING:
     from perdure.stores.sqlite.reader import Reader
 
-_RUN = "SELECT id, status, (SELECT max(seq) FROM chunks WHERE run = runs.id) FROM runs WHERE tenant = ? AND run_id = ?"
-_READ = f"SELECT {rows.ENTRY_COLUMNS} FROM chunks WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?"
+_RUN = f"SELECT id, status, {rows.HEAD} FROM runs WHERE tenant = ? AND run_id = ?"
+_READ = f"SELECT {rows.ENTRY_COLUMNS} FROM chunks WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 
 
 def _read(tx: Transaction, tenant: str | None, run_id: str, after: int, limit: int) -> StreamPage:
@@ -22,8 +22,11 @@ def _read(tx: Transaction, tenant: str | None, run_id: str, after: int, limit: i
     if found is None:
         raise RunNotFound(run_id)
     run, status, head = found
-    entries = tuple(rows.entry(row) for row in tx.rows(_READ, (run, after, limit))) if (head or 0) > after else ()
-    return StreamPage(entries, head or 0, status in ENDED)
+    if head is None or head <= after:
+        return StreamPage((), head or 0, status in ENDED)
+    first, last = rows.span_of_entries(run)
+    entries = tuple(rows.entry(row) for row in tx.rows(_READ, (first + max(after, 0), last, limit)))
+    return StreamPage(entries, head, status in ENDED)
 
 
 class Streams:

@@ -43,7 +43,7 @@ _NUMBERS_OF_RUNS = "SELECT id FROM runs ORDER BY tenant, run_id"
 _RUN = f"SELECT {rows.RUN_COLUMNS}, body FROM runs JOIN manifests ON run = runs.id WHERE runs.id = ?"
 _STEPS = f"SELECT {rows.STEP_COLUMNS} FROM steps WHERE id BETWEEN ? AND ? ORDER BY id"
 _EVENTS = f"SELECT {rows.EVENT_COLUMNS} FROM events WHERE id BETWEEN ? AND ? ORDER BY id"
-_ENTRIES = f"SELECT {rows.ENTRY_COLUMNS} FROM chunks WHERE run = ? ORDER BY seq"
+_ENTRIES = f"SELECT {rows.ENTRY_COLUMNS} FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id"
 _USAGE = "SELECT position, attempt, tokens, model FROM usage WHERE run = ? ORDER BY position, attempt"
 _QUESTIONS = (
     f"SELECT {rows.QUESTION_COLUMNS} FROM questions JOIN runs ON runs.id = questions.run"
@@ -152,7 +152,7 @@ def _run(find: Find, number: int, row: Row) -> Iterator[changes.Row]:
     for one in find(_EVENTS, *rows.span(number)):
         event = rows.event_record(run.run_id, one)
         yield changes.InsertEvent(run, event, keys.is_channel(event.key))
-    for entry in find(_ENTRIES, number):
+    for entry in find(_ENTRIES, *rows.span_of_entries(number)):
         yield changes.InsertEntries(run, (rows.entry(entry),))
     for usage in find(_USAGE, number):
         yield changes.InsertUsage(run, rows.usage_record(run.run_id, usage))

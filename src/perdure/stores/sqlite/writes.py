@@ -11,7 +11,7 @@ import msgspec
 from perdure.core.clock import epoch
 from perdure.core.decisions import changes
 from perdure.core.messages import PART_BITS, Message, Part, encode_part
-from perdure.core.records import MAX_STEPS, STEP_BITS, Question, RunRecord, WorkerRecord
+from perdure.core.records import ENTRY_BITS, MAX_ENTRIES, MAX_STEPS, STEP_BITS, Question, RunRecord, WorkerRecord
 from perdure.core.states import phase_of
 from perdure.core.threads import ThreadRecord
 from perdure.core.values import Value
@@ -40,12 +40,9 @@ _QUESTION = (
     " ON CONFLICT (tenant, question_id) DO UPDATE SET answer = excluded.answer, answer_id = excluded.answer_id,"
     " answered_by = excluded.answered_by, answered_at = excluded.answered_at, closed_at = excluded.closed_at"
 )
-_ENTRY = f"INSERT INTO chunks (run, seq, from_seq, lane, body) VALUES ({RUN}, ?, ?, ?, ?)"
-_REMOVE_ENTRIES = f"DELETE FROM chunks WHERE run = {RUN} AND seq BETWEEN ? AND ? AND lane = ?"
-# the numbers of entries never go back: one of no run takes the place of those that are removed
-_KEEP_COUNTING = (
-    "REPLACE INTO chunks (run, seq, from_seq, lane, body)"
-    f" SELECT 0, 0, 0, '', x'' WHERE EXISTS (SELECT 1 FROM chunks WHERE run = {RUN})"
+_ENTRY = f"INSERT INTO chunks (id, from_seq, lane, body) VALUES ({RUN} << {ENTRY_BITS} | ?, ?, ?, ?)"
+_REMOVE_ENTRIES = (
+    f"DELETE FROM chunks WHERE id BETWEEN {RUN} << {ENTRY_BITS} | ? AND {RUN} << {ENTRY_BITS} | ? AND lane = ?"
 )
 _WORKER_FIELDS = WorkerRecord.__struct_fields__
 _WORKER = f"REPLACE INTO workers ({', '.join(_WORKER_FIELDS)}) VALUES ({', '.join('?' * len(_WORKER_FIELDS))})"
@@ -80,7 +77,7 @@ _OF_RUN = {
     "manifests": f"run = {RUN}",
     "questions": f"run = {RUN}",
     "usage": f"run = {RUN}",
-    "chunks": f"run = {RUN}",
+    "chunks": f"id BETWEEN {RUN} << {ENTRY_BITS} AND {RUN} << {ENTRY_BITS} | {MAX_ENTRIES}",
     "runs": "tenant = ? AND run_id = ?",  # the last, for the others name it
 }
 _PARTS_OF_THREAD = (
@@ -116,7 +113,6 @@ def _update_run(tx: WriteTransaction, change: changes.UpdateRun) -> None:
 
 def _remove_run(tx: WriteTransaction, change: changes.RemoveRun) -> None:
     key = key_of(change.run)
-    tx.run(_KEEP_COUNTING, key)
     for table, condition in _OF_RUN.items():
         tx.run(f"DELETE FROM {table} WHERE {condition}", key * (condition.count("?") // 2))
 
@@ -165,7 +161,8 @@ def _insert_entries(tx: WriteTransaction, change: changes.InsertEntries) -> None
 
 
 def _remove_entries(tx: WriteTransaction, change: changes.RemoveEntries) -> None:
-    tx.run(_REMOVE_ENTRIES, (*key_of(change.run), change.first, change.last, change.lane))
+    key = key_of(change.run)
+    tx.run(_REMOVE_ENTRIES, (*key, change.first, *key, change.last, change.lane))
 
 
 _worker_values = rows.values_of(_WORKER_FIELDS)
