@@ -160,6 +160,8 @@ def test_the_random_operations_vary_each_field_of_what_a_store_may_land_by_a_way
         for operation in make.commit(Lease(None, "r0", 1), 3, 1):
             for field in operation.__struct_fields__:
                 said.setdefault((type(operation), field), set()).add(repr(getattr(operation, field)))
-    fields = {(kind, field) for kind in (PutStep, AppendEntries, SuspendRun) for field in kind.__struct_fields__}
+    fields: set[tuple[type, str]] = {
+        (kind, field) for kind in (PutStep, AppendEntries, SuspendRun) for field in kind.__struct_fields__
+    }
     fields.add((FinishRun, "inbox"))
     assert [field for field in fields if len(said.get(field, ())) < 2] == []

@@ -3,14 +3,14 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from perdure.core.decisions.changes import Change
+from perdure.core.decisions.changes import Row
 from perdure.stores.memory import transfer
 from perdure.testing.store_suite.facets.transfer import TransferPromises
 from tests.broken.registry import BreakableStore, caught_by
 
 
 class ReadsAsItGoes(transfer.Transfer):
-    async def export(self) -> AsyncGenerator[tuple[Change, ...]]:
+    async def export(self) -> AsyncGenerator[tuple[Row, ...]]:
         first = 0
         while (
             batch := tuple(transfer._every(self._look()))[  # pyright: ignore[reportPrivateUsage]
