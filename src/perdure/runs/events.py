@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from perdure.core import keys
 from perdure.core.failures import failure_of, mark_positions
 from perdure.core.ids import idempotency_key
@@ -96,14 +98,20 @@ class EmitCall(Recorded[bool]):
                 by=f"{run.run_id}/{self.position}",
             )
             try:
-                emitted: Emitted = (await self.put("completed", emit, result=b"null"))[0]
+                emitted: Emitted = (await self.put("completed", emit, result=b"null", takes_answer=True))[0]
             except RunNotFound as error:
                 # final, like every outcome: the run may be there when this is replayed
                 await self.put("failed", failure=failure_of(error))
                 raise self._not_found() from None
+            replay = self.run_attempt.replay
+            answered = msgspec.structs.replace(replay.written[self.position], result=encode(emitted.accepted))
+            replay.written[self.position] = answered
             return emitted.accepted
         if record.status == "failed":
             raise self._not_found()
+        if record.result not in {None, b"null"}:
+            return decode(record.result or b"", bool)
+        # a record of an earlier version has no answer: the event tells, as long as it is there
         event = await self.run_attempt.read(lambda store: store.events.get(self._to, key, tenant=run.tenant))
         return event is not None and event.emit_id == emit_id
 

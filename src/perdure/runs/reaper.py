@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from perdure.core.operations import SealRun, TakeOver
-from perdure.errors import PerdureError, StoreClosed
+from perdure.errors import PerdureError, RunNotFound, StoreClosed
 from perdure.runs.access import Access
 from perdure.runs.stopping import cancel_children
 
@@ -55,7 +56,8 @@ class Reaper:
                 _log.warning("worker %s %s; %d runs are queued again", worker.worker_id, how, len(keys))
             taken += keys
         for tenant, run_id in await store.runs.overdue():
-            await store.execute(SealRun(tenant=tenant, run_id=run_id, at=clock.now()))
+            with suppress(RunNotFound):  # it was sealed and deleted since: the others are looked at all the same
+                await store.execute(SealRun(tenant=tenant, run_id=run_id, at=clock.now()))
         for tenant, run_id in await store.runs.cancelling_children():
             await cancel_children(Access(store=store, clock=clock, tenant=tenant), run_id, holder.cancel_for)
         return taken

@@ -36,6 +36,7 @@ class Recorded(Call[R]):
         due_at: datetime | None = None,
         before: StepRecord | None = None,
         inbox: int | None = None,
+        takes_answer: bool = False,
     ) -> tuple[Value, ...]:
         now, before = self.run_attempt.host.clock.timestamp(), before or self._written
         self._written = record = StepRecord(
@@ -51,5 +52,5 @@ class Recorded(Call[R]):
             due=epoch(due_at) if due_at else before and before.due,
         )
         self.run_attempt.replay.written[self.position] = record
-        results = await self.run_attempt.commit(PutStep(record, inbox), *also)
+        results = await self.run_attempt.commit(PutStep(record, inbox, takes_answer), *also)
         return results[1:]

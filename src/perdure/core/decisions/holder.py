@@ -2,6 +2,9 @@
 
 A commit of a holder whose lease is gone is looked at again: where each of its operations has landed already, or where
 the commit's own end has, the answer is that of the first time. Otherwise it is refused, whatever was in it.
+
+What is written to the rows of others may be gone when its commit lands again, though the lease still stands: they are
+deleted by whoever likes. So such a commit is looked at first, and its own step says whether it has landed.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from perdure.core.decisions.landed import find_landed
 from perdure.core.decisions.messages import add_message, put_parts, set_message
 from perdure.core.decisions.reads import WriteDraft
 from perdure.core.decisions.runs import create_run
-from perdure.core.decisions.steps import append_entries, ask, put_step, put_usage, replace_lane
+from perdure.core.decisions.steps import append_entries, ask, put_step, put_usage, replace_lane, with_answer
 from perdure.core.decisions.transitions import FREED, give_back, is_held_by, transition
 from perdure.core.operations import (
     AddMessage,
@@ -24,6 +27,7 @@ from perdure.core.operations import (
     CommitResult,
     CreateRun,
     Emit,
+    Emitted,
     FinishRun,
     HolderOperation,
     NoteCleanups,
@@ -36,7 +40,7 @@ from perdure.core.operations import (
     SuspendRun,
 )
 from perdure.core.records import Lease, RunRecord, RunStatus
-from perdure.core.states import RunCause
+from perdure.core.states import FINAL, RunCause
 from perdure.core.values import Value
 from perdure.errors import InboxMoved, LeaseLost, RunStateWrong
 
@@ -46,18 +50,37 @@ _ENDINGS: dict[RunStatus, RunCause] = {"completed": "complete", "failed": "fail"
 def commit(draft: Draft, lease: Lease, operations: tuple[HolderOperation, ...]) -> Decision[CommitResult]:
     """Decide a holder's commit. Raises: LeaseLost, and what an operation refuses."""
     run = yield from draft.find_run(lease.tenant, lease.run_id)
-    if run is None or not is_held_by(run, lease.token):
-        landed = (yield from find_landed(draft, run, lease, operations)) if run is not None else None
-        if landed is None:
-            raise LeaseLost(lease.run_id, lease.token)
-        return landed
+    is_held = run is not None and is_held_by(run, lease.token)
+    if run is not None and (not is_held or _is_told_by_its_step(operations)):
+        landed = yield from find_landed(draft, run, lease, operations)
+        if landed is not None:
+            return landed
+    if run is None or not is_held:
+        raise LeaseLost(lease.run_id, lease.token)
     results = list[Value]()
+    asks: PutStep | None = None
     for number, operation in enumerate(operations):
         if number:
             yield WriteDraft()
             run = yield from draft.get_run(lease.tenant, lease.run_id)
-        results.append((yield from decide_operation(draft, operation, run)))
+        if isinstance(operation, PutStep) and operation.takes_answer:
+            asks = operation
+            results.append(None)
+            continue
+        result = yield from decide_operation(draft, operation, run)
+        results.append(result)
+        if asks is not None and isinstance(result, Emitted):
+            yield WriteDraft()
+            run = yield from draft.get_run(lease.tenant, lease.run_id)
+            yield from put_step(draft, with_answer(asks, accepted=result.accepted), run)
+            asks = None
     return tuple(results)
+
+
+def _is_told_by_its_step(operations: tuple[HolderOperation, ...]) -> bool:
+    """Whether a commit writes to rows that others may delete, and ends a step, which tells whether it has landed."""
+    to_others = any(isinstance(operation, Emit | CreateRun) for operation in operations)
+    return to_others and any(isinstance(one, PutStep) and one.step.status in FINAL for one in operations)
 
 
 def decide_operation(draft: Draft, operation: HolderOperation, run: RunRecord) -> Decision[Value]:

@@ -31,7 +31,7 @@ class Emit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Emitted(msgspec.Struct, frozen=True):
-    """What Emit gives back: whether this one was accepted, and the one that stays."""
+    """What Emit gives back: whether this one was accepted, and the one that stays, unless its run was deleted since."""
 
     accepted: bool
-    event: EventRecord
+    event: EventRecord | None

@@ -20,7 +20,8 @@ from perdure.core.records import KeyHold, RunStatus
 class CreateRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Make a queued run, claimable at once, unless there is one with this id. A holder may make a child so.
 
-    Shape: the run as it is now. `key` is a concurrency key: the runs of a tenant with one key run one after the
+    Shape: the run as it is now; None where a holder's commit that has landed lands again, and the child was deleted
+    since. `key` is a concurrency key: the runs of a tenant with one key run one after the
     other, in the order in which they were made; `hold` says for how long a run has it.
     Key: (tenant, run_id) and the hash.
     Raises: RunInputMismatch where the run is there with another `manifest_hash`; Deleted where it was deleted.

@@ -8,6 +8,7 @@ from perdure.testing.store_suite.facets.claims import ClaimPromises
 from perdure.testing.store_suite.facets.cleanups import CleanupPromises
 from perdure.testing.store_suite.facets.commits import CommitPromises
 from perdure.testing.store_suite.facets.concurrency_keys import ConcurrencyKeyPromises
+from perdure.testing.store_suite.facets.deleted_targets import DeletedTargetPromises
 from perdure.testing.store_suite.facets.deleting import DeletePromises
 from perdure.testing.store_suite.facets.deleting_threads import DeleteThreadPromises
 from perdure.testing.store_suite.facets.events import EventPromises
@@ -58,6 +59,7 @@ class FacetSuite(
     FencingPromises,
     LandingTwicePromises,
     LostAnswerPromises,
+    DeletedTargetPromises,
     RandomHistoryPromises,
     RunPromises,
     FailPromises,
