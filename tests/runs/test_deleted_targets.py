@@ -108,15 +108,15 @@ class DeletesOverdue(WrappedStore):
     async def around_read(self, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
         found = await read()
         if name == "runs.overdue" and found and self.deleted is None:
-            self.deleted = found[0][1]
-            at = self.clock.now()
-            await self.inner.execute(SealRun(tenant=None, run_id=self.deleted, at=at))
-            await self.inner.execute(DeleteRun(tenant=None, run_id=self.deleted, at=at))
+            run_id: str = found[0][1]
+            self.deleted, at = run_id, self.clock.now()
+            await self.inner.execute(SealRun(tenant=None, run_id=run_id, at=at))
+            await self.inner.execute(DeleteRun(tenant=None, run_id=run_id, at=at))
         return found
 
 
 async def test_an_overdue_run_that_was_deleted_keeps_no_other_from_being_sealed(cluster: Cluster) -> None:
-    own = {"worker_id": "ana", "incarnation": "1"}
+    own: Any = {"worker_id": "ana", "incarnation": "1"}
     await cluster.store.execute(RegisterWorker(lease_for=1e6, at=cluster.clock.now(), **own))
     for name in ("one", "two"):
         await cluster.start(waits, run_id=name)

@@ -64,7 +64,8 @@ def scripted(cluster: Cluster, script: str, retry: Retry, **options: Any) -> per
         return cluster.done.count("f")
 
     async def flow(ctx: perdure.Context) -> int:
-        return await ctx.step("work", work, retry=retry, **options)
+        failures: Any = await ctx.step("work", work, retry=retry, **options)
+        return failures
 
     return cluster.workflow(flow)
 
@@ -147,7 +148,8 @@ async def test_a_count_that_was_stored_before_only_failures_counted_is_read_as_i
     assert step.failure.failed == 1
     earlier = structs.replace(step, attempts=2, failure=structs.replace(step.failure, failed=None))
     await cluster.clock.advance(3)
-    own, at = {"worker_id": "ana", "incarnation": "1"}, cluster.clock.now()
+    own: Any = {"worker_id": "ana", "incarnation": "1"}
+    at = cluster.clock.now()
     await cluster.store.execute(RegisterWorker(lease_for=30.0, at=at, **own))
     await cluster.store.execute(TakeRun(tenant=None, run_id="run", claim_id="1", at=at, **own))
     await cluster.store.commit(Lease(None, "run", (await cluster.record()).token), PutStep(earlier))

@@ -7,7 +7,7 @@ that what it has done has failed.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, get_args
+from typing import NamedTuple, cast, get_args
 
 import msgspec
 import pytest
@@ -109,6 +109,13 @@ async def _emit_with_step(harness: StoreHarness, *, is_first: bool) -> Landed:
     assert answer[1].accepted is is_first
     await _end(harness, "other")
     return Landed(operations, answer, lease)
+
+
+def _emitting(*, is_first: bool) -> Land:
+    async def land(harness: StoreHarness, _: tuple[type, ...]) -> Landed:
+        return await _emit_with_step(harness, is_first=is_first)
+
+    return land
 
 
 async def _child_with_step(harness: StoreHarness, _: tuple[type, ...] = ()) -> Landed:
@@ -223,8 +230,8 @@ def _of_worker(make: Make | None) -> Land:
 
 
 CASES = (
-    Case("an emit that was accepted", (PutStep, Emit), lambda harness, _: _emit_with_step(harness, is_first=True)),
-    Case("an emit that was not", (PutStep, Emit), lambda harness, _: _emit_with_step(harness, is_first=False)),
+    Case("an emit that was accepted", (PutStep, Emit), _emitting(is_first=True)),
+    Case("an emit that was not", (PutStep, Emit), _emitting(is_first=False)),
     Case("a child", (PutStep, CreateRun), _child_with_step),
     Case("a lane", (ReplaceLane, PutStep), _of_own_run(), LeaseLost),
     Case("entries", (AppendEntries, Ask, AddMessage, NoteCleanups), _of_own_run(), LeaseLost),
@@ -316,10 +323,10 @@ async def _again(harness: StoreHarness, landed: Landed) -> Value:
 
 
 def _says_the_same(first: Value, again: Value) -> bool:
-    """Whether a second answer is the first one, but for the records of what is gone."""
-    if isinstance(first, tuple) and isinstance(again, tuple):
-        of_what_is_left: tuple[Value, ...] = first[: len(again)]
-        return all(map(_says_the_same, of_what_is_left, again))
+    """Whether a second answer is the first one, but for the records of what is gone: a claim tells what is left."""
+    if isinstance(again, tuple):
+        left = cast("tuple[Value, ...]", again)
+        return all(_says_the_same(one, other) for one, other in zip(first, left, strict=False))
     if isinstance(first, Emitted) and isinstance(again, Emitted):
         return first.accepted == again.accepted
     return again is None or first == again
