@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
+import msgspec
+
 from perdure.core.chunks import Chunk, Entry, chunk_entry, reset_entry
 from perdure.core.compaction import compact
 from perdure.core.failures import Failure
@@ -289,6 +291,8 @@ class RandomOperations:
     def commit(self, lease: Lease, head: int, inbox: int) -> tuple[HolderOperation, ...]:
         make = self._say if self.happens(0.1) else self._own
         operations = [make(lease, head) for _ in range(self.choose(1, 1, 1, 1, 1, 2, 3))]
+        if self.happens(0.05):
+            operations += [msgspec.structs.replace(self._step(lease, head), takes_answer=True), self._emit()]
         if self.happens(0.2):
             operations.append(self._end(inbox))
         return tuple(operations)

@@ -36,8 +36,10 @@ Sizes: TypeAlias = Callable[[Value], Iterator[tuple[str, int]]]
 
 def check_commit(operations: tuple[HolderOperation, ...], limit: int) -> None:
     """Raises: InputError for an end that is not last, or too many steps, chunks or parts; TooLarge."""
-    for operation in operations:
+    for place, operation in enumerate(operations, 1):
         if type(operation) is PutStep:  # as most are: nothing else is looked at
+            if operation.takes_answer and not isinstance((*operations, None)[place], Emit):
+                raise InputError("operations", f"step {operation.step.position} takes an answer, and no Emit is next")
             result, number = operation.step.result, operation.step.number
             if (result is None or len(result) <= limit) and 0 <= number <= MAX_STEPS:
                 continue

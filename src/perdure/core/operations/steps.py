@@ -14,7 +14,7 @@ class PutStep(msgspec.Struct, frozen=True, gc=False):
     row only moves forward: by attempt, and within one by phase (`core.states.phase_of`); what comes late changes
     nothing. A step that ends is progress: what deaths said of the run is forgotten. `inbox`, where it is given, is what
     the attempt last read: a wait does not time out while something has come in that it has not seen. With
-    `takes_answer` its result is whether the Emit that comes after it in the commit was accepted.
+    `takes_answer` its result is whether the Emit that comes next in the commit was accepted.
     Key: the position, with (attempt, phase).
     Raises: StepFinal where the row has another outcome: a committed one never changes; InboxMoved.
     """

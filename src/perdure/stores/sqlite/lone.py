@@ -38,9 +38,14 @@ def put_of(operations: Sequence[HolderOperation]) -> PutStep | None:
     """The put of a commit that is the put of one step and nothing else, and that PUT_STEP guards; else None."""
     if len(operations) == 1:
         operation = operations[0]
-        if type(operation) is PutStep and operation.inbox is None:  # PUT_STEP does not look at the inbox
+        if type(operation) is PutStep and _is_guarded(operation):
             return operation
     return None
+
+
+def _is_guarded(operation: PutStep) -> bool:
+    """Whether PUT_STEP looks at all that the operation asks for: not at the inbox, nor at what an emit answers."""
+    return operation.inbox is None and not operation.takes_answer
 
 
 def put_steps(tx: WriteTransaction, puts: Sequence[tuple[Lease, PutStep]]) -> bool:
@@ -61,7 +66,7 @@ def _step(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
 def statement_of(lease: Lease, operation: HolderOperation) -> tuple[str, tuple[Cell, ...]] | None:
     """The statement that is the whole commit, with its values; None where there is none."""
     if type(operation) is PutStep:
-        return (PUT_STEP, _step(lease, operation)) if operation.inbox is None else None
+        return (PUT_STEP, _step(lease, operation)) if _is_guarded(operation) else None
     if type(operation) is AppendEntries and len(operation.entries) == 1:
         entry = operation.entries[0]
         if 0 < entry.from_seq <= entry.seq <= MAX_ENTRIES:
