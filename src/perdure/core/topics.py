@@ -72,6 +72,15 @@ def of_change(before: RunRecord | None, after: RunRecord) -> Iterator[str]:
         yield queue(after.queue)
 
 
+def of_end(tenant: str | None, run_id: str, queue_name: str) -> Iterator[str]:
+    """The topics of a run whose holder has ended it: as `of_change` gives them."""
+    name = _id(tenant, run_id)
+    yield f"run:{name}"
+    yield f"end:{name}"
+    yield f"stream:{name}"
+    yield queue(queue_name)
+
+
 def of_deletion(gone: RunRecord) -> Iterator[str]:
     """The topics of a run that was deleted, in whatever status."""
     yield run(gone.tenant, gone.run_id)

@@ -45,8 +45,18 @@ def create_run(
         return known
     if (yield HasTombstone(operation.tenant, "run", operation.run_id)):
         raise Deleted("run", operation.run_id)
+    run = new_run(operation, turn=turn, reply_id=reply_id)
+    if run.key is not None:
+        run = msgspec.structs.replace(run, **(yield from acquire(draft, run)))
+    draft.insert_run(run, operation.manifest)
+    draft.topics.update(topics.of_change(None, run))
+    return run
+
+
+def new_run(operation: CreateRun, *, turn: int | None = None, reply_id: str | None = None) -> RunRecord:
+    """The run that CreateRun makes, before it has its concurrency key."""
     at = operation.at
-    run = RunRecord(
+    return RunRecord(
         run_id=operation.run_id,
         tenant=operation.tenant,
         workflow=operation.workflow,
@@ -69,11 +79,6 @@ def create_run(
         created_at=at,
         updated_at=at,
     )
-    if run.key is not None:
-        run = msgspec.structs.replace(run, **(yield from acquire(draft, run)))
-    draft.insert_run(run, operation.manifest)
-    draft.topics.update(topics.of_change(None, run))
-    return run
 
 
 def cancel_run(draft: Draft, operation: CancelRun) -> Decision[RunRecord]:

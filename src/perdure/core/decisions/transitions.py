@@ -34,7 +34,7 @@ def transition(draft: Draft, run: RunRecord, cause: RunCause, at: datetime, **fi
         raise RunStateWrong(run.run_id, run.status, f"there is no edge {cause} from there")
     fields |= {"status": status, "updated_at": at}
     if status in ENDED:
-        fields |= _ENDED_FIELDS | {"completed_at": at, "has_key": False}
+        fields |= ENDED_FIELDS | {"completed_at": at, "has_key": False}
     after = draft.change_run(run, **fields)
     if status in ENDED:
         after = yield from _end(draft, run, after, at)
@@ -42,7 +42,7 @@ def transition(draft: Draft, run: RunRecord, cause: RunCause, at: datetime, **fi
     return after
 
 
-_ENDED_FIELDS: dict[str, Value] = {
+ENDED_FIELDS: dict[str, Value] = {
     "worker_id": None,
     "leased_at": None,
     "claim_id": None,
@@ -53,6 +53,7 @@ _ENDED_FIELDS: dict[str, Value] = {
     "suspicion": None,
     "cancel_until": None,
 }
+"""What a run that has ended has, beside the instant of its end, and no concurrency key."""
 
 
 def _follow(draft: Draft, before: RunRecord, after: RunRecord, at: datetime) -> Decision[None]:

@@ -13,11 +13,11 @@ from perdure.core.decisions.changes import Change
 from perdure.core.decisions.deciding import drive
 from perdure.core.decisions.reads import GetLeaseTime, GetLife, Life, Read, WriteDraft
 from perdure.core.ids import boot_id
-from perdure.core.operations import HolderOperation, OutsideOperation, PutStep
+from perdure.core.operations import HolderOperation, OutsideOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.stores.sqlite import lone
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
+from perdure.stores.sqlite.lone import ONE_WITHOUT_RESULT, commit_by_statement
 from perdure.stores.sqlite.reads import READS
 from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.stores.sqlite.writes import write
@@ -34,14 +34,6 @@ class Load(msgspec.Struct, frozen=True):
 
 Request: TypeAlias = tuple[Lease, tuple[HolderOperation, ...]] | OutsideOperation | Load
 """A holder's commit, an outside operation, or rows of another store."""
-
-
-def put_of(request: Request) -> tuple[Lease, PutStep] | None:
-    """The lease and the step of a commit that is one statement of a put, as most are."""
-    if isinstance(request, tuple):
-        put = lone.put_of(request[1])
-        return None if put is None else (request[0], put)
-    return None
 
 
 class LeaseTime:
@@ -72,7 +64,7 @@ class Decider:
                 return self._drive(draft, load(draft, request.url, request.changes))
             return self._drive(draft, decide_outside(draft, request))
         lease, operations = request
-        if len(operations) == 1 and lone.commit_by_statement(self._tx, lease, operations[0]):
+        if len(operations) == 1 and commit_by_statement(self._tx, lease, operations[0]):
             return ONE_WITHOUT_RESULT
         draft = Draft()
         return self._drive(draft, decide_holder(draft, lease, operations))
@@ -103,7 +95,3 @@ class Decider:
     def _write(self, draft: Draft) -> None:
         for change in draft.take():
             write(self._tx, change)
-
-
-ONE_WITHOUT_RESULT: tuple[None] = (None,)
-"""What a holder's commit of one operation gives that says nothing."""

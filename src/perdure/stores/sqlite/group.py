@@ -24,13 +24,14 @@ from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew, StoreUnavailable
 from perdure.stores.sqlite.connection import translate
-from perdure.stores.sqlite.decider import ONE_WITHOUT_RESULT, Decider, LeaseTime, Request, put_of
+from perdure.stores.sqlite.decider import Decider, LeaseTime, Request
 from perdure.stores.sqlite.driver import BUSY_SECONDS, Connection
 from perdure.stores.sqlite.identity import OpenFile
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
-from perdure.stores.sqlite.lone import commit_by_statement, put_steps
+from perdure.stores.sqlite.lone import ONE_WITHOUT_RESULT, commit_by_statement
 from perdure.stores.sqlite.news import News
 from perdure.stores.sqlite.schema import VERSION
+from perdure.stores.sqlite.together import kind_of, land_together
 from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.stores.sqlite.turnstile import Turnstile
 
@@ -177,17 +178,15 @@ class Group:
     def _land(self, requests: Sequence[Request]) -> list[Outcome]:
         """Land each. Refusals are rare, and nearly all come before anything is written: so without savepoints first.
 
-        Puts that follow each other, as they do where many runs go on side by side, are one statement.
+        Those of one kind that follow each other, as they do where many runs go on side by side, are one statement.
         """
         outcomes = list[Outcome]()
-        pairs = [(put_of(request), request) for request in requests]
-        for are_puts, part in groupby(pairs, lambda pair: pair[0] is not None):
+        for kind, part in groupby(requests, kind_of):
             following = list(part)
-            puts = [put for put, _ in following if put is not None]
-            if are_puts and len(puts) > 1 and put_steps(self._tx, puts):
-                outcomes += [ONE_WITHOUT_RESULT] * len(puts)
-                continue
-            for _, request in following:
+            for request, outcome in zip(following, land_together(self._tx, kind, following), strict=True):
+                if outcome is not None:
+                    outcomes.append(outcome)
+                    continue
                 written = self._tx.changed_ever()
                 try:
                     outcomes.append(self._decider.land(request))

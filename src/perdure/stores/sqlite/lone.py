@@ -3,13 +3,10 @@
 Such a statement is its own transaction, and needs none around it, not even to be sure of the schema's version: it
 reads the run from the view of this version. Where it changes no row, something is in the way (the lease, an outcome,
 a seq, what deaths said of the run), and the decision in `core` must say what. An operation that asks for more than the
-statement guards (a step that ends only while nothing has come in) is never one: `put_of` and `statement_of` say which
-are.
+statement guards (a step that ends only while nothing has come in) is never one.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from perdure.core import topics
 from perdure.core.operations import AppendEntries, HolderOperation, PutStep
@@ -33,32 +30,17 @@ APPEND_ENTRY = (
     f" WHERE {_HELD} AND ?1 = 1 + coalesce({HEAD}, 0)"
 )
 
-
-def put_of(operations: Sequence[HolderOperation]) -> PutStep | None:
-    """The put of a commit that is the put of one step and nothing else, and that PUT_STEP guards; else None."""
-    if len(operations) == 1:
-        operation = operations[0]
-        if type(operation) is PutStep and _is_guarded(operation):
-            return operation
-    return None
+ONE_WITHOUT_RESULT: tuple[None] = (None,)
+"""What a holder's commit of one operation gives that says nothing."""
 
 
-def _is_guarded(operation: PutStep) -> bool:
+def step_put(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
+    """The values of PUT_STEP."""
+
+
+def is_guarded(operation: PutStep) -> bool:
     """Whether PUT_STEP looks at all that the operation asks for: not at the inbox, nor at what an emit answers."""
     return operation.inbox is None and not operation.takes_answer
-
-
-def put_steps(tx: WriteTransaction, puts: Sequence[tuple[Lease, PutStep]]) -> bool:
-    """Land several commits that are each a put of one step; false where something is in the way of one of them.
-
-    The others have landed then, which does no harm: whoever lands each of them by itself finds that.
-    """
-    changed = tx.changed_ever()
-    tx.many(PUT_STEP, [_step(lease, operation) for lease, operation in puts])
-    return tx.changed_ever() - changed == len(puts)
-
-
-def _step(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
     step = operation.step
     return (step.number, *step_values(step, phase_of(step)), lease.tenant or "", lease.run_id, lease.token)
 
@@ -66,7 +48,7 @@ def _step(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
 def statement_of(lease: Lease, operation: HolderOperation) -> tuple[str, tuple[Cell, ...]] | None:
     """The statement that is the whole commit, with its values; None where there is none."""
     if type(operation) is PutStep:
-        return (PUT_STEP, _step(lease, operation)) if _is_guarded(operation) else None
+        return (PUT_STEP, step_put(lease, operation)) if is_guarded(operation) else None
     if type(operation) is AppendEntries and len(operation.entries) == 1:
         entry = operation.entries[0]
         if 0 < entry.from_seq <= entry.seq <= MAX_ENTRIES:

@@ -34,9 +34,12 @@ class Transaction:
         row = self.row(sql, values)
         return cast("int", row[0] or 0) if row else 0
 
-    def many(self, sql: str, values: Iterable[Sequence[Cell]]) -> None:
-        """Run a statement once for each of several rows."""
-        self._cursor.executemany(sql, values)
+    def many(self, sql: str, values: Iterable[Sequence[Cell]]) -> list[Row]:
+        """Run a statement once for each of several rows, each asked for when the one before it is done.
+
+        Shape: what the statement returns.
+        """
+        return self._cursor.executemany(sql, values).fetchall()
 
 
 class WriteTransaction(Transaction):
