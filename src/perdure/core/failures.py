@@ -34,8 +34,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name of the first, and `attempts` how often it was tried. `causes` are the names, with their modules, of the class
     that was raised and of those above. `data` is what `RunFailed`, `StepFailed` and `ChildFailed` give back: the typed
     fields of an error of perdure by name (a model's `status`, `retry_after` and `detail`), the `data` of any other.
-    `failed` stands in the last failure of a step that has not ended: how many of its attempts count against its retry
-    policy. An attempt that was interrupted is none of them.
+    `settled` are those of the positions on whose failure the run's code has acted: after them it has recorded more,
+    so that a restart leaves them as they are. `failed` stands in the last failure of a step that has not ended: how
+    many of its attempts count against its retry policy. An attempt that was interrupted is none of them.
     """
 
     cause_type: str
@@ -47,6 +48,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     step: str = ""
     attempts: int = 0
     causes: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
     failed: int | None = None
 
 

@@ -36,7 +36,9 @@ async def run_main(attempt: Attempt) -> None:
         if attempt.halt is None:
             attempt.error = error
             attempt.host.raised(attempt.run, error)
-            await _finish(attempt, "failed", failure=failure_of(error))
+            failure = failure_of(error)
+            settled = attempt.replay.settled(failure.positions)
+            await _finish(attempt, "failed", failure=msgspec.structs.replace(failure, settled=settled))
         return
     if attempt.halt is None:
         await _complete(attempt, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from perdure.core.failures import failed_positions
 from perdure.core.values import Value
 from perdure.errors import StepAwaitedTwice, TimeoutNotDurable
 from perdure.runs.branch import Branch, enter
@@ -36,7 +37,11 @@ class Call(Generic[R]):
         branch = enter(self)
         if self.may_wait:
             self.check_scope(branch)
-        return self.run_in(branch).__await__()
+        try:
+            return (yield from self.run_in(branch).__await__())
+        except Exception as error:
+            self.run_attempt.replay.tell(failed_positions(error), branch.prefix, branch.next_number)
+            raise
 
     def check_scope(self, branch: Branch) -> None:
         """Raises: TimeoutNotDurable inside an `asyncio.timeout`: it would be forgotten while the run waits."""

@@ -64,7 +64,7 @@ async def run_durable(
 
     Shape: `task(ctx)`, or `task(ctx, input)` with the manifest's input as its second parameter's annotation says. A
     completed run is replayed without effects, and its record stays as it is; a failed one is restarted: the steps
-    that it failed with are tried again, no other one is. Setting `signal` cancels the run. While the run waits it
+    that it failed with are tried again, as `Run.restart` says. Setting `signal` cancels the run. While the run waits it
     holds no lease, and this call only waits with it.
     Units: `lease_for` is a timedelta, or seconds.
     Raises: what the function raises; RunInputMismatch, LeaseHeld, LeaseLost, RunCancelled, Divergence; InputError

@@ -104,12 +104,14 @@ class Run(Generic[R]):
     async def restart(self) -> None:
         """Queue it again after a failure; the steps that it failed with are tried again, no other one is.
 
-        A step whose result could not be stored is not tried again: its effect has happened.
+        A step whose result could not be stored is not tried again: its effect has happened. Nor is one on whose failure
+        the workflow has acted, by a step that compensates, say: what it did stands, and so does the failure, of which
+        the run fails again unless its code has changed. Start another run to begin anew.
         Raises: RunStateWrong where it has not failed; RunNotFound.
         """
         await self._access.check("run.restart", self.id)
         run = await self.record()
-        failed = run.failure.positions if run.failure else ()
+        failed = [one for one in run.failure.positions if one not in run.failure.settled] if run.failure else []
         steps = {step.position: step for step in await self.steps()} if failed else {}
         reopen = tuple(position for position in failed if not _has_happened(steps.get(position)))
         if run.status != "failed":

@@ -24,6 +24,7 @@ class Replay:
         self._numbers = {step.position: step.number for step in steps}
         self._next_number = max(self._numbers.values(), default=-1) + 1
         self.written: dict[str, StepRecord] = {}
+        self._told: dict[str, dict[str, int]] = {}
 
     def number_of(self, position: str) -> int:
         """As which of the run's steps a position is written: the number that it has, or the next one."""
@@ -70,6 +71,24 @@ class Replay:
         above, _, _ = branch.rpartition(".")
         outer, _, gather = above.rpartition(".")
         return gather.isdigit() and self.went_past(outer, int(gather) + 1)
+
+    def tell(self, positions: tuple[str, ...], branch: str, number: int) -> None:
+        """The code of a branch has come to know that these steps failed; the next position that it takes is `number`.
+
+        A call side by side with a failed one has a position before that; a branch hears of what failed in another one
+        at the end of their gather.
+        """
+        for position in positions:
+            self._told.setdefault(position, {}).setdefault(branch, number)
+
+    def settled(self, positions: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of these failed steps on whose failure the code has acted: what it did then is recorded."""
+        furthest = _furthest(self.recorded | self.written)
+        return tuple(
+            position
+            for position in positions
+            if any(furthest.get(branch, -1) >= number for branch, number in self._told.get(position, {}).items())
+        )
 
     def check_end(self) -> None:
         """Raises: Divergence where the code ended without coming to a recorded step."""
