@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from perdure.runs.durable import Durable
 from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.testing.dying import Process
 from tests.runs.cluster import Cluster
-from tests.runs.driving import Driver, manifest
+from tests.runs.driving import Driver
 
 
 async def value(number: int = 1) -> int:
@@ -115,24 +115,84 @@ async def test_of_two_that_restart_one_failed_run_at_once_one_executes_it_and_th
     assert {type(end) for end in ends} == {Durable, LeaseHeld}
 
 
-async def test_two_drivers_with_one_worker_id_at_once_lose_nothing_but_a_lease(cluster: Cluster, drive: Driver) -> None:
-    async def task(ctx: perdure.Context, seconds: float) -> str:
-        await ctx.step("work", cluster.sleep, seconds)
-        return f"after {seconds}"
+@pytest.mark.parametrize("run_id", ["run", "another"])
+async def test_a_second_driver_with_the_worker_id_of_one_that_lives_is_refused_and_the_first_goes_on(
+    cluster: Cluster, drive: Driver, run_id: str
+) -> None:
+    async def task(ctx: perdure.Context) -> str:
+        await ctx.step("work", cluster.sleep, 5.0)
+        return "worked"
 
-    def long() -> Coroutine[Any, Any, Durable[Any]]:
-        return drive(task, run_id="long", worker_id="ana", manifest=manifest(input=5.0))
-
-    first = asyncio.ensure_future(long())
+    first = asyncio.ensure_future(drive(task, worker_id="ana"))
     await cluster.clock.advance(0.5)
-    second = asyncio.ensure_future(drive(task, run_id="short", worker_id="ana", manifest=manifest(input=1.0)))
-    done: Durable[str] = await cluster.clock.until(second)
-    assert done.result == "after 1.0"
-    with pytest.raises(LeaseLost):
-        await cluster.clock.until(first)
-    assert await cluster.status("long") in {"queued", "running"}
-    again: Durable[str] = await cluster.clock.until(long())
-    assert again.result == "after 5.0"
+    with pytest.raises(SettingInvalid, match="'ana' already") as refused:
+        await cluster.clock.until(drive(task, run_id=run_id, worker_id="ana"))
+    assert refused.value.field == "worker_id"
+    done: Durable[str] = await cluster.clock.until(first)
+    assert (done.result, done.record.token) == ("worked", 1)
+    again: Durable[str] = await cluster.clock.until(drive(task, run_id="another", worker_id="ana"))
+    assert again.result == "worked"
+
+
+async def test_of_two_that_begin_at_once_with_one_worker_id_one_is_refused(cluster: Cluster, drive: Driver) -> None:
+    async def task(ctx: perdure.Context) -> None:
+        await ctx.step("work", cluster.sleep, 5.0)
+
+    drives = [asyncio.ensure_future(drive(task, run_id=name, worker_id="ana")) for name in ("one", "two")]
+    ends = await cluster.clock.until(asyncio.gather(*drives, return_exceptions=True))
+    assert {type(end) for end in ends} == {Durable, SettingInvalid}
+
+
+async def test_a_driver_with_the_id_of_a_worker_that_lives_is_refused_and_so_is_the_worker(
+    cluster: Cluster, drive: Driver
+) -> None:
+    async def task(ctx: perdure.Context) -> None:
+        await ctx.step("work", cluster.sleep, 5.0)
+
+    worker = perdure.Worker(cluster.store, cluster.workflows, clock=cluster.clock, worker_id="ana")
+    await worker.start()
+    with pytest.raises(SettingInvalid, match="'ana' already"):
+        await cluster.clock.until(drive(task, worker_id="ana"))
+    await cluster.clock.until(worker.stop())
+    driving = asyncio.ensure_future(drive(task, worker_id="ana"))
+    await cluster.clock.advance(0.5)
+    with pytest.raises(SettingInvalid, match="'ana' already"):
+        await worker.start()
+    await cluster.clock.until(driving)
+    await worker.start()
+    await cluster.clock.until(worker.stop())
+
+
+async def test_while_a_function_of_a_driver_that_was_cancelled_goes_on_its_worker_id_is_taken(
+    memory: Cluster,
+) -> None:
+    drive = Driver(memory)
+    began, let_go = threading.Event(), threading.Event()
+    running: list[int] = [0, 0]
+
+    def work() -> None:
+        running[0] += 1
+        running[1] = max(running)
+        began.set()
+        let_go.wait(30)
+        running[0] -= 1
+
+    async def task(ctx: perdure.Context) -> None:
+        await ctx.step("work", work)
+
+    first = asyncio.ensure_future(drive(task, worker_id="ana"))
+    assert await asyncio.to_thread(began.wait, 30)
+    first.cancel()
+    await memory.clock.advance(10)
+    with pytest.raises(asyncio.CancelledError):
+        await memory.clock.until(first)
+    with pytest.raises(SettingInvalid, match="'ana' already"):
+        await memory.clock.until(drive(task, worker_id="ana"))
+    let_go.set()
+    while await memory.store.workers.list():
+        await memory.clock.advance(0.1)
+    await memory.clock.until(drive(task, worker_id="ana"))
+    assert running == [0, 1]
 
 
 async def test_a_run_that_another_one_holds_is_refused_with_holder_and_expiry(cluster: Cluster, drive: Driver) -> None:

@@ -65,10 +65,10 @@ async def run_durable(
     Shape: `task(ctx)`, or `task(ctx, input)` with the manifest's input as its second parameter's annotation says. A
     completed run is replayed without effects, and its record stays as it is; a failed one is restarted: the steps
     that it failed with are tried again, as `Run.restart` says. Setting `signal` cancels the run. While the run waits it
-    holds no lease, and this call only waits with it.
+    holds no lease, and this call only waits with it. A `worker_id` is that of one call or worker at a time.
     Units: `lease_for` is a timedelta, or seconds.
-    Raises: what the function raises; RunInputMismatch, LeaseHeld, LeaseLost, RunCancelled, Divergence; InputError
-    before anything changed.
+    Raises: what the function raises; RunInputMismatch, LeaseHeld, LeaseLost, RunCancelled, Divergence; SettingInvalid
+    where another worker that lives has the `worker_id`; InputError before anything changed.
     """
     clock = clock or SystemClock()
     workflow = TaskWorkflow(task, name=manifest.task.id)

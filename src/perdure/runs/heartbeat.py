@@ -76,6 +76,10 @@ class Heartbeat:
             self._thread.start()
             self._is_started = True
 
+    def is_running(self) -> bool:
+        """Whether it renews."""
+        return self._is_started and not self._stop.is_set()
+
     def stop(self) -> None:
         """Stop renewing."""
         self._stop.set()

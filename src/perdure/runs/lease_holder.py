@@ -98,6 +98,7 @@ class LeaseHolder(WorkerLease):
         self._timer: Value = None
         self._background = Background(self.loop, lambda: self.worker_id)
         self._heartbeat = Heartbeat(self, self.loop)
+        self.is_renewed = self._heartbeat.is_running
 
     # The lease.
 

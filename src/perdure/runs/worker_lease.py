@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from math import isfinite
 
 from perdure.core.clock import Clock
 from perdure.core.ids import new_id, new_worker_id, start_token
 from perdure.core.operations import RegisterWorker, RetireWorker
 from perdure.errors import PerdureError, SettingInvalid, StoreClosed, StoreError
+from perdure.runs import living
 from perdure.stores.port import Store
 
 REGISTER_AGAIN_AFTER = 1.0
@@ -48,15 +50,29 @@ class WorkerLease:
         self.lease_until = float("-inf")
         self.registering = False
         self.is_registered = False
+        self.is_renewed: Callable[[], bool] = bool
+        self._is_joining = False
         self.loop = asyncio.get_running_loop()
         self._is_held = asyncio.Event()
 
     async def register(self) -> None:
-        """Add this worker's row."""
+        """Add this worker's row. Raises: SettingInvalid where another worker that lives has its id."""
         sent = self.clock.lease_now()
-        await self.store.execute(_registration(self))
-        self.is_registered = True
-        self.renewed(sent)
+        living.become(self)
+        self._is_joining = True
+        try:
+            await self.store.execute(_registration(self))
+            self.is_registered = True
+            self.renewed(sent)
+        finally:
+            self._is_joining = False
+            if not self.is_registered:
+                living.leave(self)
+
+    @property
+    def lives(self) -> bool:
+        """Whether it may execute runs: its lease is renewed, or has not ended yet."""
+        return self._is_joining or self.is_renewed() or self.holds()
 
     def renew_identity(self) -> None:
         """Be another worker from now on: the row of this one is gone, and does not come back."""
@@ -106,6 +122,7 @@ class WorkerLease:
             await self.store.execute(retire)
         except StoreError as error:
             _log.warning("worker %s could not deregister: %s", self.worker_id, error)
+        living.leave(self)
 
     async def pause(self, seconds: float) -> None:
         """Wait, by the clock."""
