@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from perdure.agents.agent import Agent
-from perdure.agents.history import CUT_OFF_REASONS, NEVER_RAN
+from perdure.agents.history import CUT_OFF_REASONS, NEVER_RAN, closed
 from perdure.agents.model_step import ask
 from perdure.agents.state import TurnInput, TurnState, load
 from perdure.agents.tool_step import call
@@ -22,7 +22,7 @@ from perdure.core.failures import Failure
 from perdure.core.messages import ToolCallPart
 from perdure.core.operations import AppendEntries, HolderOperation, PutParts, SetMessage
 from perdure.core.records import RunStatus
-from perdure.errors import TurnTooLong
+from perdure.errors import RunCancelled, RunFailed, TurnTooLong
 from perdure.runs.context import Context
 from perdure.runs.protocols import RunContext
 from perdure.runs.run_context import AttemptContext
@@ -43,7 +43,7 @@ def turn_workflow(agent: Agent, default_model: str) -> Workflow[..., None]:
 async def run_turn(context: RunContext, agent: Agent, given: TurnInput, default_model: str) -> None:
     """One turn. Raises: StepFailed when the model can't be asked; TurnTooLong."""
     state = await load(context, given)
-    context.end_with(partial(_finish, context, state, ()))
+    context.end_with(partial(_finish, context, state, frozenset[int]()))
     model = agent.resolve_model(given.model, default_model)
     while True:
         asked = await ask(context, agent, state, model)
@@ -55,7 +55,7 @@ async def run_turn(context: RunContext, agent: Agent, given: TurnInput, default_
         if not calls:
             return
         if state.step >= agent.max_steps:  # nobody would see what these calls come to
-            context.end_with(partial(_finish, context, state, tuple(calls)))
+            context.end_with(partial(_finish, context, state, frozenset(place for place, _ in calls)))
             raise TurnTooLong(agent.name, agent.max_steps)
         whole = [(place, _open(part)) for place, part in calls if place != asked.cut_off_at]
         await context.gather(*(partial(call, context, agent, state, place, part) for place, part in whole))
@@ -71,13 +71,21 @@ def _open(part: ToolCallPart) -> ToolCallPart:
 def _finish(
     context: RunContext,
     state: TurnState,
-    unrun: tuple[tuple[int, ToolCallPart], ...],
+    never_ran: frozenset[int],
     status: RunStatus,
     failure: Failure | None,
     seq: int,
 ) -> tuple[HolderOperation, ...]:
-    """What is committed with the end of the run; `unrun` are calls that were never run, by their places."""
+    """What is committed with the end of the run: no call stays without a result, and no reader without an end.
+
+    Shape: `never_ran` are places of calls that nobody ran, whatever attempts before knew of them.
+    """
     message_id = state.message_id
+    code = TurnTooLong.code if never_ran else RunCancelled.code if status == "cancelled" else RunFailed.code
+    without_result = [
+        (place, closed(part) if state.may_have_run(place) and place not in never_ran else _never_ran(part, code))
+        for place, part in state.open_calls()
+    ]
     is_cut_off = status == "completed" and state.finish_reason in CUT_OFF_REASONS
     finish = Chunk(
         kind="finish",
@@ -85,7 +93,7 @@ def _finish(
         finish_reason=state.finish_reason if status == "completed" else status,
         error=failure.message if failure else None,
     )
-    shown = [Chunk(kind="tool_result", part=place, message_id=message_id) for place, _ in unrun]
+    shown = [Chunk(kind="tool_result", part=place, message_id=message_id) for place, _ in without_result]
     version = context.version()
     ended = SetMessage(
         message_id=message_id,
@@ -99,13 +107,13 @@ def _finish(
     ]
     return (
         *(
-            PutParts(message_id=message_id, first=place, parts=(_never_ran(part),), version=version)
-            for place, part in unrun
+            PutParts(message_id=message_id, first=place, parts=(part,), version=version)
+            for place, part in without_result
         ),
         ended,
         AppendEntries(tuple(entries)),
     )
 
 
-def _never_ran(part: ToolCallPart) -> ToolCallPart:
-    return msgspec.structs.replace(_open(part), state="failed", error=NEVER_RAN, error_code=TurnTooLong.code)
+def _never_ran(part: ToolCallPart, code: str) -> ToolCallPart:
+    return msgspec.structs.replace(part, state="failed", error=NEVER_RAN, error_code=code)

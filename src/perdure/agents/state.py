@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from perdure.core.messages import Message, Part
+from perdure.core.messages import Message, Part, ToolCallPart
 from perdure.core.values import Value
 from perdure.errors import MessageNotFound, ThreadNotFound
 from perdure.runs.protocols import RunContext
@@ -22,7 +22,10 @@ class TurnInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TurnState:
-    """The state of one attempt of a turn; `parts` are those of the assistant's message that are durable."""
+    """The state of one attempt of a turn; `parts` are those of the assistant's message that are durable.
+
+    Shape: `stored` are those that an attempt before had left; `begun` are the places of calls whose tools were called.
+    """
 
     def __init__(self, given: TurnInput, turn: int, history: list[Message], metadata: dict[str, Value]) -> None:
         self.given = given
@@ -31,6 +34,7 @@ class TurnState:
         self.metadata = metadata
         self.parts: list[Part] = []
         self.stored: tuple[Part, ...] = ()
+        self.begun: set[int] = set()
         self.step = 0
         self.finish_reason: str | None = None
         self.model: str | None = None
@@ -40,6 +44,19 @@ class TurnState:
     def message_id(self) -> str:
         """The assistant's message."""
         return self.given.message_id
+
+    def open_calls(self) -> list[tuple[int, ToolCallPart]]:
+        """The calls without a result, by their places, also those that this attempt has not come to."""
+        parts = (*self.parts, *self.stored[len(self.parts) :])
+        return [
+            (place, part)
+            for place, part in enumerate(parts)
+            if isinstance(part, ToolCallPart) and part.state == "pending"
+        ]
+
+    def may_have_run(self, place: int) -> bool:
+        """Whether a call may have had its effect: its tool was called here, or an attempt before knew of the call."""
+        return place in self.begun or place < len(self.stored)
 
     def put(self, first: int, parts: tuple[Part, ...]) -> None:
         """Take in parts from a place on."""

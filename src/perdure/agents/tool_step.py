@@ -64,6 +64,7 @@ class _ToolStep:
         if tool is None:
             raise ToolNotFound(self._part.tool, "the agent has no tool of this name")
         kwargs = tool.bind(self._part.arguments)
+        self._state.begun.add(self._place)
         args = (self._tool_context(),) if tool.takes_context else ()
         if tool.is_async:
             value = await tool.function(*args, **kwargs)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from perdure.core.values import Value
 from perdure.errors import LeaseLost, StoreClosed, StoreError, StoreForked, StoreReplaced, StoreUnavailable
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.patience import wait_patiently
@@ -27,16 +28,37 @@ _log = logging.getLogger("perdure.runs")
 
 
 async def insist(who: Insistent, ask: Callable[[], Awaitable[R]]) -> R:
-    """What the store answers. Raises: Unwind where the lease is lost, and who asks was told before."""
+    """What the store answers.
+
+    Raises: Unwind where the lease is lost, and who asks was told before; CancelledError where the task was cancelled: a
+    commit has landed then, or was refused.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    asking = ask()
     try:
-        return await ask()
+        return await asking
     except _LOST as error:  # none of them is a fault of the run's
         raise _lost(who, error) from None
     except StoreUnavailable as error:
         first = error
+    except asyncio.CancelledError as error:
+        failure = _failure_of(asking)
+        if failure is None:
+            raise
+        first, cancelled = failure, error
     again = asyncio.ensure_future(_again(who, ask, first))
     await wait_patiently(again)
+    if cancelled is not None:
+        raise cancelled
     return again.result()
+
+
+def _failure_of(asking: Awaitable[Value]) -> StoreUnavailable | None:
+    """How a commit failed of which a cancelled task does not hear, for its cancellation came first."""
+    if not isinstance(asking, asyncio.Future) or not asking.done() or asking.cancelled():
+        return None
+    error = asking.exception()
+    return error if isinstance(error, StoreUnavailable) else None
 
 
 async def _again(who: Insistent, ask: Callable[[], Awaitable[R]], error: StoreError) -> R:

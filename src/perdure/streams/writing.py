@@ -105,10 +105,21 @@ class LogWriter:
         return taken
 
     async def commit(self, make: Make) -> CommitResult:
-        """Commit operations with entries of their own, in their turn; to cancel who awaits it takes nothing back."""
-        if not self._in_flight.locked():
-            return await self._land(make)
-        return await asyncio.shield(asyncio.ensure_future(self._land(make)))
+        """Commit operations with entries of their own, in their turn; to cancel who awaits it takes nothing back.
+
+        The cancellation is delivered once the commit has landed or been refused, and the seqs are known to be taken:
+        what is committed next, the end of the run or of its lease, comes after it.
+        """
+        landing = asyncio.ensure_future(self._land(make))
+        cancelled: asyncio.CancelledError | None = None
+        while not landing.done():
+            try:
+                await asyncio.wait((landing,))
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        return landing.result()
 
     async def _land(self, make: Make) -> CommitResult:
         async with self._in_flight:

@@ -43,9 +43,9 @@ class Moment(NamedTuple):
 
 
 class Interleaving:
-    """What is to happen at one moment of one run; `operations` are those that were on their way, None before that."""
+    """What is to happen at one moment of a run; `operations` are those that were on their way, None before that."""
 
-    def __init__(self, moment: Moment, action: Action, run_id: str) -> None:
+    def __init__(self, moment: Moment, action: Action, run_id: str | None) -> None:
         self.moment = moment
         self.run_id = run_id
         self.commits = 0
@@ -59,7 +59,7 @@ class Interleaving:
 
     def is_due(self, lease: Lease | None) -> bool:
         """Count a commit of the run; whether it is the one."""
-        if lease is None or lease.run_id != self.run_id:
+        if lease is None or self.run_id not in {None, lease.run_id}:
             return False
         number, self.commits = self.commits, self.commits + 1
         return number == self.moment.at_commit
@@ -93,8 +93,8 @@ class InterleavingStore(WrappedStore):
         super().__init__(inner)
         self._planned: list[Interleaving] = []
 
-    def interleave(self, moment: Moment, action: Action, run_id: str = "run") -> Interleaving:
-        """Let an action happen at a moment of a run, once."""
+    def interleave(self, moment: Moment, action: Action, run_id: str | None = None) -> Interleaving:
+        """Let an action happen at a moment of a run, or of whichever run commits then, once."""
         planned = Interleaving(moment, action, run_id)
         self._planned.append(planned)
         return planned

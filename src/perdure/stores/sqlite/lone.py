@@ -36,13 +36,13 @@ ONE_WITHOUT_RESULT: tuple[None] = (None,)
 
 def step_put(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
     """The values of PUT_STEP."""
+    step = operation.step
+    return (step.number, *step_values(step, phase_of(step)), lease.tenant or "", lease.run_id, lease.token)
 
 
 def is_guarded(operation: PutStep) -> bool:
     """Whether PUT_STEP looks at all that the operation asks for: not at the inbox, nor at what an emit answers."""
     return operation.inbox is None and not operation.takes_answer
-    step = operation.step
-    return (step.number, *step_values(step, phase_of(step)), lease.tenant or "", lease.run_id, lease.token)
 
 
 def statement_of(lease: Lease, operation: HolderOperation) -> tuple[str, tuple[Cell, ...]] | None:
