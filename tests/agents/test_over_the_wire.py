@@ -14,7 +14,7 @@ from perdure.core.values import Value
 from perdure.errors import RunFailed
 from perdure.models.compatible import OpenAICompatible
 from tests.agents.conftest import Stage, folded
-from tests.models.loopback import Chunk, Drop, Loopback, Scenario, Stall, call, end, refuse, say, text, tool_call
+from tests.models.loopback import Chunk, Drop, Loopback, Scenario, Stall, call, chunk, end, refuse, say, text, tool_call
 
 SOON = Retry(attempts=3, initial=0.01, cap=0.02)
 
@@ -175,15 +175,97 @@ async def test_a_body_that_ends_without_a_finish_reason_is_no_answer(wire: Wire)
     assert (reply.status, reply.text) == ("failed", "14 °C and")
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter"])
-async def test_a_reason_that_is_no_success_is_told_apart(wire: Wire, reason: str) -> None:
-    thread, turn = await wire.send(Scenario(acts=(*text("14 °C and"), *end(reason))))
+CUT = [
+    ("length", "length"),
+    ("max_tokens", "length"),
+    ("MAX_TOKENS", "length"),
+    ("model_length", "length"),
+    ("content_filter", "content_filter"),
+    ("SAFETY", "content_filter"),
+    ("a word of its own", "a word of its own"),
+    (1, "1"),
+]
+
+
+@pytest.mark.parametrize(("word", "reason"), CUT)
+async def test_a_reason_that_is_no_success_is_told_apart(wire: Wire, word: Value, reason: str) -> None:
+    thread, turn = await wire.send(Scenario(acts=(*text("14 °C and"), *end(word))))
     record, reply = await wire.end(thread, turn)
     assert (record.status, record.finish_reason, reply.finish_reason) == ("completed", reason, reason)
     assert reply.status == "cut_off"
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter"])
+@pytest.mark.parametrize("word", ["stop", "end_turn", "EOS", "COMPLETE", "stop_sequence", "FinishReason.STOP"])
+async def test_a_success_in_any_provider_s_word_is_one(wire: Wire, word: str) -> None:
+    thread, turn = await wire.send(Scenario(acts=(*text("14 °C."), *end(word))))
+    _, reply = await wire.end(thread, turn)
+    assert (reply.status, reply.finish_reason) == ("complete", "stop")
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        Scenario(acts=(*text("14 °C and"), *end("abort"))),
+        Scenario(acts=(*text("14 °C and"), *end("tool_calls"))),
+        Scenario(acts=(*text("14 °C and"), Chunk('{"choices": [7]}'), *end())),
+        Scenario(acts=(*text("14 °C and"), Chunk('{"object": "error", "message": "overloaded"}'))),
+        Scenario(acts=(*tool_call(0, "c1", "weather", '{"ci'), *end("error"))),
+    ],
+    ids=["given up", "calls without a call", "not readable", "an error", "a call given up"],
+)
+async def test_an_unusable_reply_is_asked_for_again_and_never_complete(wire: Wire, unusable: Scenario) -> None:
+    thread, turn = await wire.send(unusable, unusable, say("It rains."), tools=[weather])
+    record, reply = await wire.end(thread, turn)
+    assert (record.status, reply.status, reply.text) == ("completed", "complete", "It rains.")
+    assert len(wire.server.requests) == 3
+
+
+async def test_a_reply_that_stays_unusable_fails_the_turn_and_keeps_what_was_said(wire: Wire) -> None:
+    broken = Scenario(acts=(*text("14 °C and"), *end("abort")))
+    thread, turn = await wire.send(broken, broken, broken)
+    record, reply = await wire.failed(thread, turn)
+    assert record.failure is not None
+    assert record.failure.cause_type == "ModelCutOff"
+    assert "(abort)" in record.failure.message
+    assert (reply.status, reply.text) == ("failed", "14 °C and")
+
+
+@pytest.mark.parametrize("call_id", [7, 7.5, ["a"], {"a": 1}])
+async def test_a_call_whose_id_is_no_text_is_remembered(wire: Wire, call_id: Value) -> None:
+    piece = {"index": 0, "id": call_id, "function": {"name": "weather", "arguments": {"city": "Oslo"}}}
+    asked = Scenario(acts=(chunk({"tool_calls": [piece]}), *end("tool_calls")))
+    thread, turn = await wire.send(asked, say("It rains."), tools=[weather])
+    _, reply = await wire.end(thread, turn)
+    part = reply.parts[0]
+    assert isinstance(part, ToolCallPart)
+    assert (part.state, part.output) == ("completed", "14 °C and rain in Oslo")
+    wire.server.play(say("Yes."))
+    await (await thread.send("And now?")).result()
+    shown = [message for message in wire.server.requests[0].body["messages"] if message["role"] == "tool"]
+    assert [message["content"] for message in shown] == ["14 °C and rain in Oslo"]
+
+
+@pytest.mark.parametrize("arguments", [r'{"city": "\ud800"}', r'{"city": "Oslo", "\udc00": 1}', '{"city": "\\u0000"}'])
+async def test_arguments_are_sent_again_as_they_were_run(wire: Wire, arguments: str) -> None:
+    ran = list[dict[str, Value]]()
+
+    def look(place: dict[str, str]) -> str:
+        ran.append(place)
+        return "seen"
+
+    given = f'{{"place": {arguments}}}'
+    thread, turn = await wire.send(
+        call(tool_call(0, "c1", "look", given.replace(": 1", ': "1"'))), say("Seen."), tools=[look]
+    )
+    _, reply = await wire.end(thread, turn)
+    part = reply.parts[0]
+    assert isinstance(part, ToolCallPart)
+    assert part.state == "completed"
+    sent = wire.server.requests[1].body["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(sent) == {"place": ran[0]}
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "max_tokens", "a word of its own"])
 async def test_a_call_that_was_cut_off_is_not_run_and_the_model_is_told(wire: Wire, reason: str) -> None:
     ran = list[str]()
 
@@ -216,8 +298,8 @@ async def test_the_only_call_that_was_cut_off_is_asked_for_again(wire: Wire) -> 
 
 async def test_a_stop_reaches_the_provider(wire: Wire) -> None:
     thread, turn = await wire.send(Scenario(acts=(*text("One "), Stall())))
-    async for chunk in turn.stream():
-        if chunk.kind == "text":
+    async for shown in turn.stream():
+        if shown.kind == "text":
             break
     reply = await turn.stop()
     assert (reply.status, reply.text) == ("stopped", "One ")

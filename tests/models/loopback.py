@@ -73,7 +73,7 @@ class Received(msgspec.Struct, frozen=True):
     left: threading.Event
 
 
-def chunk(delta: Mapping[str, object] | None = None, finish: str | None = None, **more: object) -> Chunk:
+def chunk(delta: Mapping[str, object] | None = None, finish: object = None, **more: object) -> Chunk:
     choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "loopback-1"}
     return Chunk(json.dumps(head | {"choices": [choice]} | more))
@@ -90,7 +90,7 @@ def tool_call(index: int, call_id: str, name: str, *arguments: str) -> tuple[Chu
     return tuple(chunk({"tool_calls": [each]}) for each in [head, *rest])
 
 
-def end(finish: str = "stop", usage: Mapping[str, object] | None = None) -> tuple[Act, ...]:
+def end(finish: object = "stop", usage: Mapping[str, object] | None = None) -> tuple[Act, ...]:
     tokens = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10} | dict(usage or {})
     return (chunk(finish=finish), chunk(choices=[], usage=tokens), Chunk("[DONE]"))
 

@@ -79,7 +79,7 @@ def _of_messages(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _of_arguments(text: str) -> Iterator[str]:
     try:
         value: object = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
-        json.dumps(value, allow_nan=False)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         yield f"the arguments {text[:80]!r} are no JSON: {error}"
         return

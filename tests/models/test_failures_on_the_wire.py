@@ -15,6 +15,7 @@ from perdure.errors import (
     ModelError,
     ModelRateLimited,
     ModelRefused,
+    ModelReplyInvalid,
     ModelRequestInvalid,
     ModelTimedOut,
     ModelUnavailable,
@@ -156,6 +157,68 @@ async def test_an_error_in_a_200_is_told_by_its_code(
     with pytest.raises(ModelError) as failure:
         await reply_of(model, ask())
     assert type(failure.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"object": "error", "message": "overloaded", "code": 503}, ModelUnavailable),
+        ({"object": "error", "message": "slow", "type": "RateLimit", "code": "429"}, ModelRateLimited),
+        ({"type": "error", "message": "Bad key", "status": 401}, ModelAuthFailed),
+        ({"code": 429, "message": "rate limit exceeded"}, ModelRateLimited),
+        ({"error_code": 503, "error_msg": "no capacity"}, ModelUnavailable),
+        ({"detail": "Internal Server Error"}, ModelUnavailable),
+        ({"detail": [{"loc": ["body"], "msg": "the context length is 10 tokens"}]}, ModelContextTooLong),
+        ({"errors": ["Too many requests"]}, ModelRateLimited),
+        ({"message": "Something happened."}, ModelUnavailable),
+    ],
+)
+@pytest.mark.parametrize("is_event", [True, False], ids=["event", "body"])
+async def test_an_error_in_a_200_is_told_by_its_shape(
+    loopback: Loopback, model: OpenAICompatible, error: object, kind: type[ModelError], *, is_event: bool
+) -> None:
+    body = json.dumps(error)
+    headers = {} if is_event else {"content-type": "application/json"}
+    acts = (*text("Hel"), Chunk(body), Chunk("[DONE]")) if is_event else (Raw(body),)
+    loopback.play(Scenario(headers=headers, acts=acts))
+    with pytest.raises(ModelError) as failure:
+        await reply_of(model, ask())
+    assert type(failure.value) is kind
+    assert failure.value.detail == body.replace(": ", ":").replace(", ", ",")
+
+
+@pytest.mark.parametrize("body", [{"object": "chat.completion", "choices": [{"message": {"content": "Hi"}}]}, {}, []])
+async def test_a_document_that_is_no_error_is_a_wrong_url_which_is_shown_with_its_port(
+    loopback: Loopback, body: object
+) -> None:
+    secret = loopback.base_url.replace("//", "//me:secret@")
+    loopback.play(Scenario(headers={"content-type": "application/json"}, acts=(Raw(json.dumps(body)),)))
+    with pytest.raises(ModelRequestInvalid, match="check the base URL") as failure:
+        await reply_of(OpenAICompatible("any", base_url=secret), ask())
+    assert f"{loopback.base_url}/chat/completions answered" in str(failure.value)
+    assert "secret" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "word", ["error", "abort", "insufficient_system_resource", "network_error", "cancelled", "malformed_function_call"]
+)
+async def test_an_answer_that_its_provider_gave_up_is_cut_off(
+    loopback: Loopback, model: OpenAICompatible, word: str
+) -> None:
+    loopback.play(Scenario(acts=(*text("Hel"), *end(word))))
+    with pytest.raises(ModelCutOff, match=word) as failure:
+        await reply_of(model, ask())
+    assert failure.value.retryable
+
+
+@pytest.mark.parametrize("word", ["tool_calls", "function_call", "tool_use"])
+async def test_an_answer_that_should_have_calls_and_has_none_is_unusable(
+    loopback: Loopback, model: OpenAICompatible, word: str
+) -> None:
+    loopback.play(Scenario(acts=(*text("Let me look."), *end(word))))
+    with pytest.raises(ModelReplyInvalid, match="there is none") as failure:
+        await reply_of(model, ask())
+    assert failure.value.retryable
 
 
 async def test_a_whole_reply_where_a_stream_was_asked_for_is_said_to_be_one(

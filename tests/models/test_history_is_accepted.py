@@ -75,6 +75,8 @@ async def sent(
                 '{"n": 1, "n": 2}',
                 '"{\\"n\\": 1}"',
                 "{}{}",
+                r'{"n": "\ud800"}',
+                r'{"\udc00": 1}',
                 '{"n": ' + "[" * 300 + "]" * 300 + "}",
                 "[" * 100_000,
             )
@@ -146,6 +148,8 @@ async def test_ids_stay_the_same_when_the_history_grows(loopback: Loopback, mode
         ("null", "{}"),
         ('"{\\"n\\": 1}"', '{"n":1}'),
         ('{}{"n": 1}', '{"n":1}'),
+        (r'{"n": "\ud83d\ude00"}', '{"n":"\U0001f600"}'),
+        (r'{"n": "\ud800"}', '{"n":"\ufffd"}'),
         ('{"n": NaN}', '{"INVALID_JSON":"{\\"n\\": NaN}"}'),
     ],
 )
@@ -168,6 +172,14 @@ async def test_a_history_with_calls_declares_a_tool_though_the_agent_has_none(
     await reply_of(model, ModelRequest(messages=(user("Find."), assistant(called(name="a.b")))))
     (declared,) = loopback.requests[0].body["tools"]
     assert declared["function"]["name"] == "a_b"
+
+
+@pytest.mark.parametrize("blank", ["", " ", " \n\t"])
+async def test_blank_instructions_are_not_sent(loopback: Loopback, model: OpenAICompatible, blank: str) -> None:
+    loopback.play(say("Yes."))
+    rule = msgspec.structs.replace(user(blank), role="system")
+    await reply_of(model, ModelRequest(messages=(rule, user("Hi")), instructions=blank))
+    assert loopback.requests[0].body["messages"] == [{"role": "user", "content": "Hi"}]
 
 
 async def test_the_rules_of_a_thread_and_of_its_agent_are_one_system_message(

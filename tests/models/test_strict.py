@@ -57,12 +57,22 @@ def test_a_valid_request_is_accepted(messages: list[dict[str, Any]]) -> None:
         [ASKED, calling(name="find it!"), FOUND],
         *[
             [ASKED, calling(arguments=arguments), FOUND]
-            for arguments in ("", "[]", "null", "{", '{"n": NaN}', '{"n": 1e999}', '{"n": 1, "n": 2}')
+            for arguments in (
+                "",
+                "[]",
+                "null",
+                "{",
+                '{"n": NaN}',
+                '{"n": 1e999}',
+                '{"n": 1, "n": 2}',
+                r'{"n": "\ud800"}',
+            )
         ],
         [ASKED, calling(arguments='{"n": ' + "[" * 101 + "]" * 101 + "}"), FOUND],
         [ASKED, calling(), FOUND | {"content": ""}],
         [ASKED, SAID | {"content": " \n"}, ASKED],
         [ASKED, SAID | {"content": None}, ASKED],
+        [{"role": "system", "content": " \n"}, ASKED],
     ],
 )
 def test_a_history_that_some_provider_refuses_is_refused(messages: list[dict[str, Any]]) -> None:

@@ -41,7 +41,8 @@ class Agent:
             raise SettingInvalid("max_steps", f"at least 1, not {max_steps}")
         self.name = check_id("agent name", name)
         self.model = model
-        self.instructions: str = plain(instructions, "instructions")
+        given: str = plain(instructions, "instructions")
+        self.instructions = given if given.strip() else ""  # a provider refuses a blank message
         self.settings: dict[str, Value] = plain(dict(settings or {}), "settings")
         self.retry = retry.within(MAX_RETRY_AFTER)
         self.max_steps = max_steps

@@ -14,8 +14,6 @@ UNKNOWN_OUTCOME = (
 )
 NEVER_RAN = "This call was never run: its turn ended first."
 CUT_OFF = "The call was cut off before it was complete; it was never run."
-CUT_OFF_REASONS = frozenset({"length", "content_filter"})
-"""Finish reasons of a reply that its provider ended before the model did."""
 
 
 def valid(messages: Sequence[Message]) -> tuple[Message, ...]:

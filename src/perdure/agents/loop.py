@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from perdure.agents.agent import Agent
-from perdure.agents.history import CUT_OFF_REASONS, NEVER_RAN, closed
+from perdure.agents.history import NEVER_RAN, closed
 from perdure.agents.model_step import ask
 from perdure.agents.state import TurnInput, TurnState, load
 from perdure.agents.tool_step import call
@@ -23,6 +23,7 @@ from perdure.core.messages import ToolCallPart
 from perdure.core.operations import AppendEntries, HolderOperation, PutParts, SetMessage
 from perdure.core.records import RunStatus
 from perdure.errors import RunCancelled, RunFailed, TurnTooLong
+from perdure.models.finish import is_whole
 from perdure.runs.context import Context
 from perdure.runs.protocols import RunContext
 from perdure.runs.run_context import AttemptContext
@@ -86,7 +87,7 @@ def _finish(
         (place, closed(part) if state.may_have_run(place) and place not in never_ran else _never_ran(part, code))
         for place, part in state.open_calls()
     ]
-    is_cut_off = status == "completed" and state.finish_reason in CUT_OFF_REASONS
+    is_cut_off = status == "completed" and not is_whole(state.finish_reason or "")
     finish = Chunk(
         kind="finish",
         message_id=message_id,

@@ -9,8 +9,8 @@ from typing import cast
 import msgspec
 
 from perdure.agents.agent import Agent
-from perdure.agents.history import CUT_OFF, CUT_OFF_REASONS, valid
-from perdure.agents.mended_reply import mended_reply
+from perdure.agents.checked_reply import checked_delta, checked_reply
+from perdure.agents.history import CUT_OFF, valid
 from perdure.agents.state import TurnState
 from perdure.core.chunks import Chunk
 from perdure.core.messages import Message, Part, ToolCallPart
@@ -18,6 +18,7 @@ from perdure.core.operations import HolderOperation, PutParts, PutUsage, SetMess
 from perdure.core.records import StepRecord
 from perdure.core.salvage import partial_parts
 from perdure.errors import ModelCutOff
+from perdure.models.finish import is_whole
 from perdure.models.protocol import Model, ModelReply, ModelRequest
 from perdure.runs.options import StepOptions
 from perdure.runs.protocols import RunContext
@@ -34,7 +35,7 @@ class ModelStepResult(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def cut_off_at(self) -> int | None:
         """The place of the part that its provider cut off, or None."""
-        is_cut_off = self.finish_reason in CUT_OFF_REASONS and self.count > 0
+        is_cut_off = not is_whole(self.finish_reason) and self.count > 0
         return self.first + self.count - 1 if is_cut_off else None
 
 
@@ -67,14 +68,15 @@ class _ModelStep:
         async with aclosing(cast("AsyncGenerator[object, None]", events)):
             async for event in events:
                 if isinstance(event, ModelReply):
-                    self.reply = mended_reply(event)
+                    self.reply = checked_reply(event, self._model.name)
                 else:
+                    delta = checked_delta(event, self._model.name)
                     yield Chunk(
-                        kind=event.kind,
-                        text=event.text,
-                        part=self._first + event.index,
-                        call_id=event.call_id,
-                        tool=event.tool,
+                        kind=delta.kind,
+                        text=delta.text,
+                        part=self._first + delta.index,
+                        call_id=delta.call_id,
+                        tool=delta.tool,
                     )
         if self.reply is None:
             raise ModelCutOff(f"{self._model.name} ended without a reply")

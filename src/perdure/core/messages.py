@@ -80,8 +80,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     Shape: order on a path of turns is (turn's depth, place); `run_id` is the run that writes it, None for one that
     was given whole; `client_id` is a client's own id for it; `finish_reason` the provider's word for the last step; a
-    message that the provider ended before the model did (`length`, `content_filter`) has the status `cut_off`; `usage`
-    is the sum over the run's rows.
+    message that the provider ended before the model did (`length`, `content_filter`, or a word of which nobody knows
+    what it means) has the status `cut_off`; `usage` is the sum over the run's rows.
     """
 
     message_id: str

@@ -75,6 +75,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         ModelUnavailable             model_unavailable
         ModelRateLimited             model_rate_limited
         ModelCutOff                  model_cut_off
+        ModelReplyInvalid            model_reply_invalid
         ModelTimedOut                model_timed_out
         ModelRequestInvalid          model_request_invalid
         ModelContextTooLong          model_context_too_long
@@ -114,6 +115,7 @@ from perdure.errors.models import (
     ModelError,
     ModelRateLimited,
     ModelRefused,
+    ModelReplyInvalid,
     ModelRequestInvalid,
     ModelTimedOut,
     ModelUnavailable,
@@ -208,6 +210,7 @@ __all__ = [
     "ModelError",
     "ModelRateLimited",
     "ModelRefused",
+    "ModelReplyInvalid",
     "ModelRequestInvalid",
     "ModelTimedOut",
     "ModelUnavailable",

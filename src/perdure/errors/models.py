@@ -40,6 +40,13 @@ class ModelCutOff(ModelError):
     retryable = True
 
 
+class ModelReplyInvalid(ModelError):
+    """The model answered with what can't be used as a reply."""
+
+    code = "model_reply_invalid"
+    retryable = True
+
+
 class ModelTimedOut(ModelError):
     """No connection, no first event, or no further event in time."""
 

@@ -44,7 +44,9 @@ def is_sendable(text: str) -> bool:
         value: object = json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return False
-    return is_record(value) and depth_of(value) <= MAX_DEPTH and _is_finite(value)
+    if not is_record(value) or depth_of(value) > MAX_DEPTH or not _is_finite(value):
+        return False
+    return "\\u" not in text or well_formed_data(value) == value
 
 
 _TOO_DEEP = f"it is nested deeper than {MAX_DEPTH}"

@@ -20,6 +20,7 @@ from perdure.errors import (
     ModelError,
     ModelRateLimited,
     ModelRefused,
+    ModelReplyInvalid,
     ModelRequestInvalid,
     ModelTimedOut,
     ModelUnavailable,
@@ -35,6 +36,7 @@ _SAID: dict[Kind, str] = {
     ModelCutOff: "ended its answer in the middle",
     ModelRateLimited: "asks for a pause",
     ModelRefused: "refused the request for its content",
+    ModelReplyInvalid: "answered with what can't be read as a reply",
     ModelRequestInvalid: "can't use the request",
     ModelTimedOut: "took too long",
     ModelUnavailable: "failed or could not be reached",
@@ -74,7 +76,7 @@ _BY_NAME: dict[str, Kind] = {
 _OVERFLOW = "ModelContextWindowExceededError"
 _LATE = frozenset({"ModelTimeoutError", "ModelRequestTimeout", "APITimeoutError", "TimeoutException", "TimeoutError"})
 _LOST = frozenset({"ModelConnectionError", "APIConnectionError", "TransportError", "OSError"})
-_GARBLED = frozenset({"UnexpectedModelBehavior", "ModelAPIError"})
+_GARBLED = frozenset({"UnexpectedModelBehavior", "ModelAPIError", "RefusedInBody"})
 _MISDIRECTED = frozenset({"TooManyRedirects", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError"})
 _OVERFLOWING = frozenset({400, 413, 422, None, *range(500, 600)})
 _REDIRECTS = range(300, 400)
@@ -138,11 +140,15 @@ def _said(kind: Kind, facts: Facts) -> str:
         return "sent the request elsewhere, or can't be asked at this URL: check the base URL"
     if facts.is_page and kind is ModelRequestInvalid:
         return "answered with a web page: check the base URL"
+    if kind is ModelReplyInvalid:
+        return f"{_SAID[kind]}: {facts.prose}"
     return _SAID[kind]
 
 
 def kind_of(facts: Facts, *, began: bool = False) -> Kind:
     """The decision alone."""
+    if "Unreadable" in facts.names:
+        return ModelReplyInvalid
     kind = _by_structure(facts) or _by_ending(facts, began=began)
     if kind is not None:
         return kind
@@ -150,7 +156,7 @@ def kind_of(facts: Facts, *, began: bool = False) -> Kind:
     named = status_in(prose)
     if named is not None:
         return _of_status(named)
-    return next((kind for pattern, kind in _PROSE if pattern.search(prose)), _unread(facts))
+    return next((kind for pattern, kind in _PROSE if pattern.search(prose)), _unread(facts, began=began))
 
 
 def _by_structure(facts: Facts) -> Kind | None:
@@ -193,10 +199,10 @@ def _by_ending(facts: Facts, *, began: bool) -> Kind | None:
     return None
 
 
-def _unread(facts: Facts) -> Kind:
-    # An answer that can't be read may be readable the next time; a mistake on our side stays one.
-    return (
-        ModelUnavailable
-        if facts.names & _GARBLED and "ModelRequestRejectedError" not in facts.names
-        else ModelRequestInvalid
-    )
+def _unread(facts: Facts, *, began: bool) -> Kind:
+    # An answer that can't be read may be readable the next time; a mistake in the request stays one.
+    if "ModelRequestRejectedError" in facts.names:
+        return ModelRequestInvalid
+    if facts.names & _GARBLED:
+        return ModelUnavailable
+    return ModelReplyInvalid if began else ModelRequestInvalid

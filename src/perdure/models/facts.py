@@ -76,7 +76,7 @@ def _status(error: BaseException) -> int | None:
 
 def _status_of_body(inner: Mapping[str, object]) -> int | None:
     """The status that a body names which came with a 200, or inside a stream."""
-    for name in ("status_code", "status", "code"):
+    for name in ("status_code", "status", "code", "error_code"):
         value = inner.get(name)
         number = int(value) if isinstance(value, str) and re.fullmatch(r"[345]\d\d", value) else value
         if isinstance(number, int) and number in _STATUS:
@@ -112,6 +112,24 @@ def _body(error: BaseException) -> object:
     return None
 
 
+_SAYS = ("message", "detail", "msg", "error_message", "error_msg", "errors", "reason", "title")
+
+
+def is_error(body: Mapping[str, object]) -> bool:
+    """Whether what came in the place of an answer is an error, by its shape: it says something, and has no choices.
+
+    Servers differ in where an error stands: under `error`, as an object of the kind `error`, or bare, with its
+    message, its code or its detail.
+    """
+    if body.get("error"):
+        return True
+    if body.get("choices") or body.get("output"):
+        return False
+    if "error" in {body.get("object"), body.get("type"), body.get("status")}:
+        return True
+    return any(body.get(name) for name in _SAYS) or _status_of_body(body) is not None
+
+
 def _error_object(body: object) -> Mapping[str, object]:
     """The object that describes the error, which most providers nest as `error`."""
     if not is_record(body):
@@ -139,9 +157,11 @@ def _pause(error: BaseException, now: datetime) -> float | None:
 
 def _prose(inner: Mapping[str, object], bodies: list[object], error: BaseException) -> str:
     """What is said to a person: by the error's object, or by a body that is a sentence."""
-    for said in (inner.get("message"), inner.get("error"), *bodies[:1]):
+    for said in (*(inner.get(name) for name in ("message", "error", *_SAYS)), *bodies[:1]):
         if isinstance(said, str) and said:
             return said
+        if is_list(said) and said:
+            return msgspec.json.encode(said, enc_hook=str).decode()
     return str(error)
 
 

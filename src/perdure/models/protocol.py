@@ -56,7 +56,9 @@ class ModelDelta(msgspec.Struct, frozen=True, kw_only=True):
 class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """The whole reply, always the last item: its parts in order, the deltas of each joined.
 
-    Shape: `finish_reason` is one of stop, tool_calls, length, content_filter, or the provider's own word.
+    Shape: `finish_reason` is one of stop, tool_calls, length, content_filter, or the provider's own word. Only the
+    first two are the end of a whole reply; with any other the reply counts as cut off, and a call that is its last
+    part is not run.
     """
 
     parts: tuple[Part, ...]

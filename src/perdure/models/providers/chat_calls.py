@@ -37,6 +37,11 @@ class Calls:
         self._by_index: dict[int | None, _Call] = {}
         self._by_id: dict[tuple[int | None, str], _Call] = {}
 
+    @property
+    def has_nameless(self) -> bool:
+        """Whether no piece of some call had a name."""
+        return any(not call.name for call in self._calls)
+
     def sort(self, piece: ChoiceDeltaToolCall) -> None:
         """Change a piece in place."""
         call_id, function = piece.id or "", piece.function

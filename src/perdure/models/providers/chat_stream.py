@@ -1,8 +1,9 @@
 """Chat completions as their servers really stream them, put right before pydantic-ai reads them.
 
-Tool calls get an index of their own each (`chat_calls`). Usage is what the last chunk that has it says: some servers
-send the sum so far in every chunk, some the input early and the output late. An answer that is no stream of events is
-told by what it is: a web page means a wrong URL, a JSON object its error.
+Every value gets the type that the format promises (`chat_chunk`), and every tool call an index of its own
+(`chat_calls`). Usage is what the last chunk that has it says: some servers send the sum so far in every chunk, some the
+input early and the output late. An answer that is no stream of events is told by what it is: a web page means a wrong
+URL, a JSON object that is an error by its shape that error, in the stream too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from perdure.errors import ModelRequestInvalid
+from perdure.models.facts import is_error
+from perdure.models.finish import finish_of, is_whole
+from perdure.models.providers.chat_chunk import Unreadable, well_typed
 from perdure.models.shapes import is_record
 
 if TYPE_CHECKING:
@@ -48,10 +52,6 @@ def tolerant(model: SdkModel) -> SdkModel:
 @cache
 def _tolerant_model(kind: type[OpenAIChatModel]) -> type[OpenAIChatModel]:
     class TolerantModel(kind):
-        @property
-        def _streamed_response_cls(self) -> type[OpenAIStreamedResponse]:
-            return _tolerant_response(super()._streamed_response_cls)
-
         async def _process_streamed_response(
             self,
             response: AsyncStream[ChatCompletionChunk],
@@ -59,33 +59,55 @@ def _tolerant_model(kind: type[OpenAIChatModel]) -> type[OpenAIChatModel]:
             model_settings: OpenAIChatModelSettings | None = None,
         ) -> OpenAIStreamedResponse:
             await _check_stream(response)
-            return await super()._process_streamed_response(response, model_request_parameters, model_settings)
+            right = cast("AsyncStream[ChatCompletionChunk]", _RightStream(response))
+            return await super()._process_streamed_response(right, model_request_parameters, model_settings)
 
     return TolerantModel
 
 
-@cache
-def _tolerant_response(kind: type[OpenAIStreamedResponse]) -> type[OpenAIStreamedResponse]:
-    class TolerantResponse(kind):
-        def _validate_response(self) -> AsyncIterable[ChatCompletionChunk]:
-            return _put_right(super()._validate_response())
+class _RightStream:
+    """A response's chunks, each put right before anybody looks at it."""
 
-    return TolerantResponse
+    def __init__(self, response: AsyncStream[ChatCompletionChunk]) -> None:
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
+        return _put_right(self._response)
+
+    async def close(self) -> None:
+        """End the request."""
+        await self._response.close()
 
 
-async def _put_right(chunks: AsyncIterable[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
+async def _put_right(chunks: AsyncIterable[object]) -> AsyncIterator[ChatCompletionChunk]:
+    """Raises: Unreadable, RefusedInBody."""
     from perdure.models.providers.chat_calls import Calls
 
-    calls, usage, last = Calls(), None, None
-    async for chunk in chunks:
-        for choice in (chunk.choices or ())[:1]:  # null where the SDK is loose
-            for piece in (choice.delta.tool_calls if choice.delta else None) or ():
+    calls, usage, last, ending = Calls(), None, None, ""
+    async for each in chunks:
+        chunk = _read(each)
+        for choice in chunk.choices[:1]:
+            for piece in choice.delta.tool_calls or ():
                 calls.sort(piece)
+            ending = choice.finish_reason or ending
         usage, chunk.usage = _later(usage, chunk.usage), None
         yield chunk
         last = chunk
+    if calls.has_nameless and is_whole(finish_of(ending)):
+        raise Unreadable("a tool call has no name")
     if last is not None and usage is not None:
         yield last.model_copy(update={"choices": [], "usage": usage})
+
+
+def _read(chunk: object) -> ChatCompletionChunk:
+    from openai.types.chat import ChatCompletionChunk
+
+    if not isinstance(chunk, ChatCompletionChunk):
+        raise Unreadable("a chunk is no object")
+    values = chunk.to_dict(warnings=False)
+    if is_error(values):
+        raise RefusedInBody(values)
+    return ChatCompletionChunk.construct(None, **well_typed(values))
 
 
 def _later(before: CompletionUsage | None, after: CompletionUsage | None) -> CompletionUsage | None:
@@ -114,13 +136,13 @@ async def _check_stream(response: AsyncStream[ChatCompletionChunk]) -> None:
     if kind not in _PAGES and kind != "application/json":
         return
     body = await http.aread()
-    place = f"{http.url.scheme}://{http.url.host}{http.url.path}"
+    place = str(http.url.copy_with(userinfo=b"", query=None, fragment=None))
     if kind == "application/json":
         try:
             decoded: object = msgspec.json.decode(body)
         except msgspec.DecodeError:
             return  # may be a stream all the same
-        if is_record(decoded) and decoded.get("error"):
+        if is_record(decoded) and is_error(decoded):
             raise RefusedInBody(decoded)
     what = f"a web page (HTTP {http.status_code})" if kind in _PAGES else f"a JSON document (HTTP {http.status_code})"
     raise ModelRequestInvalid(

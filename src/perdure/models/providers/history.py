@@ -43,7 +43,7 @@ def sdk_messages(request: ModelRequest) -> list[sdk.ModelMessage]:
     last = history[-1]
     rules = [request.instructions, *(message.text for message in request.messages if message.role == "system")]
     if isinstance(last, sdk.ModelRequest):
-        last.instructions = "\n\n".join(rule for rule in rules if rule) or None
+        last.instructions = "\n\n".join(rule for rule in rules if rule.strip()) or None
     return history
 
 

@@ -14,8 +14,9 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
 from perdure.core.clock import Clock, SystemClock
-from perdure.errors import ModelCutOff, ModelRefused
+from perdure.errors import ModelCutOff, ModelRefused, ModelReplyInvalid
 from perdure.models.classify import classify
+from perdure.models.finish import BROKEN, finish_of
 from perdure.models.protocol import ModelEvent, ModelRequest, ToolSpec
 from perdure.models.providers.deadlines import Watch, deadlines_of
 from perdure.models.providers.history import sdk_messages
@@ -101,7 +102,12 @@ class ProviderModel:
         # pydantic-ai calls a body that just ends a stop.
         if reason in {None, "stop"} and (not said or response.state == "incomplete") and system not in _SILENT:
             raise ModelCutOff(f"{self._name} ended its answer without a finish reason")
-        return "tool_calls" if reason == "tool_call" else reason or str(said or "stop")
+        finish = finish_of(reason or str(said or "stop"))
+        if finish == BROKEN:
+            raise ModelCutOff(f"{self._name} broke off its answer ({said or reason})", detail=str(said or reason))
+        if finish == "tool_calls" and not any(isinstance(part, sdk.ToolCallPart) for part in response.parts):
+            raise ModelReplyInvalid(f"{self._name} ended its answer with tool calls, and there is none in it")
+        return finish
 
 
 async def _keep(model: SdkModel) -> AsyncGenerator[None, None]:
