@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from perdure.core.messages import Message, Part, ToolCallPart
+from perdure.core.messages import Message, Part, ToolCallPart, call_of
 
 UNKNOWN_OUTCOME = (
     "The outcome of this call is not known: it began, and nobody saw its end. It was not run again; check before you"
@@ -27,7 +27,7 @@ def valid(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def _repair(parts: Sequence[Part]) -> tuple[Part, ...]:
-    return tuple(closed(part) if isinstance(part, ToolCallPart) else part for part in parts)
+    return tuple(part if (called := call_of(part)) is None else closed(called) for part in parts)
 
 
 def closed(part: ToolCallPart) -> ToolCallPart:

@@ -19,7 +19,7 @@ from perdure.agents.tool_step import call
 from perdure.core.chunks import RUN_LANE, Chunk, chunk_entry
 from perdure.core.decisions.turn_end import MESSAGE_STATUS
 from perdure.core.failures import Failure
-from perdure.core.messages import ToolCallPart
+from perdure.core.messages import ToolCallPart, call_of
 from perdure.core.operations import AppendEntries, HolderOperation, PutParts, SetMessage
 from perdure.core.records import RunStatus
 from perdure.errors import RunCancelled, RunFailed, TurnTooLong
@@ -49,9 +49,9 @@ async def run_turn(context: RunContext, agent: Agent, given: TurnInput, default_
     while True:
         asked = await ask(context, agent, state, model)
         calls = [
-            (place, part)
+            (place, called)
             for place, part in enumerate(state.parts[asked.first : asked.first + asked.count], asked.first)
-            if isinstance(part, ToolCallPart)
+            if (called := call_of(part)) is not None
         ]
         if not calls:
             return

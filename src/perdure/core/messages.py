@@ -7,7 +7,7 @@ in `kept`, and are written again with the part.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -141,7 +141,7 @@ def decode_part(data: bytes) -> Part:
         part = _decoder.decode(data)
     except msgspec.ValidationError:
         raw = _raw_decoder.decode(data)
-        return UnknownPart(kind=str(raw.get("kind", "")), raw=raw, step=int(raw.get("step", 0)))
+        return UnknownPart(kind=str(raw.get("kind", "")), raw=raw, step=_step_of(raw))
     if _encoder.encode(part) == data:  # as nearly all are: to encode it costs less than to look for what was left out
         return part
     raw = _raw_decoder.decode(data)
@@ -154,3 +154,32 @@ def part_text(part: Part) -> str | None:
     if isinstance(part, TextPart | ReasoningPart):
         return part.text
     return part.arguments if isinstance(part, ToolCallPart) else None
+
+
+def call_of(part: Part) -> ToolCallPart | None:
+    """The tool call that a part is, or None; one that this version can't read whole, as far as it can.
+
+    So a call that was made stays one: for the run that replays it, and for every later turn.
+    """
+    if isinstance(part, ToolCallPart) or not isinstance(part, UnknownPart) or part.kind != "tool_call":
+        return part if isinstance(part, ToolCallPart) else None
+    raw = part.raw
+    texts = {name: _text_of(raw[name]) for name in _TEXTS if raw.get(name) is not None}
+    state: Value = raw.get("state", "pending")
+    if state not in _STATES:
+        state = "completed" if "output" in raw else "in_doubt"
+    whole: dict[str, Value] = {"call_id": "", "tool": "", **texts, "state": state, "output": raw.get("output")}
+    return ToolCallPart(step=part.step, **whole)
+
+
+_TEXTS = ("call_id", "tool", "arguments", "error", "error_code")
+_STATES = frozenset[Value](get_args(ToolState))
+
+
+def _text_of(value: Value) -> str:
+    return value if isinstance(value, str) else _encoder.encode(value).decode()
+
+
+def _step_of(raw: dict[str, Value]) -> int:
+    step: Value = raw.get("step", 0)
+    return step if isinstance(step, int) else 0
