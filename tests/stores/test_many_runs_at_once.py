@@ -28,7 +28,7 @@ Commit: TypeAlias = OutsideOperation | tuple[Lease, HolderOperation]
 Prepare: TypeAlias = Callable[[StoreHarness], Awaitable[list[Commit]]]
 
 
-async def open_memory(url: str, *, clock: ManualClock) -> Store:  # noqa: ARG001 - see Open
+async def open_memory(url: str, *, clock: ManualClock) -> Store:
     return MemoryStore(clock=clock)
 
 

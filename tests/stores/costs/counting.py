@@ -83,8 +83,8 @@ class CountedStore:
 
     def create(self, run_id: str, **options: Any) -> CreateRun:
         given: dict[str, Any] = {"workflow": "f", "manifest": b"{}", "manifest_hash": "h", "seed": "s", "at": self.at}
-        given |= options
-        return CreateRun(tenant=None, run_id=run_id, **given)
+        given |= {"tenant": None, "run_id": run_id} | options
+        return CreateRun(**given)
 
     def claim(self, limit: int = 250, queue_limit: int | None = None) -> Claim:
         self._claims += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -140,6 +141,51 @@ async def test_what_is_done_all_the_time_costs_the_same_however_many_runs_have_e
     await finish(counted, 0, FEW)
     small = {name: await instructions(counted, act) for name, act in acts.items()}
     await finish(counted, FEW, MANY)
+    large = {name: await instructions(counted, act) for name, act in acts.items()}
+    assert [name for name in acts if large[name] > small[name] + SLACK] == [], (small, large)
+
+
+async def others(counted: CountedStore, first: int, last: int) -> None:
+    """Runs of another workflow that are ready, that wait for a time, and of another tenant that have ended."""
+    for number in range(first, last):
+        counted.clock.advance(1)
+        await counted.store.execute(counted.create(f"ready{number}", workflow="g"))
+        await counted.store.execute(counted.create(f"waits{number}"))
+        await counted.store.execute(counted.create(f"ended{number}", tenant="big"))
+    while claimed := await counted.store.execute(counted.claim()):
+        for one in claimed:
+            lease = Lease(one.run.tenant, one.run.run_id, one.run.token)
+            number = int(one.run.run_id[5:])
+            if one.run.tenant is None:
+                waits = SuspendRun(inbox=0, at=counted.at, due_at=counted.at + timedelta(days=1 + number))
+                await counted.commit(lease, waits)
+                continue
+            await counted.commit(lease, FinishRun(status=("completed", "failed")[number % 2], at=counted.at))
+
+
+async def test_what_is_of_others_is_not_walked(counted: CountedStore) -> None:
+    store = counted.store
+    for run_id in ("small0", "small1"):
+        await store.execute(counted.create(run_id, tenant="small", queue="own"))
+    acts: dict[str, Act] = {
+        "claim": lambda: store.execute(counted.claim()),
+        "next due of another workflow": lambda: store.queues.next_due(("default",), ("h", "i"), counted.at),
+        "of a tenant": lambda: store.runs.list(tenant="small", limit=10),
+        "of a tenant and a workflow": lambda: store.runs.list(tenant="small", workflow="f", limit=10),
+        "of a tenant and another workflow": lambda: store.runs.list(tenant="small", workflow="g", limit=10),
+        "failed of a tenant": lambda: store.runs.list(tenant="small", status=("failed",)),
+        "queued of a tenant": lambda: store.runs.list(tenant="small", status=("queued", "failed"), limit=10),
+        "completed of a tenant": lambda: store.runs.list(tenant="small", status=("completed",)),
+        "completed of a tenant's workflow": lambda: store.runs.list(
+            tenant="small", status=("completed",), workflow="f"
+        ),
+        "failed of another workflow": lambda: store.runs.list(tenant=EVERY_TENANT, status=("failed",), workflow="g"),
+        "of a thread": lambda: store.runs.list(tenant=None, thread_id="thread"),
+        "of a thread of every tenant": lambda: store.runs.list(tenant=EVERY_TENANT, thread_id="thread"),
+    }
+    await others(counted, 0, FEW)
+    small = {name: await instructions(counted, act) for name, act in acts.items()}
+    await others(counted, FEW, MANY // 2)
     large = {name: await instructions(counted, act) for name, act in acts.items()}
     assert [name for name in acts if large[name] > small[name] + SLACK] == [], (small, large)
 

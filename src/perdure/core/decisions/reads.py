@@ -184,7 +184,7 @@ class GetTurn(NamedTuple):
 
 
 class GetTurnOfRun(NamedTuple):
-    """TurnRecord of a thread by its run, or None."""
+    """TurnRecord of a thread by its run, or None. It may look at all turns: for a run whose row is gone."""
 
     tenant: str | None
     thread_id: str

@@ -19,6 +19,7 @@ from perdure.core.decisions.draft import Decision, Draft
 from perdure.core.decisions.messages import insert_message
 from perdure.core.decisions.reads import (
     GetDeletedThread,
+    GetMessage,
     GetThreadEvent,
     GetTurn,
     GetTurnOfRun,
@@ -137,7 +138,7 @@ def start_turn(draft: Draft, operation: StartTurn) -> Decision[TurnRecord]:
     tenant, run = operation.tenant, operation.run
     thread = yield from draft.get_thread(tenant, operation.thread_id)
     known = yield from draft.find_run(tenant, run.run_id)
-    sent: TurnRecord | None = yield GetTurnOfRun(tenant, thread.thread_id, run.run_id)
+    sent = yield from _sent(thread, operation, known)
     if known is not None and (sent is None or known.manifest_hash != run.manifest_hash):
         raise RunInputMismatch(run.run_id, known.manifest_hash, run.manifest_hash)
     if sent is not None:
@@ -172,6 +173,26 @@ def start_turn(draft: Draft, operation: StartTurn) -> Decision[TurnRecord]:
     created = yield from create_run(draft, of_thread, turn=number, reply_id=reply_id)
     _note_status(draft, thread, at_head, created)
     return turn
+
+
+def _sent(thread: ThreadRecord, operation: StartTurn, run: RunRecord | None) -> Decision[TurnRecord | None]:
+    """The turn of the thread that was begun with this run: its row says which.
+
+    A run that was deleted leaves its turn. Its tombstone tells of it, and when that is gone the first message does.
+    """
+    tenant, thread_id, run_id = thread.tenant, thread.thread_id, operation.run.run_id
+    if run is not None:
+        if run.thread_id != thread_id or run.turn is None:
+            return None
+        return (yield GetTurn(tenant, thread_id, run.turn))
+    if (yield HasTombstone(tenant, "run", run_id)):
+        return (yield GetTurnOfRun(tenant, thread_id, run_id))
+    for given in operation.messages[:1]:
+        message: Message | None = yield GetMessage(tenant, thread_id, given.message_id)
+        turn: TurnRecord | None = (yield GetTurn(tenant, thread_id, message.turn)) if message is not None else None
+        if turn is not None and turn.run_id == run_id:
+            return turn
+    return None
 
 
 def _note_status(draft: Draft, thread: ThreadRecord, before: RunRecord | None, after: RunRecord) -> None:

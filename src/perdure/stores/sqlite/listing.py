@@ -2,6 +2,9 @@
 
 Runs have no index by `created_at` alone: every list that nothing else narrows is put together from one search for each
 status. So a run has one index less to be written, at its beginning and at each of its edges.
+
+What has ended is never walked for a list that it is not in. Of what has not ended, a list of a workflow may walk what
+has the same status, and one of no tenant those of tenants: an index more would be a page more of every run.
 """
 
 from __future__ import annotations
@@ -18,12 +21,17 @@ from perdure.stores.sqlite.transaction import Transaction
 
 _STATUSES = cast("tuple[RunStatus, ...]", get_args(RunStatus))
 _CREATED_AT, _RUN_ID = (rows.RUN_COLUMNS.split(", ").index(name) for name in ("created_at", "run_id"))
-_BY_COLUMN = {
-    "parent_id": "runs_children",
-    "thread_id": "runs_thread",
-    "workflow": "runs_workflow",
-    "tenant": "runs_tenant",
-}
+_FAILED = frozenset[RunStatus]({"failed", "cancelled"})
+# a thread's turns name their runs; a run may name a thread and be no turn of it
+_OF_THREAD = (
+    "id IN (SELECT run.id FROM threads CROSS JOIN turns ON turns.thread = threads.id"
+    " CROSS JOIN runs AS run ON run.tenant = threads.tenant AND run.run_id = turns.run_id WHERE threads.thread_id = ?"
+    " UNION ALL SELECT other.id FROM runs AS other INDEXED BY runs_thread"
+    " WHERE other.thread_id = ? AND other.turn IS NULL)"
+)
+_OF_THREAD_AND_TENANT = _OF_THREAD.replace(
+    "threads.thread_id = ?", "threads.thread_id = ? AND threads.tenant = ?"
+).replace("other.thread_id = ?", "other.thread_id = ? AND other.tenant = ?")
 
 
 def list_runs(
@@ -35,39 +43,54 @@ def list_runs(
 ) -> list[Row]:
     """Rows of runs, without their results, whose columns are as given and whose status is one of some, if any."""
     conditions, values = [f"{name} = ?" for name in given], [*given.values()]
+    if given.get("tenant"):
+        conditions.append("tenant <> ''")  # so that the indexes of tenants can be used
     if before is not None:
         conditions += ["created_at <= ?", "(created_at, run_id) < (?, ?)"]
         values += [epoch(before[0]), epoch(before[0]), before[1]]
     index = _index(given, statuses)
     if index is not None:
-        if index == "runs_tenant":
-            conditions.append("tenant <> ''")
         if statuses:
             conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
             values += statuses
+        if "thread_id" in given and "parent_id" not in given:
+            of_tenant = "tenant" in given
+            conditions.append(_OF_THREAD_AND_TENANT if of_tenant else _OF_THREAD)
+            key = (given["thread_id"], given["tenant"]) if of_tenant else (given["thread_id"],)
+            values += key * 2
         return tx.rows(_sql(index, conditions), (*values, limit))
-    sql = _sql("runs_status", [*conditions, "status = ?"])
-    found = [row for status in statuses or _STATUSES for row in tx.rows(sql, (*values, status, limit))]
+    found = list[Row]()
+    for status in statuses or _STATUSES:
+        index, condition = _index_of_status(given, status)
+        sql = _sql(index, [*conditions, condition])
+        found += tx.rows(sql, (*values, limit))
     found.sort(key=lambda row: (cast("float", row[_CREATED_AT]), cast("str", row[_RUN_ID])), reverse=True)
     return found[:limit]
 
 
 def _index(given: Mapping[str, Cell], statuses: Sequence[RunStatus]) -> str | None:
-    """The index that leads to fewest rows; None for that of statuses. Most runs have completed."""
-    for column in ("parent_id", "thread_id"):
-        if column in given:
-            return _BY_COLUMN[column]
-    if not statuses or "completed" in statuses:
-        if "workflow" in given:
-            return _BY_COLUMN["workflow"]
-        if given.get("tenant"):
-            return _BY_COLUMN["tenant"]
+    """The index that leads to fewest rows; None where each status is looked for. Most runs have completed."""
+    if "parent_id" in given:
+        return "INDEXED BY runs_children"
+    if "thread_id" in given:
+        return ""
+    if "workflow" in given and (not statuses or "completed" in statuses):
+        return "INDEXED BY runs_tenant_workflow" if given.get("tenant") else "INDEXED BY runs_workflow"
     return None
+
+
+def _index_of_status(given: Mapping[str, Cell], status: RunStatus) -> tuple[str, str]:
+    """Shape: the index, and the condition by which it can be used."""
+    if given.get("tenant"):
+        return "INDEXED BY runs_tenant", f"status = '{status}'"
+    if "workflow" in given and status in _FAILED:
+        return "INDEXED BY runs_failed", f"status = '{status}' AND status IN ('failed', 'cancelled')"
+    return "INDEXED BY runs_status", f"status = '{status}'"
 
 
 def _sql(index: str, conditions: Sequence[str]) -> str:
     return (
-        f"SELECT {rows.RUN_COLUMNS_WITHOUT_RESULT} FROM runs INDEXED BY {index} WHERE {' AND '.join(conditions)}"
+        f"SELECT {rows.RUN_COLUMNS_WITHOUT_RESULT} FROM runs {index} WHERE {' AND '.join(conditions)}"
         " ORDER BY created_at DESC, run_id DESC LIMIT ?"
     )
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from perdure.stores.sqlite.reader import Reader
 
 _NEXT = (
-    "SELECT due_at FROM runs WHERE queue = ? AND due_at > ? AND workflow IN (SELECT value FROM json_each(?))"
-    " ORDER BY due_at LIMIT 1"
+    "SELECT min((SELECT due_at FROM runs INDEXED BY runs_due WHERE queue = ? AND workflow = wanted.value"
+    " AND due_at > ? ORDER BY due_at LIMIT 1)) FROM json_each(?) AS wanted"
 )
 _SUSPECTS = (
     f"SELECT {rows.RUN_COLUMNS} FROM runs INDEXED BY runs_suspect WHERE worker_id IS NULL AND suspicion IS NOT NULL"
@@ -38,7 +38,7 @@ class Queues:
     async def next_due(self, queues: tuple[str, ...], workflows: tuple[str, ...], after: datetime) -> datetime | None:
         names, at = rows.names(workflows), epoch(after)
         found = [self._reader.tx.row(_NEXT, (queue, at, names)) for queue in queues]
-        return instant(min((cast("float", row[0]) for row in found if row), default=None))
+        return instant(min((cast("float", row[0]) for row in found if row and row[0] is not None), default=None))
 
     async def alone_since(self, queues: tuple[str, ...], workflows: tuple[str, ...]) -> datetime | None:
         found = map(rows.run_record, self._reader.tx.rows(_SUSPECTS, (rows.names(queues), rows.names(workflows))))

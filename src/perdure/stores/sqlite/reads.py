@@ -46,12 +46,19 @@ _OWNED_KEYS = "SELECT tenant, run_id FROM runs WHERE worker_id = ? ORDER BY id"
 _HOLDS = "SELECT EXISTS (SELECT 1 FROM runs WHERE worker_id = ?)"
 _SUSPECTS = f"{_RUNS} WHERE worker_id = ? AND suspicion IS NOT NULL"
 _CLAIMED = f"{_RUNS} WHERE worker_id = ? AND claim_id = ? ORDER BY id"
+# a search for each workflow, so that what waits for workers with other code is not walked
 CLAIMABLE = f"""
-SELECT * FROM (SELECT {rows.RUN_COLUMNS}, ready_at, id FROM runs WHERE queue = ?1 AND ready_at IS NOT NULL
-    AND worker_id IS NULL AND workflow IN (SELECT value FROM json_each(?3)) ORDER BY ready_at, id LIMIT ?4)
+SELECT * FROM (SELECT {rows.RUN_COLUMNS}, ready_at, id
+    FROM (SELECT value FROM json_each(?3)) AS wanted CROSS JOIN runs ON id IN (
+    SELECT one.id FROM runs AS one INDEXED BY runs_ready WHERE queue = ?1 AND workflow = wanted.value
+        AND ready_at IS NOT NULL AND worker_id IS NULL ORDER BY ready_at, one.id LIMIT ?4)
+    ORDER BY ready_at, id LIMIT ?4)
 UNION ALL
-SELECT * FROM (SELECT {rows.RUN_COLUMNS}, due_at, id FROM runs WHERE queue = ?1 AND due_at <= ?2 AND ready_at IS NULL
-    AND worker_id IS NULL AND workflow IN (SELECT value FROM json_each(?3)) ORDER BY due_at, id LIMIT ?4)
+SELECT * FROM (SELECT {rows.RUN_COLUMNS}, due_at, id
+    FROM (SELECT value FROM json_each(?3)) AS wanted CROSS JOIN runs ON id IN (
+    SELECT one.id FROM runs AS one INDEXED BY runs_due WHERE queue = ?1 AND workflow = wanted.value AND due_at <= ?2
+        AND ready_at IS NULL AND worker_id IS NULL ORDER BY due_at, one.id LIMIT ?4)
+    ORDER BY due_at, id LIMIT ?4)
 """
 # an owner has a row of its own, always: so the index of what is owned answers this, and not all that a queue ever had
 _RUNNING = "SELECT count(*) FROM workers CROSS JOIN runs USING (worker_id) WHERE queue = ?"
