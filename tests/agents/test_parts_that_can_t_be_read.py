@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -28,7 +29,7 @@ CHANGES: dict[str, dict[str, Value]] = {
 
 def rewrite(path: Path, changes: dict[str, Value]) -> None:
     """Change the stored call as another version may have written it."""
-    connection = apsw.Connection(str(path))
+    connection: Any = apsw.Connection(str(path))
     (key, body), *_ = [row for row in connection.execute("SELECT id, body FROM parts") if b"tool_call" in bytes(row[1])]
     raw = msgspec.json.decode(bytes(body)) | changes
     connection.execute("UPDATE parts SET body = ? WHERE id = ?", (msgspec.json.encode(raw), key))
