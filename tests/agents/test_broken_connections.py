@@ -1,4 +1,4 @@
-"""A connection that is reset at any point of a stream: the turn is asked again, and ends in what the whole answer says."""
+"""A connection that is reset at any point of a stream: the turn asks again, and ends in what the whole answer says."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ POINTS: dict[str, bytes] = {
 
 
 class Socket:
-    """A server that writes the given bytes for each request, then resets the connection, or ends it where it is whole."""
+    """A server that writes the given bytes for each request; it resets the connection where they are no answer."""
 
     def __init__(self, *answers: bytes) -> None:
         self.answers = list(answers)
