@@ -12,6 +12,7 @@ import pytest
 from perdure.core.messages import Message, TextPart
 from perdure.core.operations import DeleteRun, StartTurn
 from perdure.core.records import TOMBSTONE_FOR
+from perdure.core.threads import TurnRef
 from perdure.errors import RunInputMismatch
 from perdure.stores import open_store
 from perdure.stores.port import EVERY_TENANT
@@ -111,3 +112,37 @@ async def test_a_send_without_messages_is_repeated_although_its_run_was_deleted(
     await harness.ended("run")
     await harness.do(DeleteRun(tenant=None, run_id="run", at=harness.at))
     assert await harness.do(sent) == first
+
+
+async def test_a_long_thread_is_deleted_in_commits_of_few_runs(harness: StoreHarness) -> None:
+    await harness.thread("thread")
+    for number in range(7):
+        await harness.do(turn(harness, f"run{number}"))
+        if number < 6:
+            await harness.ended(f"run{number}")
+    delete = msgspec.structs.replace(harness.delete_thread(), limit=3)
+    left = list[set[str]]()
+    while await harness.do(delete):
+        left.append(set(await ids(harness, None)))
+        assert (await harness.get_thread("thread")).head == 7  # it is there as long as its runs are
+    assert left == [{"run0", "run1", "run2", "run3"}, {"run0"}]
+    assert await ids(harness, None) == []
+    assert await harness.store.threads.get("thread", tenant=None) is None
+    assert await harness.do(delete) is False
+
+
+async def test_the_hidden_roots_of_a_thread_go_with_it_in_few_runs_each(harness: StoreHarness) -> None:
+    await harness.thread("thread")
+    for number in range(4):
+        await harness.do(turn(harness, f"run{number}"))
+        await harness.ended(f"run{number}")
+    await harness.do(harness.create_thread("fork", root=TurnRef("thread", 2)))
+    await harness.do(turn(harness, "forked", "fork"))
+    await harness.ended("forked")
+    assert await harness.do(harness.delete_thread()) is False
+    assert len(await ids(harness, None)) == 4  # the fork's path needs the thread
+    delete = msgspec.structs.replace(harness.delete_thread("fork"), limit=2)
+    answers = [await harness.do(delete) for _ in range(3)]
+    assert answers == [True, True, False]
+    assert await harness.store.runs.list(tenant=None) == []
+    assert await harness.do(delete) is False

@@ -76,4 +76,5 @@ class Threads:
         """
         await self._access.check("thread.delete", thread_id)
         delete = DeleteThread(tenant=self._access.tenant, thread_id=thread_id, at=self._access.clock.now())
-        await self._store.execute(delete)
+        while await self._store.execute(delete):
+            pass  # the rest of its runs has a commit of its own

@@ -6,7 +6,7 @@ import msgspec
 
 from perdure.core.decisions import Decision, Draft, decide_holder
 from perdure.core.decisions.changes import InsertUsage, UpdateRun, WriteParts
-from perdure.core.decisions.reads import GetEntry, GetHead, GetStep, GetThreadEvent, GetTurnOfRun, HasTombstone
+from perdure.core.decisions.reads import GetEntry, GetHead, GetStep, GetThreadEvent, GetTurn, HasTombstone
 from perdure.core.operations import (
     Answer,
     CancelRun,
@@ -168,8 +168,8 @@ def thread_event_twice(store: BreakableStore, request: GetThreadEvent, event: An
     """A thread's event that lands again is another one."""
 
 
-@reads_instead(GetTurnOfRun, TurnPromises.test_a_turn_that_is_sent_again_changes_nothing, THREADS)
-def turn_sent_twice(store: BreakableStore, request: GetTurnOfRun, turn: Any) -> None:
+@reads_instead(GetTurn, TurnPromises.test_a_turn_that_is_sent_again_changes_nothing, THREADS)
+def turn_sent_twice(store: BreakableStore, request: GetTurn, turn: Any) -> None:
     """A turn that lands again is refused as the run of somebody else."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from perdure.core.chunks import Chunk, chunk_entry
 from perdure.core.messages import Message, TextPart
-from perdure.core.operations import AppendEntries, CreateThread, Emit, FinishRun, StartTurn, SuspendRun
+from perdure.core.operations import AppendEntries, CreateThread, DeleteThread, Emit, FinishRun, StartTurn, SuspendRun
 from perdure.core.records import Lease
 from perdure.core.threads import ThreadRecord
 from perdure.stores.port import EVERY_TENANT
@@ -237,3 +237,22 @@ async def test_the_messages_of_a_path_are_two_queries_however_many(counted: Coun
         found.append((len(messages), len(counts.statements), counts.instructions))
     assert [(many, statements) for many, statements, _ in found] == [(10, 4), (60, 4)]  # BEGIN and COMMIT among them
     assert (found[1][2] - found[0][2]) / 50 <= 150
+
+
+@pytest.mark.slow
+async def test_a_deletion_of_a_thread_is_commits_of_a_bounded_size(counted: CountedStore) -> None:
+    found = list[tuple[int, int]]()
+    for thread_id, turns in (("short", 150), ("long", 450)):
+        await counted.store.execute(
+            CreateThread(thread=ThreadRecord(thread_id=thread_id, agent="x", created_at=counted.at))
+        )
+        for number in range(turns):
+            await turn(counted, thread_id, number)
+        delete, statements, is_left = DeleteThread(tenant=None, thread_id=thread_id, at=counted.at), list[int](), True
+        while is_left:
+            with counted.counted() as counts:
+                is_left = await counted.store.execute(delete)
+            statements.append(len(counts.statements))
+        found.append((len(statements), max(statements)))
+    assert [commits for commits, _ in found] == [2, 5]
+    assert found[1][1] <= found[0][1] + 5 <= 1_000

@@ -191,11 +191,16 @@ class GetTurnOfRun(NamedTuple):
     run_id: str
 
 
-class GetTurns(NamedTuple):
-    """All turns of a thread: list of TurnRecord."""
+class GetRunsOfTurns(NamedTuple):
+    """Runs that are turns of a thread, a deleted one too, the newest turn first: list of RunRecord.
+
+    Shape: with `only_open` those alone that have not ended.
+    """
 
     tenant: str | None
     thread_id: str
+    limit: int
+    only_open: bool = False
 
 
 class GetMessage(NamedTuple):
@@ -274,7 +279,7 @@ Read: TypeAlias = (
     | GetDeletedThread
     | GetTurn
     | GetTurnOfRun
-    | GetTurns
+    | GetRunsOfTurns
     | GetMessage
     | GetPendingCalls
     | FindMessage

@@ -20,10 +20,10 @@ from perdure.core.decisions.messages import insert_message
 from perdure.core.decisions.reads import (
     GetDeletedThread,
     GetMessage,
+    GetRunsOfTurns,
     GetThreadEvent,
     GetTurn,
     GetTurnOfRun,
-    GetTurns,
     HasTombstone,
 )
 from perdure.core.decisions.runs import create_run, end_and_erase
@@ -81,44 +81,61 @@ def update_thread(draft: Draft, operation: UpdateThread) -> Decision[ThreadRecor
     return draft.change_thread(thread, **fields, version=thread.version + 1, updated_at=operation.at)
 
 
-def delete_thread(draft: Draft, operation: DeleteThread) -> Decision[None]:
+def delete_thread(draft: Draft, operation: DeleteThread) -> Decision[bool]:
     """Decide DeleteThread."""
     tenant, thread_id, at = operation.tenant, operation.thread_id, operation.at
     thread = yield from draft.find_thread(tenant, thread_id)
     if thread is None:
         if (yield HasTombstone(tenant, "thread", thread_id)):
-            return
+            return False
         raise ThreadNotFound(thread_id)
-    draft.add(WriteTombstone(tenant, "thread", thread_id, at, at + TOMBSTONE_FOR))
     draft.topics.add(topics.thread(tenant, thread_id))
+    going = [thread] if thread.forks else (yield from _with_roots(draft, thread))
+    # of a hidden thread, for nobody may go on with what nobody sees
+    if (yield from _remove_runs(draft, going, at, operation.limit, only_open=thread.forks > 0)):
+        return True
+    draft.add(WriteTombstone(tenant, "thread", thread_id, at, at + TOMBSTONE_FOR))
     if thread.forks:
-        yield from _cut_off(draft, thread, at)
         draft.add(HideThread(thread))
-        return
-    yield from _remove(draft, thread, at)
+    else:
+        yield from _remove(draft, thread)
+    return False
 
 
-def _cut_off(draft: Draft, thread: ThreadRecord, at: datetime) -> Decision[None]:
-    """Remove the runs of a hidden thread that have not ended: nobody may go on with what nobody sees."""
-    turns: list[TurnRecord] = yield GetTurns(thread.tenant, thread.thread_id)
-    for turn in turns:
-        run = yield from draft.find_run(turn.tenant, turn.run_id)
-        if run is not None and run.status not in ENDED:
-            yield from end_and_erase(draft, run, at)
+def _with_roots(draft: Draft, thread: ThreadRecord) -> Decision[list[ThreadRecord]]:
+    """The thread, and those that were deleted before and that only its path needs."""
+    going = [thread]
+    while (root := going[-1].root) is not None:
+        if (yield from draft.find_thread(thread.tenant, root.thread_id)) is not None:
+            break
+        hidden: ThreadRecord | None = yield GetDeletedThread(thread.tenant, root.thread_id)
+        if hidden is None or hidden.forks > 1:
+            break
+        going.append(hidden)
+    return going
 
 
-def _remove(draft: Draft, thread: ThreadRecord, at: datetime) -> Decision[None]:
-    turns: list[TurnRecord] = yield GetTurns(thread.tenant, thread.thread_id)
-    for turn in turns:
-        run = yield from draft.find_run(turn.tenant, turn.run_id)
-        if run is not None:
-            yield from end_and_erase(draft, run, at)
+def _remove_runs(
+    draft: Draft, threads: list[ThreadRecord], at: datetime, limit: int, *, only_open: bool
+) -> Decision[bool]:
+    """Remove so many runs of these threads. Shape: whether there are more."""
+    for thread in threads:
+        runs: list[RunRecord] = yield GetRunsOfTurns(thread.tenant, thread.thread_id, limit + 1, only_open)
+        for run in runs[:limit]:
+            yield from end_and_erase(draft, draft.know(run), at)
+        if len(runs) > limit:
+            return True
+        limit -= len(runs)
+    return False
+
+
+def _remove(draft: Draft, thread: ThreadRecord) -> Decision[None]:
     draft.add(RemoveThread(thread))
     if thread.root is not None:
-        yield from _let_go(draft, thread, thread.root, at)
+        yield from _let_go(draft, thread, thread.root)
 
 
-def _let_go(draft: Draft, fork: ThreadRecord, root: TurnRef, at: datetime) -> Decision[None]:
+def _let_go(draft: Draft, fork: ThreadRecord, root: TurnRef) -> Decision[None]:
     """One fork less for the thread whose turns a removed one needed; it goes too where it was deleted before."""
     source = yield from draft.find_thread(fork.tenant, root.thread_id)
     if source is not None:
@@ -130,7 +147,7 @@ def _let_go(draft: Draft, fork: ThreadRecord, root: TurnRef, at: datetime) -> De
     if hidden.forks > 1:
         draft.add(UpdateThreadRow(hidden, {"forks": hidden.forks - 1}))
     else:
-        yield from _remove(draft, hidden, at)
+        yield from _remove(draft, hidden)
 
 
 def start_turn(draft: Draft, operation: StartTurn) -> Decision[TurnRecord]:

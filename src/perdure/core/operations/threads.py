@@ -45,7 +45,8 @@ class DeleteThread(msgspec.Struct, frozen=True, kw_only=True):
 
     Shape: whoever executes one of its runs has lost its lease; such a run is cancelled first, so that its parent is
     told, its children are cancelled and its concurrency key goes on. Turns that another thread's path needs stay until
-    that thread is deleted too, and are not readable through this one.
+    that thread is deleted too, and are not readable through this one. At most `limit` runs are removed, the newest
+    first; what comes back is whether there are more, and the thread is there as long as there are.
     Key: a tombstone.
     Raises: ThreadNotFound.
     """
@@ -53,6 +54,7 @@ class DeleteThread(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str | None
     thread_id: str
     at: datetime
+    limit: int = 100
 
 
 class StartTurn(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,6 +103,13 @@ def _turn_of_run(state: State, request: reads.GetTurnOfRun) -> Value:
     return next((turn for turn in turns if turn.run_id == request.run_id), None)
 
 
+def _runs_of_turns(state: State, request: reads.GetRunsOfTurns) -> Value:
+    turns = reversed(_turns(state, request.tenant, request.thread_id).values())
+    keys = [(request.tenant, turn.run_id) for turn in turns]
+    runs = [state.runs[key] for key in keys if key in state.runs]
+    return [run for run in runs if not request.only_open or run.status not in ENDED][: request.limit]
+
+
 def _thread_event(state: State, request: reads.GetThreadEvent) -> Value:
     events = state.of_thread[request.tenant, request.thread_id].events.values()
     return next((event for event in events if event.event_id == request.event_id), None)
@@ -150,7 +157,7 @@ READS: dict[type, Callable[[State, Value], Value]] = {
     reads.GetDeletedThread: lambda state, one: state.hidden.get((one.tenant, one.thread_id)),
     reads.GetTurn: lambda state, one: _turns(state, one.tenant, one.thread_id).get(one.turn),
     reads.GetTurnOfRun: _turn_of_run,
-    reads.GetTurns: lambda state, one: list(_turns(state, one.tenant, one.thread_id).values()),
+    reads.GetRunsOfTurns: _runs_of_turns,
     reads.GetMessage: _message,
     reads.GetPendingCalls: _pending_calls,
     reads.FindMessage: _find_message,

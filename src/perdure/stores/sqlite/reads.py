@@ -74,6 +74,12 @@ _TURNS = (
     " FROM threads AS own JOIN turns ON turns.thread = own.id LEFT JOIN threads AS parent ON parent.id = parent_thread"
     " WHERE own.tenant = ? AND own.thread_id = ?"
 )
+_OF_TURNS = (
+    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE id IN (SELECT run.id FROM threads AS own"
+    " CROSS JOIN turns ON turns.thread = own.id CROSS JOIN runs AS run ON run.tenant = own.tenant"
+    " AND run.run_id = turns.run_id WHERE own.tenant = ? AND own.thread_id = ? AND (? OR run.completed_at IS NULL)"
+    " ORDER BY turns.turn DESC LIMIT ?) ORDER BY turn DESC"
+)
 _MESSAGE = f"SELECT {thread_rows.MESSAGE_COLUMNS} FROM messages WHERE thread = {THREAD}"
 _PARTS = (
     f"SELECT id & {2**PART_BITS - 1}, body FROM parts"
@@ -195,11 +201,6 @@ def _turn(tx: Transaction, request: reads.GetTurn | reads.GetTurnOfRun) -> TurnR
     return thread_rows.turn_record(request.tenant, row) if row else None
 
 
-def _turns(tx: Transaction, request: reads.GetTurns) -> list[TurnRecord]:
-    found = tx.rows(f"{_TURNS} ORDER BY turn", (request.tenant or "", request.thread_id))
-    return [thread_rows.turn_record(request.tenant, row) for row in found]
-
-
 def _message(tx: Transaction, request: reads.GetMessage) -> Message | None:
     row = tx.row(f"{_MESSAGE} AND message_id = ?", (request.tenant or "", request.thread_id, request.message_id))
     return thread_rows.message(request.tenant, request.thread_id, row) if row else None
@@ -258,7 +259,9 @@ READS: Final[dict[type, Callable[[Transaction, Value], Value]]] = {
     reads.GetDeletedThread: _thread,
     reads.GetTurn: _turn,
     reads.GetTurnOfRun: _turn,
-    reads.GetTurns: _turns,
+    reads.GetRunsOfTurns: lambda tx, one: _runs(
+        tx, _OF_TURNS, one.tenant or "", one.thread_id, not one.only_open, one.limit
+    ),
     reads.GetMessage: _message,
     reads.FindMessage: _find_message,
     reads.GetPendingCalls: _pending_calls,
