@@ -32,6 +32,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         TurnNotFound                 turn_not_found
         Deleted                      deleted
         NotAllowed                   not_allowed
+        TurnSuperseded               turn_superseded
         TurnTooLong                  turn_too_long
         MessageNotFound              message_not_found
         MessageExists                message_exists
@@ -149,6 +150,7 @@ from perdure.errors.runs import (
     ThreadMismatch,
     ThreadNotFound,
     TurnNotFound,
+    TurnSuperseded,
     TurnTooLong,
     WorkerExpired,
 )
@@ -270,6 +272,7 @@ __all__ = [
     "ToolSignatureInvalid",
     "ToolTimedOut",
     "TurnNotFound",
+    "TurnSuperseded",
     "TurnTooLong",
     "WorkerExpired",
     "WorkflowError",

@@ -134,6 +134,18 @@ class ThreadBusy(RunError):
         self.thread_id, self.run_id, self.status = thread_id, run_id, status
 
 
+class TurnSuperseded(RunError):
+    """A later turn of the thread follows this one, so it is not restarted; send its message again."""
+
+    code = "turn_superseded"
+
+    def __init__(self, run_id: str, thread_id: str, turn: int, head: int) -> None:
+        super().__init__(
+            f"run {run_id!r} is turn {turn} of thread {thread_id!r}, and turn {head} follows it; send its message again"
+        )
+        self.run_id, self.thread_id, self.turn, self.head = run_id, thread_id, turn, head
+
+
 class TurnTooLong(RunError):
     """A turn asked its model as often as its agent allows, and was not done."""
 

@@ -107,7 +107,8 @@ class Run(Generic[R]):
         A step whose result could not be stored is not tried again: its effect has happened. Nor is one on whose failure
         the workflow has acted, by a step that compensates, say: what it did stands, and so does the failure, of which
         the run fails again unless its code has changed. Start another run to begin anew.
-        Raises: RunStateWrong where it has not failed; RunNotFound.
+        Raises: RunStateWrong where it has not failed; TurnSuperseded for a turn that a later one of its thread follows;
+        RunNotFound.
         """
         await self._access.check("run.restart", self.id)
         run = await self.record()

@@ -72,13 +72,13 @@ async def act_on_each(
     Raises: what else the action raises; what was done before stays done.
     """
     from perdure.cli.terminal import notes
-    from perdure.errors import RunNotFound, RunStateWrong
+    from perdure.errors import RunNotFound, RunStateWrong, TurnSuperseded
 
     done = 0
     async for run in found:
         try:
             await act(door.run(run.run_id))
-        except (RunStateWrong, RunNotFound) as error:
+        except (RunStateWrong, RunNotFound, TurnSuperseded) as error:
             notes().print(f"left: {error}", markup=False)
         else:
             done += 1

@@ -25,7 +25,7 @@ from perdure.core.operations.runs import (
 from perdure.core.records import TOMBSTONE_FOR, RunRecord, StepRecord
 from perdure.core.states import ENDED, OWNED, RunCause
 from perdure.core.values import Value
-from perdure.errors import Deleted, RunInputMismatch, RunNotFound, RunStateWrong
+from perdure.errors import Deleted, RunInputMismatch, RunNotFound, RunStateWrong, TurnSuperseded
 
 PARENT_CANCELLED = "its parent was cancelled"
 THREAD_DELETED = "its thread was deleted"
@@ -142,6 +142,7 @@ def restart_run(draft: Draft, operation: RestartRun) -> Decision[RunRecord]:
     run, at = (yield from draft.get_run(operation.tenant, operation.run_id)), operation.at
     if run.life >= operation.life:
         return run
+    yield from _check_at_head(draft, run)
     steps: list[StepRecord] = (yield GetSteps(run, operation.reopen)) if operation.reopen else []
     for step in steps:
         if step.status == "failed":
@@ -163,6 +164,15 @@ def restart_run(draft: Draft, operation: RestartRun) -> Decision[RunRecord]:
     if run.key is not None:
         fields |= yield from acquire(draft, run)
     return (yield from transition(draft, run, "restart", at, **fields, **cleared))
+
+
+def _check_at_head(draft: Draft, run: RunRecord) -> Decision[None]:
+    """A thread has one turn at a time: only the one at its head is executed. Raises: TurnSuperseded."""
+    if run.status != "failed" or run.thread_id is None or run.turn is None:
+        return
+    thread = yield from draft.find_thread(run.tenant, run.thread_id)
+    if thread is not None and thread.head != run.turn:
+        raise TurnSuperseded(run.run_id, thread.thread_id, run.turn, thread.head)
 
 
 def fail_run(draft: Draft, operation: FailRun) -> Decision[RunRecord]:

@@ -154,7 +154,8 @@ class RestartRun(msgspec.Struct, frozen=True, kw_only=True):
     next end is an event of its own for its parent, a turn's message is being written again, and questions without
     an answer are open again.
     Key: `life`, one more than the run had: a run that has it, or more, stays as it is.
-    Raises: RunNotFound; RunStateWrong where it has not failed.
+    Raises: RunNotFound; RunStateWrong where it has not failed; TurnSuperseded for a turn that is not at its thread's
+    head: a thread has one turn at a time.
     """
 
     tenant: str | None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from perdure.core import keys
 from perdure.core.records import Lease
-from perdure.errors import QuestionAnswered, RunNotFound, RunStateWrong
+from perdure.errors import QuestionAnswered, RunNotFound, RunStateWrong, ThreadBusy, TurnSuperseded
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.harness import StoreHarness
 
@@ -25,6 +27,39 @@ class RestartPromises(Promises):
         assert (run.failure, run.completed_at) == (None, None)
         [claimed] = await harness.do(harness.claim("eve"))
         assert claimed.run.token > lease.token
+
+    async def test_a_turn_is_restarted_only_at_the_head_of_its_thread(self, harness: StoreHarness) -> None:
+        """A thread has one turn at a time, and what later turns were answered with stays as it was."""
+        await harness.commit(await harness.replying("one"), harness.finish("failed"))
+        await harness.do(harness.restart("one"))  # at the head
+        await harness.end_turn("one", "failed")
+        await harness.do(harness.turn_with_reply("two"))
+        for status in ("queued", "running", "failed"):
+            assert await harness.status("two") == status
+            error = await harness.refused(TurnSuperseded, harness.restart("one", life=2))
+            assert isinstance(error, TurnSuperseded)
+            assert (error.run_id, error.thread_id, error.turn, error.head) == ("one", "thread", 1, 2)
+            await harness.do(harness.restart("one"))  # it has landed long ago: that is no other restart
+            if status == "queued":
+                lease = await harness.lease("two")
+            elif status == "running":
+                await harness.commit(lease, harness.finish("failed"))
+        await harness.do(harness.restart("two"))
+        assert await harness.status("two") == "queued"
+
+    async def test_of_a_restart_and_a_send_on_their_way_together_the_second_is_refused(
+        self, harness: StoreHarness
+    ) -> None:
+        for number, refusal in enumerate((ThreadBusy, TurnSuperseded) * 4):
+            first, second = f"first-{number}", f"second-{number}"
+            await harness.thread(f"thread-{number}")
+            await harness.do(harness.turn(first, thread_id=f"thread-{number}"))
+            await harness.end_turn(first, "failed")
+            restart, send = harness.restart(first), harness.turn(second, thread_id=f"thread-{number}")
+            operations = (restart, send) if refusal is ThreadBusy else (send, restart)
+            settled = await asyncio.gather(*map(harness.do, operations), return_exceptions=True)
+            assert [type(one) for one in settled if isinstance(one, BaseException)] == [refusal]
+            assert await harness.status(first) == ("queued" if refusal is ThreadBusy else "failed")
 
     async def test_a_restart_reopens_the_failed_steps_that_it_names(self, harness: StoreHarness) -> None:
         lease = await harness.running()

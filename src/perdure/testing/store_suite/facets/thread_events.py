@@ -9,7 +9,7 @@ from perdure.core.operations import StartTurn
 from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
 from perdure.core.threads import ThreadEvent
 from perdure.core.values import Value
-from perdure.errors import RunNotFound, StepFinal, ThreadNotFound
+from perdure.errors import RunNotFound, StepFinal, ThreadNotFound, TurnSuperseded
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.facets.suspicion import killed, killed_alone
 from perdure.testing.store_suite.harness import StoreHarness
@@ -182,7 +182,7 @@ class ThreadStatusPromises(Promises):
         await harness.do(harness.turn("two", after=0))
         await harness.end_turn("two")
         before = await harness.store.threads.events("thread", tenant=None)
-        await harness.do(harness.restart("one"))
+        await harness.refused(TurnSuperseded, harness.restart("one"))
         await harness.do(harness.cancel("one"))
         assert await now(harness) == "completed"
         assert await harness.store.threads.events("thread", tenant=None) == before
