@@ -170,3 +170,39 @@ async def test_an_emit_lands_with_its_step_or_not_at_all(cluster: Cluster) -> No
     await cluster.restart()
     assert await cluster.result(run) is True
     assert await cluster.result(other) == 1
+
+
+async def waits_for(ctx: perdure.Context, key: str) -> Any:
+    return await ctx.await_event(key)
+
+
+@pytest.mark.parametrize("target", ["a run", "a child"])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_what_an_emit_was_told_is_told_again_where_its_target_was_deleted(
+    cluster: Cluster, target: str, is_first: bool
+) -> None:
+    told: list[bool] = []
+    declared = cluster.workflow(waits_for)
+
+    async def flow(ctx: perdure.Context) -> str:
+        to = "other" if target == "a run" else (await ctx.start(declared, "go")).run_id
+        if not is_first:
+            await ctx.emit_event("go", run_id=to)
+        told.append(await ctx.emit_event("go", run_id=to))
+        await ctx.step("paid" if told[-1] else "refused", cluster.done.append, "decided")
+        await ctx.await_event("continue")
+        return "done"
+
+    if target == "a run":
+        await cluster.start(waits_for, "go", run_id="other")
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(2)
+    other = cluster.client.run("other" if target == "a run" else "run/0")
+    await cluster.clock.until(other.result())
+    await other.delete()
+    await run.emit_event("continue")
+    await cluster.restart()
+    assert await cluster.result(run) == "done"
+    assert told == [is_first] * 2
+    assert cluster.done == ["decided"]

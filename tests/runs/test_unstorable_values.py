@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import perdure
 from perdure.core.values import MAX_VALUE_BYTES
 from perdure.errors import NotStorable, RunFailed, StepFailed, TooLarge
 from tests.runs.cluster import Cluster
-from tests.runs.shapes import AT, Bill, Line, Point
+from tests.runs.shapes import AT, Bill, Line
 
 
 class Custom:
@@ -141,37 +141,6 @@ async def test_an_event_or_an_argument_over_the_limit_is_refused_and_changes_not
     with pytest.raises(TooLarge):
         await cluster.start(flow, "x" * MAX_VALUE_BYTES, run_id="other")
     assert len(await cluster.client.runs()) == 1
-
-
-async def test_a_value_that_no_longer_fits_comes_back_plain_and_its_effect_is_not_repeated(
-    memory: Cluster, caplog: pytest.LogCaptureFixture
-) -> None:
-    seen: list[Any] = []
-
-    def version(kind: Any) -> Callable[[perdure.Context], Awaitable[None]]:
-        async def step() -> Any:
-            memory.done.append("ran")
-            return {"x": 1, "y": 2.0}
-
-        step.__annotations__["return"] = kind
-
-        async def flow(ctx: perdure.Context) -> None:
-            seen.append(await ctx.step("value", step))
-            await ctx.await_event("go")
-
-        return flow
-
-    run = await memory.start(version(Point))
-    await memory.start_worker()
-    await memory.clock.settle()
-    await memory.kill()
-    memory.workflow(version(tuple[int, int]))
-    await run.emit_event("go")
-    await memory.start_worker()
-    await memory.result(run)
-    assert seen == [Point(1, 2.0), {"x": 1, "y": 2.0}]
-    assert memory.done == ["ran"]
-    assert "does not fit" in caplog.text
 
 
 async def test_an_annotation_that_can_not_be_resolved_is_a_typed_error_before_the_effect(memory: Cluster) -> None:

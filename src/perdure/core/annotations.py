@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from perdure.core.guarding import said
 from perdure.core.values import (
     Decoder,
     LossCheck,
@@ -125,8 +126,8 @@ def called(given: object) -> str:
 def _hints(function: Value) -> Mapping[str, Value]:
     try:
         return typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, AttributeError, SyntaxError) as error:
-        raise AnnotationUnresolved(getattr(function, "__qualname__", repr(function)), str(error)) from None
+    except Exception as error:  # an annotation that is text is code of the user's, and may raise anything
+        raise AnnotationUnresolved(getattr(function, "__qualname__", repr(function)), said(error)) from None
 
 
 class Arguments:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar, cast
 
 import msgspec
 
+from perdure.core.guarding import exact, guarded, is_of
 from perdure.core.text import well_formed, well_formed_data
 from perdure.core.values import Value, encode
 from perdure.errors import (
@@ -21,9 +23,17 @@ from perdure.errors import (
 )
 from perdure.errors.outcomes import qualified
 
+T = TypeVar("T")
+
 _MESSAGE_CHARS = 8192
 _DATA_BYTES = 64 * 1024
 _OWN = {StepTimedOut.code, StepInDoubt.code}  # what perdure itself says of a step, and not its function
+
+# read by the field itself: a metaclass, a property or a `__getattribute__` of the user's has no say
+_NAME: Callable[[type], str] = vars(type)["__name__"].__get__
+_MRO: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
+_CAUSE: Callable[[BaseException], BaseException | None] = vars(BaseException)["__cause__"].__get__
+_CONTEXT: Callable[[BaseException], BaseException | None] = vars(BaseException)["__context__"].__get__
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,24 +63,49 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def failure_of(error: BaseException, reason: str = "error") -> Failure:
-    """What is stored of an exception: its class's name, message, code and, where they can be stored, its fields."""
-    cause_type, message, causes = type(error).__name__, _message(error), _causes(error)
-    code = error.code if isinstance(error, PerdureError) else ""
-    if isinstance(error, StepFailed):  # the run failed of what the step's function raised
+    """What is stored of an exception: its class's name, message, code and, where they can be stored, its fields.
+
+    Shape: what the exception's own code does not give (its text, its notes, its data) is named in the message.
+    """
+    return guarded(partial(_described, error, reason), partial(undescribed, error, reason))
+
+
+def undescribed(error: BaseException, reason: str, another: BaseException) -> Failure:
+    """What is stored of an exception whose own code raised another one where it was to be described."""
+    message = f"it can't be described: that raised {class_name(another)}"
+    return Failure(cause_type=class_name(error), message=message, reason=reason, causes=_causes(error))
+
+
+def class_name(error: BaseException) -> str:
+    """The name of its class."""
+    return _text(_NAME(type(error)))
+
+
+def _described(error: BaseException, reason: str) -> Failure:
+    missing = list[str]()
+    cause_type, message, causes = class_name(error), _message(error, missing), _causes(error)
+    code = error.code if is_of(error, PerdureError) else ""
+    if is_of(error, StepFailed):  # the run failed of what the step's function raised
         cause_type, message, causes = error.cause_type, error.message, error.causes
         code = error.cause_code or (code if error.code in _OWN else "")
+    data = guarded(lambda: _data_of(error), partial(_note, missing, "data", None))
     failed = failed_step(error)
     return Failure(
-        cause_type=cause_type,
-        message=_text(message),
+        cause_type=_text(cause_type),
+        message=_text("; ".join((_text(message), *missing))),
         reason=reason,
-        code=code,
-        data=_data_of(error),
+        code=_text(code),
+        data=data,
         positions=failed_positions(error),
-        step=failed.step if failed is not None else "",
-        attempts=failed.attempts if failed is not None else 0,
-        causes=causes,
+        step=_text(failed.step) if failed is not None else "",
+        attempts=int(failed.attempts) if failed is not None else 0,
+        causes=tuple(map(_text, causes)),
     )
+
+
+def _note(missing: list[str], what: str, instead: T, another: Exception) -> T:
+    missing.append(f"its {what} can't be had: {class_name(another)}")
+    return instead
 
 
 def is_expected(error: BaseException) -> bool:
@@ -79,35 +114,38 @@ def is_expected(error: BaseException) -> bool:
     Shape: a model's, a tool's, a timeout, what user code raises as TerminalError; not a mistake in a workflow's code,
     nor what is no error of perdure.
     """
-    if isinstance(error, StepFailed) and not isinstance(error, StepTimedOut | StepInDoubt):
+    if is_of(error, StepFailed) and not is_of(error, StepTimedOut, StepInDoubt):
         cause = error.__cause__
         return bool(error.cause_code) if cause is None else is_expected(cause)
-    return isinstance(error, PerdureError) and not isinstance(error, WorkflowError | ConfigurationError)
+    return is_of(error, PerdureError) and not is_of(error, WorkflowError, ConfigurationError)
 
 
-def _message(error: BaseException) -> str:
+def _message(error: BaseException, missing: list[str]) -> str:
     """What an exception says, with what was noted on it; of a group, what each says that is inside."""
-    said = "\n".join((_text_of(error), *getattr(error, "__notes__", ())))
-    inner = [(type(one).__name__, _message(one)) for one in _inside(error)]
+    said = guarded(lambda: exact(str(error)), _unsaid)
+    notes = guarded(lambda: _notes(error), partial(_note, missing, "notes", tuple[str, ...]()))
+    inner = [(class_name(one), _message(one, missing)) for one in _inside(error)]
+    said = "\n".join((said, *notes))
     return f"{said}: [{'; '.join(f'{name}: {text}' if text else name for name, text in inner)}]" if inner else said
 
 
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as another:  # the user's own __str__: to describe a failure is no reason to fail again
-        return f"(its text can't be had: {type(another).__name__})"
+def _unsaid(another: Exception) -> str:
+    return f"(its text can't be had: {class_name(another)})"
+
+
+def _notes(error: BaseException) -> tuple[str, ...]:
+    return tuple(exact(note) for note in getattr(error, "__notes__", ()))
 
 
 def _causes(error: BaseException) -> tuple[str, ...]:
-    return tuple(qualified(kind) for kind in type(error).__mro__ if issubclass(kind, BaseException))
+    return tuple(_text(qualified(kind)) for kind in _MRO(type(error)) if issubclass(kind, BaseException))
 
 
 def failed_step(error: BaseException) -> StepFailed | None:
     """The failed step that is first among those whose failure an exception is."""
     first = failed_positions(error)[:1]
     within = _within(error, set())
-    return next((one for one in within if isinstance(one, StepFailed) and one.position in first), None)
+    return next((one for one in within if is_of(one, StepFailed) and one.position in first), None)
 
 
 def failed_positions(error: BaseException) -> tuple[str, ...]:
@@ -117,9 +155,10 @@ def failed_positions(error: BaseException) -> tuple[str, ...]:
 
 def _positions(error: BaseException, seen: set[int]) -> tuple[str, ...]:
     for current in _chain(error, seen):
-        own: tuple[str, ...] = getattr(current, "positions", ()) if isinstance(current, OutcomeError) else ()
+        own: tuple[str, ...] = getattr(current, "positions", ()) if is_of(current, OutcomeError) else ()
         inner = (position for one in _inside(current) for position in _positions(one, seen))
-        positions = tuple(dict.fromkeys((*own, *inner, *vars(current).get("_perdure_positions", ()))))
+        marked: tuple[str, ...] = guarded(lambda: vars(current).get("_perdure_positions", ()), lambda _: ())  # noqa: B023 - called at once
+        positions = tuple(dict.fromkeys((*own, *inner, *marked)))
         if positions:
             return positions  # what was handled before this one was raised stays handled
     return ()
@@ -142,18 +181,19 @@ def _chain(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        current = current.__cause__ or current.__context__
+        cause: BaseException | None = _CAUSE(current)
+        current = cause if cause is not None else _CONTEXT(current)
 
 
 def _inside(error: BaseException) -> tuple[BaseException, ...]:
-    if isinstance(error, BaseExceptionGroup):
-        return cast("BaseExceptionGroup[BaseException]", error).exceptions
+    if is_of(error, BaseExceptionGroup):
+        return error.exceptions
     return ()
 
 
 def mark_positions(error: BaseException, positions: tuple[str, ...]) -> None:
     """Remember with an exception which failed steps it stands for: those of a gather, of which it is the first."""
-    vars(error)["_perdure_positions"] = positions
+    guarded(lambda: vars(error).update(_perdure_positions=positions), lambda _: None)  # else it stands for itself
 
 
 def step_error(name: str, position: str, failure: Failure, attempts: int) -> StepFailed:
@@ -177,13 +217,13 @@ OF_STEPS: dict[str, type[StepFailed]] = {"timeout": StepTimedOut, "in_doubt": St
 
 def _text(message: str) -> str:
     # a message is a description, never a reason to fail again: text is mended, length is bounded
-    return well_formed(message)[:_MESSAGE_CHARS]
+    return well_formed(exact(message))[:_MESSAGE_CHARS]
 
 
 def _data_of(error: BaseException) -> Value:
-    if not isinstance(error, PerdureError) or isinstance(error, StepFailed):
+    if not is_of(error, PerdureError) or is_of(error, StepFailed):
         return _stored(getattr(error, "data", None))
-    if hasattr(error, "data") and not isinstance(error, OutcomeError):
+    if hasattr(error, "data") and not is_of(error, OutcomeError):
         return _stored(cast("Value", error).data)  # a class of the user's says itself what is kept
     fields, room = dict[str, Value](), _DATA_BYTES
     for name, value in vars(error).items():

@@ -22,7 +22,8 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a run is asked to do.
 
-    Shape: `tags` and the task's metadata describe it; all other fields identify the run.
+    Shape: `tags` and the task's metadata describe it; `unchecked` says that nobody has compared the input with the
+    parameters of the workflow, which was started by its name; all other fields identify the run.
     """
 
     project_id: str = "default"
@@ -31,6 +32,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scenario_id: str | None = None
     tenant: str | None = None
     tags: dict[str, str] = {}
+    unchecked: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

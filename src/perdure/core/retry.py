@@ -11,6 +11,7 @@ from datetime import timedelta
 from math import inf, isfinite, isnan
 
 from perdure.core.clock import seconds
+from perdure.core.guarding import is_of
 from perdure.errors import PerdureError, RetryableError, SettingInvalid, TerminalError
 
 _MAX_EXPONENT = 64
@@ -68,10 +69,11 @@ class Retry:
         """Seconds to wait after this failed attempt, or None to give up.
 
         Shape: `attempt` is 1-based; `share` in [0, 1) is the random number that jitter uses.
+        Raises: what `retryable`, or the error's `retry_after`, raises.
         """
-        if attempt >= self.attempts or isinstance(error, TerminalError) or not self.retryable(error):
+        if attempt >= self.attempts or is_of(error, TerminalError) or not self.retryable(error):
             return None
-        if isinstance(error, RetryableError):
+        if is_of(error, RetryableError):
             asked, longest = error.after, inf
         else:
             asked, longest = (
@@ -89,7 +91,7 @@ class Retry:
 
 def is_retryable(error: BaseException) -> bool:
     """The default: user errors are worth another try, perdure's own say so themselves."""
-    return error.retryable if isinstance(error, PerdureError) else isinstance(error, Exception)
+    return error.retryable if is_of(error, PerdureError) else is_of(error, Exception)
 
 
 def _pause(field: str, value: timedelta | float) -> float:

@@ -58,6 +58,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
       ReplayError
         Divergence                   divergence
           StepInputMismatch          step_input_mismatch
+          TypeMismatch               type_mismatch
       StoreError
         StoreUnavailable             store_unavailable
           StoreMoved                 store_moved
@@ -182,6 +183,7 @@ from perdure.errors.workflows import (
     StepNotAwaited,
     ThreadsExhausted,
     TimeoutNotDurable,
+    TypeMismatch,
     WorkflowError,
 )
 
@@ -274,6 +276,7 @@ __all__ = [
     "TurnNotFound",
     "TurnSuperseded",
     "TurnTooLong",
+    "TypeMismatch",
     "WorkerExpired",
     "WorkflowError",
 ]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from perdure.errors.base import PerdureError
+
+_module: Callable[[type], object] = vars(type)["__module__"].__get__
+_qualname: Callable[[type], str] = vars(type)["__qualname__"].__get__
 
 
 class OutcomeError(PerdureError):
@@ -28,8 +32,8 @@ class OutcomeError(PerdureError):
 
 
 def qualified(kind: type[BaseException]) -> str:
-    """A class's name with its module."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+    """A class's name with its module, whatever a metaclass of the user's may say."""
+    return f"{_module(kind)}.{_qualname(kind)}"
 
 
 def _are_one(wanted: str, cause: str) -> bool:

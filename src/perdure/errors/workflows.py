@@ -96,6 +96,19 @@ class StepInputMismatch(Divergence):
     code = "step_input_mismatch"
 
 
+class TypeMismatch(Divergence):
+    """A recorded value does not fit the type that the code has for it now."""
+
+    code = "type_mismatch"
+
+    def __init__(self, position: str, field: str, recorded: str, type_now: str, reason: str) -> None:
+        PerdureError.__init__(
+            self, f"at {position}: {field} was recorded as {recorded} and does not fit {type_now}: {reason}"
+        )
+        self.position, self.expected, self.found = position, recorded, type_now
+        self.field, self.reason = field, reason
+
+
 class ThreadsExhausted(PerdureError):
     """No synchronous function can begin: too many calls that nobody waits for still run in threads."""
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from perdure.core.failures import failure_of
+from perdure.core.guarding import is_of
 from perdure.core.manifest import Manifest, Outcome
 from perdure.core.operations import ClaimedRun, CommitResult, FinishRun, HolderOperation, NoteCleanups
 from perdure.core.records import EventRecord, Journal, Lease, RunStatus
@@ -41,6 +42,7 @@ from perdure.runs.insisting import insist
 from perdure.runs.interrupts import carrying
 from perdure.runs.journal import WITHOUT_RECORD, Replay
 from perdure.runs.protocols import AttemptHost, Called, EndOperations, StepInfo, Waiting
+from perdure.runs.telling import log_anyhow
 from perdure.stores.port import Store
 from perdure.streams import LogWriter
 
@@ -148,11 +150,12 @@ class Attempt:
             joined()
         self._active -= 1
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, SystemExit | KeyboardInterrupt):
+        if error is not None and is_of(error, SystemExit, KeyboardInterrupt):
             self.let_go()  # a signal handler raised it: the loop is about to end
-        elif joined is None and error is not None and not isinstance(error, Unwind):
+        elif joined is None and error is not None and not is_of(error, Unwind):
             self.error = error  # whoever joins a task raises what it raised; a root has only us to tell
-            _log.error("run %s: its end could not be written", self.run.run_id, exc_info=error)
+            say = partial(_log.error, "run %s: its end could not be written", self.run.run_id, exc_info=error)
+            log_anyhow(say)
         if task not in self._tasks:
             return  # it was given up
         self._tasks.discard(task)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from perdure.core.guarding import is_of
 from perdure.core.operations import FinishRun, ReleaseRun, SuspendRun
 from perdure.core.positions import CANCEL_BRANCH
 from perdure.errors import InboxMoved
@@ -13,6 +15,7 @@ from perdure.runs.branch import Branch
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.interrupts import is_of_signal
 from perdure.runs.news import is_woken
+from perdure.runs.telling import log_anyhow
 
 if TYPE_CHECKING:
     from perdure.core.failures import Failure
@@ -104,6 +107,6 @@ async def _each(attempt: Attempt) -> None:
         except BaseException as error:  # whatever it raises is its own failure, and the others run
             task = asyncio.current_task()
             is_cut_off = attempt.halt is not None or task is None or task.cancelling() > 0
-            if is_of_signal(error) or (is_cut_off and isinstance(error, asyncio.CancelledError | GeneratorExit)):
+            if is_of_signal(error) or (is_cut_off and is_of(error, asyncio.CancelledError, GeneratorExit)):
                 raise
-            _log.exception("run %s: an on_cancel function failed", attempt.run.run_id)
+            log_anyhow(partial(_log.exception, "run %s: an on_cancel function failed", attempt.run.run_id))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from perdure.core.values import Value
+from perdure.runs.telling import log_anyhow
 
 _log = logging.getLogger("perdure.worker")
 
@@ -38,4 +39,5 @@ class Background:
     def _ended(self, task: asyncio.Task[Value]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("worker %s: a background task failed", self._worker_id(), exc_info=task.exception())
+            error = task.exception()
+            log_anyhow(lambda: _log.error("worker %s: a background task failed", self._worker_id(), exc_info=error))

@@ -15,6 +15,7 @@ from perdure.core.operations import CreateRun
 from perdure.core.records import RunRecord
 from perdure.core.values import Value, decode, encode
 from perdure.errors import ChildFailed, SettingInvalid
+from perdure.runs.fitting import recorded
 from perdure.runs.recorded import Recorded
 from perdure.runs.start_options import NO_OPTIONS, StartOptions
 from perdure.runs.starting import creation
@@ -105,7 +106,7 @@ class ChildResult(Recorded[Value]):
     async def run(self, branch: Branch) -> Value:  # noqa: ARG002 - a wait runs no user code
         record = self.run_attempt.visit(self)
         if record is not None and record.status == "completed":
-            return decode(record.result or b"null", self._as)
+            return self._result(record.result or b"null")
         if record is not None and record.status == "failed":
             raise _failed(record.failure, self.position)
         key = await self._key(reopened=record is not None)
@@ -113,21 +114,31 @@ class ChildResult(Recorded[Value]):
         outcome = child_outcome(event.payload)
         if outcome.status == "completed":
             await self.put("completed", result=bytes(outcome.result), before=record)
-            return decode(bytes(outcome.result), self._as)
+            return self._result(bytes(outcome.result))
         failure = outcome.failure or Failure(cause_type="Cancelled", message="it was cancelled")
         of_child = {"run_id": outcome.run_id, "status": outcome.status, "data": failure.data}
         failure = msgspec.structs.replace(failure, data=of_child)
         await self.put("failed", failure=failure, before=record)
         raise _failed(failure, self.position)
 
+    def _result(self, data: bytes) -> Value:
+        return recorded(self.run_attempt, self.position, f"result of child {self.name!r}", data, self._as)
+
     async def _key(self, *, reopened: bool) -> str:
-        """The event of the child's end; a child that was restarted ends under another one."""
+        """The event of the child's end; a child that was restarted ends under another one.
+
+        Whether it is under way again is asked of the child, where it is still there; which end was its last one, of
+        the events that this run has itself: the child may have been deleted since.
+        """
+        last = 0
+        while keys.child(self._started_at, last + 1) in self.run_attempt.events:
+            last += 1
         if not reopened:
-            return keys.child(self._started_at)
+            return keys.child(self._started_at, last)
         parent = self.run_attempt.run
         run_id = child_id(parent, self._started_at)
         child = await self.run_attempt.read(lambda store: store.runs.get(run_id, tenant=parent.tenant))
-        return keys.child(self._started_at, child.life if child else 0)
+        return keys.child(self._started_at, last if child is None else child.life)
 
 
 def _failed(failure: Failure | None, position: str) -> ChildFailed:

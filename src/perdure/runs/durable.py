@@ -94,8 +94,8 @@ async def run_durable(
 class TaskWorkflow(Workflow[..., R]):
     """A function as `run_durable` calls it: with the manifest's input as one argument, or with none."""
 
-    def call(self, context: object, stored: Value) -> Awaitable[R]:
-        return self.function(context, *self.check(stored))
+    def restored(self, stored: Value) -> tuple[tuple[Value, ...], dict[str, Value]]:
+        return self.check(stored), {}
 
     def check(self, stored: Value) -> tuple[Value, ...]:
         """The input as the function takes it; none counts as its default. Raises: InputError where it does not fit."""

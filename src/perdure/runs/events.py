@@ -14,6 +14,7 @@ from perdure.core.operations import Emit, Emitted
 from perdure.core.records import EventRecord, StepRecord
 from perdure.core.values import Value, decode, encode
 from perdure.errors import EventTimeout, InboxMoved, RunNotFound
+from perdure.runs.fitting import recorded
 from perdure.runs.news import look
 from perdure.runs.recorded import Recorded
 from perdure.runs.waits import park
@@ -37,7 +38,7 @@ class EventCall(Recorded[Value]):
     async def run(self, branch: Branch) -> Value:  # noqa: ARG002 - a wait runs no user code
         record = self.run_attempt.visit(self)
         if record is not None and record.status == "completed":
-            return decode(record.result or b"null", self._as)
+            return self._payload(record.result or b"null")
         if record is not None and record.status == "failed":
             raise EventTimeout(self.name, self.position)
         event = self.run_attempt.events.get(self._key) or await self._wait(record)
@@ -52,7 +53,10 @@ class EventCall(Recorded[Value]):
             else:
                 raise error
         await self.put("completed", result=event.payload, before=record)
-        return decode(event.payload, self._as)
+        return self._payload(event.payload)
+
+    def _payload(self, data: bytes) -> Value:
+        return recorded(self.run_attempt, self.position, f"event {self.name!r}", data, self._as)
 
     async def _wait(self, record: StepRecord | None) -> EventRecord | None:
         due_at = record.due_at if record else None

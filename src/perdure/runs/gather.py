@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from perdure.core.annotations import called, name_of
 from perdure.core.failures import failed_positions, mark_positions
+from perdure.core.guarding import is_of
 from perdure.core.positions import child
 from perdure.core.values import Value
 from perdure.errors import SettingInvalid, StepAborted
@@ -114,4 +115,4 @@ async def _call(function: Callable[[], Awaitable[Value]]) -> Value:
 
 def _error(task: asyncio.Task[Value]) -> BaseException | None:
     error = asyncio.CancelledError("a branch cancelled itself") if task.cancelled() else task.exception()
-    return error.error if isinstance(error, Carried) else error
+    return error.error if error is not None and is_of(error, Carried) else error

@@ -14,9 +14,10 @@ from perdure.core.ids import check_id, new_id
 from perdure.core.operations import DeleteRun, Emit, Emitted, FailRun, RestartRun
 from perdure.core.records import RunRecord, StepRecord
 from perdure.core.states import ENDED
-from perdure.core.values import Value, decode, encode
+from perdure.core.values import Value, encode
 from perdure.errors import RunCancelled, RunFailed, RunNotFound, RunStateWrong
 from perdure.runs.access import Access
+from perdure.runs.fitting import fitting
 from perdure.runs.stopping import stop_run
 from perdure.stores.outages import read_again
 
@@ -148,9 +149,9 @@ class Run(Generic[R]):
 
 
 def outcome_of(run: RunRecord, returns: Value) -> Value:
-    """The result of an ended run. Raises: RunFailed, RunCancelled."""
+    """The result of an ended run. Raises: RunFailed, RunCancelled; TypeMismatch where it does not fit the type."""
     if run.status == "completed":
-        return decode(run.result or b"null", returns)
+        return fitting("the end", f"result of run {run.run_id!r}", run.result or b"null", returns)
     if run.status == "cancelled":
         raise RunCancelled(run.run_id, run.cancel_reason or "")
     failure = run.failure or Failure(cause_type="Unknown", message="the record holds no failure")

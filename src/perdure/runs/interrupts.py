@@ -15,27 +15,31 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from types import CodeType, TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from perdure.core.guarding import is_of
 from perdure.core.values import Value
 from perdure.runs.halting import Carried
 
 if TYPE_CHECKING:
     from perdure.runs.branch import Branch
 
+T = TypeVar("T")
+U = TypeVar("U")
+
 _RAISES = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
 
 
 def is_of_user_code(error: BaseException, branch: Branch) -> bool:
     """Whether what came out of user code is its own failure."""
-    if isinstance(error, GeneratorExit):  # a coroutine that is closed: no task drives it any more
+    if is_of(error, GeneratorExit):  # a coroutine that is closed: no task drives it any more
         return branch.loop is not None and asyncio.current_task(branch.loop) is branch.task
     return not is_of_signal(error)
 
 
 def is_of_signal(error: BaseException) -> bool:
     """Whether a signal handler raised it."""
-    if not isinstance(error, SystemExit | KeyboardInterrupt):
+    if not is_of(error, SystemExit, KeyboardInterrupt):
         return False
     if threading.current_thread() is not threading.main_thread():
         return False  # handlers run in the main thread
@@ -44,7 +48,7 @@ def is_of_signal(error: BaseException) -> bool:
     if any(frame.tb_frame.f_code in handlers for frame in frames):
         return True
     is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    return isinstance(error, KeyboardInterrupt) and is_default and not _raises(frames[-1])
+    return is_of(error, KeyboardInterrupt) and is_default and not _raises(frames[-1])
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
@@ -65,6 +69,19 @@ def _code(handler: object) -> CodeType | None:
 
 def _raises(frame: TracebackType) -> bool:
     return frame.tb_frame.f_code.co_code[frame.tb_lasti] in _RAISES
+
+
+def shielded(ask: Callable[[], T], otherwise: Callable[[BaseException], U]) -> T | U:
+    """What the call gives, or what is made of anything that code of the user's raises in it.
+
+    Shape: for calls that await nothing: what is no Exception is the code's own then, or a signal's, which passes.
+    """
+    try:
+        return ask()
+    except BaseException as error:
+        if is_of_signal(error):
+            raise
+        return otherwise(error)
 
 
 async def carrying(work: Callable[[], Awaitable[Value]]) -> Value:

@@ -15,7 +15,6 @@ import msgspec
 
 from perdure.core import topics
 from perdure.core.clock import Clock
-from perdure.core.failures import is_expected
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
 from perdure.core.operations import ClaimedRun, PutStep, ReleaseRun
@@ -40,7 +39,7 @@ from perdure.runs.journal_cache import JournalCache
 from perdure.runs.news import look
 from perdure.runs.pool import Pool
 from perdure.runs.stopping import cancel_children
-from perdure.runs.telling import Telling
+from perdure.runs.telling import Telling, log_raised
 from perdure.runs.worker_lease import WorkerLease
 from perdure.stores.port import Store
 
@@ -383,8 +382,7 @@ class LeaseHolder(WorkerLease):
 
     def raised(self, run: RunRecord, error: BaseException) -> None:
         """A workflow raised: visible by default, with a traceback where nobody foresaw it."""
-        trace = None if is_expected(error) else error
-        _log.warning("run %s (%s) failed: %r", run.run_id, run.workflow, error, exc_info=trace)
+        log_raised(run, error)
 
     def step_ended(self, run_id: str, record: StepRecord) -> None:
         """Tell the observer of a step's end."""

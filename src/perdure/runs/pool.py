@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 
 from perdure.core.clock import Clock, SystemClock
+from perdure.core.guarding import is_of
 from perdure.core.values import Value
 from perdure.errors import StoreUnavailable, ThreadsExhausted
 from perdure.runs.halting import Carried
@@ -157,9 +158,9 @@ def _settle(calling: Calling, result: Value, error: BaseException | None) -> Non
         calling.when_ended()
     if calling.done():
         return
-    if isinstance(error, StopIteration):
+    if error is not None and is_of(error, StopIteration):
         calling.set_exception(RuntimeError("the function raised StopIteration"))  # a future can't carry one
-    elif error is not None and not isinstance(error, Exception):
+    elif error is not None and not is_of(error, Exception):
         calling.set_exception(Carried(error))  # thrown into a coroutine as it is, it would mean something to it
     elif error is not None:
         calling.set_exception(error)

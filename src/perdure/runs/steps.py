@@ -13,14 +13,17 @@ import msgspec
 
 from perdure.core import keys
 from perdure.core.annotations import Facts, facts_of
-from perdure.core.failures import Failure, failure_of, step_error
+from perdure.core.failures import Failure, step_error
+from perdure.core.guarding import is_of
 from perdure.core.ids import idempotency_key, random_share
 from perdure.core.operations import PutStep
 from perdure.core.records import StepRecord, StepStatus
 from perdure.core.states import FINAL
-from perdure.core.values import Value, decode_by, encode
+from perdure.core.values import Value
 from perdure.errors import InputError, NotStorable, StepAborted
 from perdure.runs.calls import Call
+from perdure.runs.failing import failure_from, pause_of, stored
+from perdure.runs.fitting import facts_now, recorded_by
 from perdure.runs.halting import Carried, Unwind
 from perdure.runs.in_doubt import ask, decision_of
 from perdure.runs.interrupts import is_of_user_code
@@ -97,22 +100,20 @@ class StepCall(Call[R]):
         return idempotency_key(run.tenant, run.run_id, self.position)
 
     async def run(self, branch: Branch) -> R:
-        facts = facts_of(self.function, self.options.as_)
         record = self.run_attempt.visit(self, self.options.fingerprint)
-        data = await self._recall(record) if record is not None else None
-        if data is None and facts.obstacle is not None:
-            raise NotStorable(f"step {self.name!r}{facts.obstacle.path}", facts.obstacle.reason)
+        data = None
+        if record is None:
+            facts = facts_of(self.function, self.options.as_)
+            if facts.obstacle is not None:
+                raise NotStorable(f"step {self.name!r}{facts.obstacle.path}", facts.obstacle.reason)
+        else:
+            if record.status == "failed":
+                raise step_error(self.name, self.position, record.failure or _UNKNOWN, record.attempts)
+            facts = facts_now(self.run_attempt, record, self.function, self.options.as_)
+            data = (record.result or b"null") if record.status == "completed" else await self._resume(record)
         while data is None:
             data = await self._attempt(branch, facts)
-        return decode_by(data, facts.decoder)
-
-    async def _recall(self, record: StepRecord) -> bytes | None:
-        """The value of a step that has one, encoded; None where another attempt follows."""
-        if record.status == "completed":
-            return record.result or b"null"
-        if record.status == "failed":
-            raise step_error(self.name, self.position, record.failure or _UNKNOWN, record.attempts)
-        return await self._resume(record)
+        return recorded_by(self.run_attempt, self.position, f"result of step {self.name!r}", data, facts.decoder)
 
     async def _attempt(self, branch: Branch, facts: Facts) -> bytes | None:
         """One attempt; its encoded value, or None where another one follows.
@@ -150,12 +151,9 @@ class StepCall(Call[R]):
                 raise
             raised = error
         else:
-            try:
-                data = encode(value, "", host.store.abilities.max_value)
-                if facts.loss is not None:
-                    facts.loss.check(value, data, "")
-            except InputError as error:
-                return await self._unstorable(error)
+            data = stored(value, "", host.store.abilities.max_value, facts.loss)
+            if not isinstance(data, bytes):
+                return await self._unstorable(data)
             await self._end(self.record("completed", result=data))
             return data
         return await self._raised(raised, timeout, branch)
@@ -163,8 +161,9 @@ class StepCall(Call[R]):
     async def _unstorable(self, error: InputError) -> None:
         """The effect has happened: the step fails for good, and is never run again because of its result."""
         result = f"result of step {self.name!r}"
-        failure = failure_of(error, "not_storable")
-        named = failure.data | {"field": f"{result}{error.field}"}
+        failure = failure_from(error, "not_storable")
+        fields: dict[str, Value] = failure.data or {}
+        named = fields | {"field": f"{result}{error.field}"}
         await self._fail(msgspec.structs.replace(failure, message=f"{result}{failure.message}", data=named))
 
     async def call_in_thread(self, function: Callable[..., Value], *args: Value, **kwargs: Value) -> Value:
@@ -197,7 +196,7 @@ class StepCall(Call[R]):
 
     async def _raised(self, error: BaseException, timeout: StepTimeout | None, branch: Branch) -> bytes | None:
         task = branch.task
-        was_cancelled = isinstance(error, asyncio.CancelledError)
+        was_cancelled = is_of(error, asyncio.CancelledError)
         if self.run_attempt.halt is not None or (was_cancelled and task is not None and task.is_cut_off):
             return await self._cut_off()
         if was_cancelled and task is not None:
@@ -209,18 +208,22 @@ class StepCall(Call[R]):
     async def _failed(self, error: BaseException) -> None:
         """Wait for the next attempt, or raise for good."""
         pause = None
-        if isinstance(error, Exception):  # whoever raises something else does not ask for another try
-            pause = self.options.retry.pause(self._failed_before + 1, error, random_share())
-        if pause is None:
-            await self._fail(failure_of(error), error)
-        await self._wait(failure_of(error), pause or 0.0)
+        if is_of(error, Exception):  # whoever raises something else does not ask for another try
+            pause = pause_of(self.options.retry, self._failed_before + 1, error, random_share())
+        failure = pause if isinstance(pause, Failure) else failure_from(error)
+        if pause is None or isinstance(pause, Failure):
+            await self._fail(failure, error)
+        else:
+            await self._wait(failure, pause)
 
     async def _timed_out(self, error: BaseException) -> bytes | None:
         """A timeout leaves the attempt in doubt: repeated only where that does no harm."""
         failure = Failure(cause_type="TimeoutError", message=f"no end after {self.options.timeout} s", reason="timeout")
         if self.options.repeatable:
-            pause = self.options.retry.pause(self._failed_before + 1, error, random_share())
-            if pause is not None:
+            pause = pause_of(self.options.retry, self._failed_before + 1, error, random_share())
+            if isinstance(pause, Failure):
+                failure = msgspec.structs.replace(failure, message=f"{failure.message}; {pause.message}")
+            elif pause is not None:
                 await self._wait(failure, pause)
                 return None
         elif self.options.in_doubt == "ask":

@@ -120,13 +120,11 @@ class Workflow(Generic[P, R]):
             tags=tags or {},
         )
 
-    def call(self, context: object, stored: Value) -> Awaitable[R]:
-        """Call the function with arguments as they were stored."""
+    def restored(self, stored: Value) -> tuple[tuple[Value, ...], dict[str, Value]]:
+        """The function's arguments as they were stored. Raises: InputError where they do not fit."""
         if isinstance(stored, list):  # it was started by its name, where nobody knew the names of its parameters
             stored = decode(self.arguments.encode(tuple(cast("list[Value]", stored)), {}))
-        args, kwargs = self.arguments.restore(stored)
-        call: Callable[..., Awaitable[R]] = self._function
-        return call(context, *args, **kwargs)
+        return self.arguments.restore(stored)
 
 
 class WorkflowByName:
@@ -171,6 +169,7 @@ class WorkflowByName:
             scenario_id=scenario_id,
             tenant=tenant,
             tags=tags or {},
+            unchecked=True,
         )
 
 

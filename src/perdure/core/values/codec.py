@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 
 import msgspec
 
+from perdure.core.guarding import exact, guarded, is_of, said
 from perdure.core.values import models
 from perdure.core.values.dict_keys import has_other_keys
 from perdure.core.values.fields import find_secret, is_model_type
 from perdure.core.values.forms import form_of
 from perdure.core.values.offenders import find_offender
 from perdure.core.values.reading import from_plain, reader, strictly_from_plain, to_plain
-from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Value
+from perdure.core.values.value import MAX_VALUE_BYTES, Decoder, Loss, Value
 from perdure.errors import InputError, NotStorable, TooLarge
 
-_log = logging.getLogger("perdure.values")
+_SAYING = (TypeError, ValueError, RecursionError, OverflowError, NotImplementedError)
+"""What msgspec raises itself."""
+
 _NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 _LONG_NUMBER = re.compile(rb"\d{19}")
 _WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
@@ -42,8 +44,8 @@ def encode(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> 
     """
     try:
         data = _encoder.encode(value)
-    except (TypeError, ValueError, RecursionError, OverflowError, NotImplementedError) as error:
-        raise NotStorable(*(find_offender(value, field) or (field, str(error)))) from None
+    except Exception as error:  # serializers are the user's, and may raise anything
+        raise NotStorable(*_offender(value, field, error)) from None
     if len(data) > limit:
         raise TooLarge(field, len(data), limit)
     # msgspec writes NaN as null, and integers of any size, without a word: look where they could be
@@ -54,10 +56,21 @@ def encode(value: Value, field: str = "value", limit: int = MAX_VALUE_BYTES) -> 
         if offender:
             raise NotStorable(*offender)
     if (b"null" in data and value is not None and _hides_a_float(value)) or _LONG_NUMBER.search(data):
-        offender = find_offender(value, field)
+        offender = guarded(lambda: find_offender(value, field), lambda error: (field, said(error)))
         if offender:
             raise NotStorable(*offender)
     return data
+
+
+def _offender(value: Value, field: str, error: Exception) -> Loss:
+    """The path of what has no form, and why; where it can't be searched for, what was said of the whole."""
+    found = guarded(lambda: find_offender(value, field), lambda _: None)
+    return found or (field, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, as msgspec says it; with the class's name where code of the user's has raised it."""
+    return guarded(lambda: exact(str(error)), lambda _: "") if is_of(error, *_SAYING) else said(error)
 
 
 def _hides_a_float(value: Value) -> bool:
@@ -66,26 +79,24 @@ def _hides_a_float(value: Value) -> bool:
         return False  # its null was compared with what it holds
     try:
         return _NOT_FINITE.search(_packer.encode(value)) is not None
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # the user's serializers again
         return True  # it has a JSON form only: look closely
 
 
-def decode(data: bytes, as_: Value = None) -> Value:
+def decode(data: bytes, as_: Value = None, field: str = "value") -> Value:
     """A stored value as `as_` says, or as plain JSON where it says nothing.
 
-    A value that does not fit the annotation comes back as plain JSON, with a warning: its effect has happened, and
-    an annotation that is wrong must not make it happen again.
+    Raises: InputError where it does not fit: its class has changed since, or the annotation was never right.
     """
-    return decode_by(data, _plain_decoder if as_ is None else decoder(as_))
+    return decode_by(data, _plain_decoder if as_ is None else decoder(as_), field)
 
 
-def decode_by(data: bytes, how: Decoder) -> Value:
+def decode_by(data: bytes, how: Decoder, field: str = "value") -> Value:
     """A stored value by a decoder that is known, as `decode` does it."""
     try:
         return how.decode(data)
-    except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-        _log.warning("a stored value does not fit %r (%s); it comes back as plain JSON", how.type, error)
-        return _plain_decoder.decode(data)
+    except Exception as error:  # a `__post_init__` or a validator is the user's, and may raise anything
+        raise _misfit(error, field) from None
 
 
 def decode_strict(data: bytes, as_: Value, field: str) -> Value:
@@ -93,10 +104,7 @@ def decode_strict(data: bytes, as_: Value, field: str) -> Value:
 
     Raises: InputError where it does not fit.
     """
-    try:
-        return decoder(as_).decode(data)
-    except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-        raise _misfit(error, field) from None
+    return decode_by(data, decoder(as_), field)
 
 
 def convert(value: Value, as_: Value, field: str, *, strict: bool = False) -> Value:
@@ -105,20 +113,20 @@ def convert(value: Value, as_: Value, field: str, *, strict: bool = False) -> Va
     Shape: with `strict`, models convert nothing either: not true to 1, not "1" to 1.
     Raises: InputError where it does not fit.
     """
+    form = form_of(as_)
     try:
-        return msgspec.convert(
-            value, form_of(as_), dec_hook=strictly_from_plain if strict else from_plain, str_keys=True
-        )
-    except (msgspec.ValidationError, NotImplementedError, ValueError) as error:
-        raise _misfit(error, field) from None
+        return msgspec.convert(value, form, dec_hook=strictly_from_plain if strict else from_plain, str_keys=True)
     except TypeError as error:
         raise NotStorable(field, f"its type has no stored form: {error}") from None
+    except Exception as error:  # as `decode_by`
+        raise _misfit(error, field) from None
 
 
 def _misfit(error: Exception, field: str) -> InputError:
     """What msgspec says; its place is the field's path."""
-    found = _WHERE.search(str(error))
-    return InputError(f"{field}{found[1]}", _WHERE.sub("", str(error))) if found else InputError(field, str(error))
+    reason = _reason(error)
+    found = _WHERE.search(reason)
+    return InputError(f"{field}{found[1]}", _WHERE.sub("", reason)) if found else InputError(field, reason)
 
 
 def decoder(as_: Value) -> Decoder:
@@ -158,6 +166,6 @@ def _mended(value: Value, mend: Callable[[Value], Value] | None) -> Value:
     try:
         data = msgspec.to_builtins(value, enc_hook=_to_shown, str_keys=True)
         mended = mend(data)
-    except (TypeError, ValueError, RecursionError, OverflowError, NotImplementedError):
+    except Exception:  # the user's serializers again
         return value
     return value if mended == data else mended

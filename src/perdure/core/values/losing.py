@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from perdure.core.guarding import said
 from perdure.core.values.comparing import difference
 from perdure.core.values.fields import is_model_type
 from perdure.core.values.forms import OneOf, Rebuilt, form_of, shape_of
@@ -19,8 +20,6 @@ from perdure.core.values.reading import reader
 from perdure.core.values.storable import children
 from perdure.core.values.value import Value
 from perdure.errors import NotStorable
-
-_plain = msgspec.json.Decoder()
 
 
 class LossCheck:
@@ -40,8 +39,8 @@ class LossCheck:
         if self._may_lose(value):
             try:
                 back = self._reader.decode(data)
-            except (msgspec.ValidationError, NotImplementedError, ValueError):
-                back = _plain.decode(data)  # an annotation that is wrong: it comes back as plain JSON
+            except Exception as error:  # a `__post_init__` or a validator is the user's, and may raise anything
+                raise NotStorable(field, f"it can't be read back: {said(error)}") from None
             self._compare(value, back, field)
 
     def compare(self, value: Value, back: Value, field: str) -> None:
@@ -55,7 +54,10 @@ class LossCheck:
         return self._always or any(kind.__subclasses__() for kind in self._classes)
 
     def _compare(self, value: Value, back: Value, field: str) -> None:
-        found = difference(value, back, field, strict=self._strict)
+        try:
+            found = difference(value, back, field, strict=self._strict)
+        except Exception as error:  # so may its `__eq__`
+            raise NotStorable(field, f"it can't be compared with what would come back: {said(error)}") from None
         if found:
             raise NotStorable(*found)
 
