@@ -185,3 +185,27 @@ async def test_an_event_that_was_accepted_before_its_deadline_was_committed_is_n
             timed_out.append(has_timed_out[run.id])
             assert result == ("timed out" if has_timed_out[run.id] else 7), planned.operations
     assert set(timed_out) == {True, False}
+
+
+@pytest.mark.parametrize("lost", ["lost_before", "lost_after"])
+async def test_a_step_keeps_its_outcome_where_its_commit_failed_while_its_run_was_released(
+    cluster: Cluster, lost: Phase
+) -> None:
+    async def work() -> int:
+        cluster.done.append("worked")
+        return 7
+
+    async def flow(ctx: perdure.Context) -> Any:
+        return await ctx.step("work", work)
+
+    async def let_go(_: tuple[Operation, ...]) -> None:
+        [attempt] = simulated.worker.holder.attempts.values()
+        attempt.let_go()
+
+    store = InterleavingStore(cluster.store)
+    simulated = await cluster.start_worker(store=store)
+    planned = store.interleave(Moment(0, lost), let_go)
+    run = await cluster.start(flow)
+    assert await cluster.result(run, within=SOON) == 7
+    assert planned.has_happened
+    assert cluster.done == ["worked"]
