@@ -66,7 +66,11 @@ def odd_data(raised: str) -> BaseException:
 
 def odd_text(raised: str) -> BaseException:
     text = type("Text", (str,), {"encode": raiser(raised), "isascii": raiser(raised)})
-    return odd(raised, __str__=lambda _: text("é"))
+
+    def say(_: Any) -> str:
+        return text("é")
+
+    return odd(raised, __str__=say)
 
 
 def odd_cause(raised: str) -> BaseException:
