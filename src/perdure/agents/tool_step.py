@@ -59,7 +59,7 @@ class _ToolStep:
         options = tool.options if tool is not None else _unknown_tool
         self.step: RunningStep = context.step_with(name, self._run, (), options, self._at_end)
 
-    async def _run(self) -> None:
+    async def _run(self) -> Value:  # a person may say what it was
         tool = self.tool
         if tool is None:
             raise ToolNotFound(self._part.tool, "the agent has no tool of this name")
@@ -73,6 +73,7 @@ class _ToolStep:
         limit = self._context.max_value
         output = shown(value, f"output of tool {tool.name!r}", limit, well_formed_data)
         self._output, self._has_output = _sendable(output, tool.name), True
+        return None
 
     def _tool_context(self) -> ToolContext:
         return ToolContext(

@@ -219,7 +219,11 @@ class Group:
         if isinstance(error, apsw.Error):
             unknown, self._may_have_landed = self._may_have_landed, False
             return translate(error, self._path, unknown=unknown)
-        return StoreUnavailable(str(error)) if isinstance(error, OSError) else error
+        if not isinstance(error, OSError):
+            return error
+        unavailable = StoreUnavailable(str(error))
+        unavailable.__cause__ = error
+        return unavailable
 
     def _roll_back(self) -> None:
         self._tx.forget()

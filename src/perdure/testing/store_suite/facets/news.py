@@ -104,7 +104,6 @@ class NewsPromises(Promises):
         await self._tells(harness, "thread:thread", harness.set_message("reply-run", model="m"), lease=lease)
         await self._tells(harness, "thread:thread", harness.thread_event())
         await harness.commit(lease, harness.finish("failed"))
-        await harness.do(harness.turn("other", after=0))
         await self._tells(harness, "thread:thread", harness.restart("run"))  # its message is written again
         await self._tells(harness, "thread:thread run:run end:run stream:run", harness.delete_thread())
 
