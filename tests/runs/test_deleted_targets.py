@@ -55,7 +55,7 @@ async def test_an_emit_whose_answer_was_lost_is_answered_when_its_target_is_gone
     if not is_first:
         await other.emit_event("go", 0)
     run = await cluster.start(emits)
-    losing = LosesOne(cluster.store, "PutStep Emit")
+    losing = LosesOne(cluster.store, "Emit")
     await cluster.start_worker(store=losing)
     await cluster.clock.settle()
     assert losing.has_lost

@@ -292,7 +292,7 @@ class RandomOperations:
         make = self._say if self.happens(0.1) else self._own
         operations = [make(lease, head) for _ in range(self.choose(1, 1, 1, 1, 1, 2, 3))]
         if self.happens(0.05):
-            operations += [msgspec.structs.replace(self._step(lease, head), takes_answer=True), self._emit()]
+            operations.append(self._emit_as_step())
         if self.happens(0.2):
             operations.append(self._end(inbox))
         return tuple(operations)
@@ -322,6 +322,13 @@ class RandomOperations:
             ),
             inbox=self.number(3) if self.happens(0.2) else None,
         )
+
+    def _emit_as_step(self) -> Emit:
+        number = self.number(4)
+        step = StepRecord(
+            position=str(number), number=number, name="step", status="completed", started=1.0, completed=2.0
+        )
+        return msgspec.structs.replace(self._emit(), step=step)
 
     def _entries(self, head: int) -> tuple[Entry, ...]:
         lane, entries = self.choose("", "0", "1"), list[Entry]()

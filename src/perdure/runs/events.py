@@ -92,6 +92,7 @@ class EmitCall(Recorded[bool]):
         run, key = self.run_attempt.run, keys.event(self.name)
         emit_id = idempotency_key(run.tenant, run.run_id, self.position)
         if record is None:
+            step = self.note("completed", result=b"null")  # the commit says what it answers
             emit = Emit(
                 tenant=run.tenant,
                 run_id=self._to,
@@ -100,16 +101,16 @@ class EmitCall(Recorded[bool]):
                 at=self.run_attempt.now(),
                 emit_id=emit_id,
                 by=f"{run.run_id}/{self.position}",
+                step=step,
             )
             try:
-                emitted: Emitted = (await self.put("completed", emit, result=b"null", takes_answer=True))[0]
+                emitted: Emitted = (await self.run_attempt.commit(emit))[0]
             except RunNotFound as error:
                 # final, like every outcome: the run may be there when this is replayed
                 await self.put("failed", failure=failure_of(error))
                 raise self._not_found() from None
-            replay = self.run_attempt.replay
-            answered = msgspec.structs.replace(replay.written[self.position], result=encode(emitted.accepted))
-            replay.written[self.position] = answered
+            answered = msgspec.structs.replace(step, result=encode(emitted.accepted))
+            self.run_attempt.replay.written[self.position] = answered
             return emitted.accepted
         if record.status == "failed":
             raise self._not_found()

@@ -9,7 +9,6 @@ from perdure.core.clock import epoch
 from perdure.core.failures import Failure
 from perdure.core.operations import HolderOperation, PutStep
 from perdure.core.records import StepKind, StepRecord, StepStatus
-from perdure.core.values import Value
 from perdure.runs.calls import Call
 
 if TYPE_CHECKING:
@@ -36,8 +35,21 @@ class Recorded(Call[R]):
         due_at: datetime | None = None,
         before: StepRecord | None = None,
         inbox: int | None = None,
-        takes_answer: bool = False,
-    ) -> tuple[Value, ...]:
+    ) -> None:
+        """Commit the call's record, with other operations."""
+        record = self.note(status, result=result, failure=failure, due_at=due_at, before=before)
+        await self.run_attempt.commit(PutStep(record, inbox), *also)
+
+    def note(
+        self,
+        status: StepStatus,
+        *,
+        result: bytes | None = None,
+        failure: Failure | None = None,
+        due_at: datetime | None = None,
+        before: StepRecord | None = None,
+    ) -> StepRecord:
+        """The call's record, noted as written: to be committed at once."""
         now, before = self.run_attempt.host.clock.timestamp(), before or self._written
         self._written = record = StepRecord(
             position=self.position,
@@ -52,5 +64,4 @@ class Recorded(Call[R]):
             due=epoch(due_at) if due_at else before and before.due,
         )
         self.run_attempt.replay.written[self.position] = record
-        results = await self.run_attempt.commit(PutStep(record, inbox, takes_answer), *also)
-        return results[1:]
+        return record

@@ -27,7 +27,7 @@ from perdure.core.operations import (
     ReplaceLane,
     StartTurn,
 )
-from perdure.core.records import MAX_ENTRIES, MAX_STEPS
+from perdure.core.records import MAX_ENTRIES, MAX_STEPS, StepRecord
 from perdure.core.values import Value
 from perdure.errors import InputError, TooLarge
 
@@ -36,10 +36,8 @@ Sizes: TypeAlias = Callable[[Value], Iterator[tuple[str, int]]]
 
 def check_commit(operations: tuple[HolderOperation, ...], limit: int) -> None:
     """Raises: InputError for an end that is not last, or too many steps, chunks or parts; TooLarge."""
-    for place, operation in enumerate(operations, 1):
+    for operation in operations:
         if type(operation) is PutStep:  # as most are: nothing else is looked at
-            if operation.takes_answer and not isinstance((*operations, None)[place], Emit):
-                raise InputError("operations", f"step {operation.step.position} takes an answer, and no Emit is next")
             result, number = operation.step.result, operation.step.number
             if (result is None or len(result) <= limit) and 0 <= number <= MAX_STEPS:
                 continue
@@ -49,7 +47,9 @@ def check_commit(operations: tuple[HolderOperation, ...], limit: int) -> None:
 
 
 def check_operation(operation: OutsideOperation, limit: int) -> None:
-    """Raises: TooLarge; InputError for too many parts, or for a status event that no run has made."""
+    """Raises: TooLarge; InputError for too many parts, for a step, or for a status event that no run has made."""
+    if isinstance(operation, Emit) and operation.step is not None:
+        raise InputError("step", f"only the holder of a run writes its steps; {operation.step.position} is one")
     _check_sizes(operation, limit)
 
 
@@ -63,11 +63,19 @@ def _check_sizes(operation: Operation, limit: int) -> None:
 def _step(operation: PutStep) -> Iterator[tuple[str, int]]:
     step = operation.step
     yield f"result of step {step.name!r}", len(step.result or b"")
+    _check_number(step)
+
+
+def _check_number(step: StepRecord) -> None:
     if not 0 <= step.number <= MAX_STEPS:
         raise InputError("step.number", f"a run has at most {MAX_STEPS} steps, this one is number {step.number}")
 
 
 def _emit(operation: Emit) -> Iterator[tuple[str, int]]:
+    if operation.step is not None:
+        _check_number(operation.step)
+        if operation.step.status != "completed":
+            raise InputError("step.status", f"an emit completes its step, this one is {operation.step.status}")
     yield f"payload of event {operation.key!r}", len(operation.payload)
 
 

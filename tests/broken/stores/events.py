@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 
 from perdure.core import keys
-from perdure.core.decisions.changes import InsertEvent, UpdateRun
-from perdure.core.decisions.reads import GetEvent, GetQuestion, GetRun, GetUnanswered
+from perdure.core.decisions.changes import InsertEvent, UpdateRun, WriteStep
+from perdure.core.decisions.reads import GetEvent, GetQuestion, GetRun, GetStep, GetUnanswered
 from perdure.core.operations import Emit, Emitted, OutsideOperation, PutStep, SuspendRun
-from perdure.core.records import EventRecord, Question, RunRecord
+from perdure.core.records import EventRecord, Question, RunRecord, StepRecord
 from perdure.core.states import ENDED
 from perdure.errors import RunNotFound
+from perdure.testing.store_suite.facets.deleted_targets import DeletedTargetPromises
 from perdure.testing.store_suite.facets.events import EventPromises
 from perdure.testing.store_suite.facets.groups import GroupPromises
 from perdure.testing.store_suite.facets.questions import QuestionPromises
@@ -122,6 +123,31 @@ def ended_run_woken(store: BreakableStore, change: UpdateRun) -> list[UpdateRun]
     if before.status not in ENDED or change.run.inbox == before.inbox:
         return [change]
     return [change._replace(run=msgspec.structs.replace(change.run, status="queued"))]
+
+
+@writes_instead(WriteStep, EventPromises.test_an_emit_that_is_a_step_has_what_it_answers_as_its_result)
+def step_of_an_emit_without_its_answer(_: BreakableStore, change: WriteStep) -> list[WriteStep]:
+    """The step that an emit is keeps the result that it was given with."""
+    if change.step.result not in {b"true", b"false"}:
+        return [change]
+    return [change._replace(step=msgspec.structs.replace(change.step, result=b"null"))]
+
+
+@decides_instead(
+    Emit,
+    EventPromises.test_an_emit_that_is_a_step_has_what_it_answers_as_its_result,
+    EventPromises.test_an_emit_that_is_a_step_is_refused_whole_where_the_step_has_another_outcome,
+    EventPromises.test_a_step_of_an_emit_is_refused_from_outside_and_where_it_does_not_complete,
+)
+def emit_without_its_step(_: BreakableStore, operation: Emit) -> Emit:
+    """An emit that is a step is an event and nothing else."""
+    return msgspec.structs.replace(operation, step=None)
+
+
+@reads_instead(GetStep, DeletedTargetPromises.test_what_a_holder_emitted_is_not_emitted_to_another_run_with_the_same_id)
+def emit_told_by_its_event(_: BreakableStore, request: GetStep, step: StepRecord | None) -> StepRecord | None:
+    """An emit that lands again is told by its event alone, which may be gone."""
+    return None if step is not None and step.result in {b"true", b"false"} else step
 
 
 @caught_by(EventPromises.test_an_emit_to_a_run_that_is_not_there_is_refused_by_name)

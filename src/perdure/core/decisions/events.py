@@ -7,11 +7,13 @@ import msgspec
 from perdure.core import keys, topics
 from perdure.core.decisions.changes import WriteQuestion
 from perdure.core.decisions.draft import Decision, Draft
-from perdure.core.decisions.reads import GetQuestion
+from perdure.core.decisions.reads import GetQuestion, WriteDraft
+from perdure.core.decisions.steps import put_step
 from perdure.core.decisions.transitions import bring_in
 from perdure.core.operations.events import Emit, Emitted
 from perdure.core.operations.questions import Answer
-from perdure.core.records import Question
+from perdure.core.operations.steps import PutStep
+from perdure.core.records import Question, RunRecord, StepRecord
 from perdure.errors import QuestionAnswered, QuestionNotFound
 
 
@@ -29,6 +31,21 @@ def emit(draft: Draft, operation: Emit) -> Decision[Emitted]:
         many=operation.many,
     )
     return Emitted(accepted, event)
+
+
+def emit_of(draft: Draft, operation: Emit, run: RunRecord) -> Decision[Emitted]:
+    """Decide Emit of a run's holder, with the step of the run that it is, where it is one."""
+    emitted = yield from emit(draft, operation)
+    if operation.step is not None:
+        yield WriteDraft()
+        run = yield from draft.get_run(run.tenant, run.run_id)  # it may have emitted to itself
+        yield from put_step(draft, PutStep(answered_step(operation.step, accepted=emitted.accepted)), run)
+    return emitted
+
+
+def answered_step(step: StepRecord, *, accepted: bool) -> StepRecord:
+    """The step that an emit is, with what it answered as its result."""
+    return msgspec.structs.replace(step, result=b"true" if accepted else b"false")
 
 
 def answer(draft: Draft, operation: Answer) -> Decision[Question]:

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perdure.core.decisions.draft import Decision, Draft
-from perdure.core.decisions.events import emit
+from perdure.core.decisions.events import emit_of
 from perdure.core.decisions.keys import release
-from perdure.core.decisions.landed import find_landed
+from perdure.core.decisions.landed import find_landed, outcomes_of
 from perdure.core.decisions.messages import add_message, put_parts, set_message
 from perdure.core.decisions.reads import WriteDraft
 from perdure.core.decisions.runs import create_run
-from perdure.core.decisions.steps import append_entries, ask, put_step, put_usage, replace_lane, with_answer
+from perdure.core.decisions.steps import append_entries, ask, put_step, put_usage, replace_lane
 from perdure.core.decisions.transitions import FREED, give_back, is_held_by, transition
 from perdure.core.operations import (
     AddMessage,
@@ -27,7 +27,6 @@ from perdure.core.operations import (
     CommitResult,
     CreateRun,
     Emit,
-    Emitted,
     FinishRun,
     HolderOperation,
     NoteCleanups,
@@ -40,7 +39,7 @@ from perdure.core.operations import (
     SuspendRun,
 )
 from perdure.core.records import Lease, RunRecord, RunStatus
-from perdure.core.states import FINAL, RunCause
+from perdure.core.states import RunCause
 from perdure.core.values import Value
 from perdure.errors import InboxMoved, LeaseLost, RunStateWrong
 
@@ -58,36 +57,25 @@ def commit(draft: Draft, lease: Lease, operations: tuple[HolderOperation, ...]) 
     if run is None or not is_held:
         raise LeaseLost(lease.run_id, lease.token)
     results = list[Value]()
-    asks: PutStep | None = None
     for number, operation in enumerate(operations):
         if number:
             yield WriteDraft()
             run = yield from draft.get_run(lease.tenant, lease.run_id)
-        if isinstance(operation, PutStep) and operation.takes_answer:
-            asks = operation
-            results.append(None)
-            continue
-        result = yield from decide_operation(draft, operation, run)
-        results.append(result)
-        if asks is not None and isinstance(result, Emitted):
-            yield WriteDraft()
-            run = yield from draft.get_run(lease.tenant, lease.run_id)
-            yield from put_step(draft, with_answer(asks, accepted=result.accepted), run)
-            asks = None
+        results.append((yield from decide_operation(draft, operation, run)))
     return tuple(results)
 
 
 def _is_told_by_its_step(operations: tuple[HolderOperation, ...]) -> bool:
     """Whether a commit writes to rows that others may delete, and ends a step, which tells whether it has landed."""
     to_others = any(isinstance(operation, Emit | CreateRun) for operation in operations)
-    return to_others and any(isinstance(one, PutStep) and one.step.status in FINAL for one in operations)
+    return to_others and any(map(outcomes_of, operations))
 
 
 def decide_operation(draft: Draft, operation: HolderOperation, run: RunRecord) -> Decision[Value]:
     """Decide one operation of a holder that may write. Raises: what the operation refuses."""
     match operation:
         case Emit():
-            return (yield from emit(draft, operation))
+            return (yield from emit_of(draft, operation, run))
         case CreateRun():
             return (yield from create_run(draft, operation))
         case _:

@@ -6,10 +6,9 @@ deleted since.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from perdure.core.chunks import Entry
 from perdure.core.decisions.draft import Decision, Draft
+from perdure.core.decisions.events import answered_step
 from perdure.core.decisions.reads import GetEntry, GetEvent, GetMessage, GetQuestion, GetStep
 from perdure.core.messages import Message
 from perdure.core.operations import (
@@ -42,9 +41,9 @@ def find_landed(
     else:
         settled = False
     results, is_told = list[Value](), settled
-    ended = yield from _find_ended(run, operations)
+    steps_ended = yield from _steps_ended(run, operations)
     for operation in operations:
-        is_there, result = yield from _find(draft, operation, run, ended)
+        is_there, result = yield from _find(draft, operation, run, steps_ended=steps_ended)
         if is_there is False and not settled:
             return None
         is_told = is_told or is_there is True
@@ -52,42 +51,42 @@ def find_landed(
     return tuple(results) if is_told else None
 
 
-class _Ended(NamedTuple):
-    """Whether each step that a commit ends has ended so, and whether its emit was accepted, where a step says that."""
-
-    so: bool
-    accepted: bool | None = None
-
-
-def _find_ended(run: RunRecord, operations: tuple[HolderOperation, ...]) -> Decision[_Ended]:
-    ended = _Ended(so=False)
-    for operation in operations:
-        if isinstance(operation, PutStep) and operation.step.status in FINAL:
-            before: StepRecord | None = yield GetStep(run, operation.step.number)
-            if not _has_landed(before, operation):
-                return _Ended(so=False)
-            ended = _Ended(so=True, accepted=_answer(before) if operation.takes_answer else ended.accepted)
-    return ended
+def outcomes_of(operation: HolderOperation) -> tuple[StepRecord, ...]:
+    """The step that an operation ends, with each outcome that it may get by that; none where it ends no step."""
+    if isinstance(operation, Emit) and operation.step is not None:
+        return tuple(answered_step(operation.step, accepted=accepted) for accepted in (True, False))
+    return (operation.step,) if isinstance(operation, PutStep) and operation.step.status in FINAL else ()
 
 
-def _answer(step: StepRecord | None) -> bool | None:
-    return None if step is None or step.result not in {b"true", b"false"} else step.result == b"true"
+def _steps_ended(run: RunRecord, operations: tuple[HolderOperation, ...]) -> Decision[bool]:
+    """Whether a commit ends steps, and each of them has ended by it."""
+    ends = [outcomes for outcomes in map(outcomes_of, operations) if outcomes]
+    for outcomes in ends:
+        if (yield from _find_outcome(run, outcomes)) is None:
+            return False
+    return bool(ends)
 
 
-def _has_landed(before: StepRecord | None, operation: PutStep) -> bool:
-    step = operation.step
-    if before is not None and operation.takes_answer:
-        return (before.position, before.status) == (step.position, step.status)
+def _find_outcome(run: RunRecord, outcomes: tuple[StepRecord, ...]) -> Decision[StepRecord | None]:
+    """Which of some outcomes a step has; None where it has none of them."""
+    for step in outcomes:
+        if (yield from _find_step(run, step)):
+            return step
+    return None
+
+
+def _find_step(run: RunRecord, step: StepRecord) -> Decision[bool]:
+    before: StepRecord | None = yield GetStep(run, step.number)
     return before is not None and _is_at_least(before, step)
 
 
 def _find(
-    draft: Draft, operation: HolderOperation, run: RunRecord, ended: _Ended
+    draft: Draft, operation: HolderOperation, run: RunRecord, *, steps_ended: bool
 ) -> Decision[tuple[bool | None, Value]]:
     """Whether an operation's key is there (None where that can't be told from it), and what it answers then."""
     match operation:
         case PutStep():
-            return _has_landed((yield GetStep(run, operation.step.number)), operation), None
+            return (yield from _find_step(run, operation.step)), None
         case AppendEntries():
             return (yield from _find_entries(run, operation.entries)), None
         case ReplaceLane():
@@ -96,11 +95,11 @@ def _find(
             known: Question | None = yield GetQuestion(run.tenant, operation.question.question_id)
             return known is not None and known.run_id == run.run_id, None
         case Emit():
-            return (yield from _find_event(draft, operation, ended))
+            return (yield from _find_event(draft, operation, run))
         case CreateRun():
             child = yield from draft.find_run(operation.tenant, operation.run_id)
             is_there = child is not None and child.manifest_hash == operation.manifest_hash
-            return is_there or (None if ended.so else False), child
+            return is_there or (None if steps_ended else False), child
         case AddMessage():
             given = operation.message
             same: Message | None = yield GetMessage(given.tenant, given.thread_id, given.message_id)
@@ -119,17 +118,18 @@ def _find_entries(run: RunRecord, entries: tuple[Entry, ...]) -> Decision[bool |
     return True if entries else None
 
 
-def _find_event(draft: Draft, operation: Emit, ended: _Ended) -> Decision[tuple[bool | None, Value]]:
+def _find_event(draft: Draft, operation: Emit, run: RunRecord) -> Decision[tuple[bool | None, Value]]:
     """Whether an event is there; somebody else's under its key does not tell: this one may not have been accepted.
 
-    What the commit's own step says stays when the run with the event is deleted.
+    An emit that is a step of its run is told by the step's row, which stays when the run with the event is deleted.
     """
     target = yield from draft.find_run(operation.tenant, operation.run_id)
     event: EventRecord | None = None
     if target is not None:
         event = yield GetEvent(target, operation.key, operation.emit_id if operation.many else None)
-    if ended.accepted is not None:
-        return None, Emitted(ended.accepted, event)
+    if operation.step is not None:
+        step = yield from _find_outcome(run, outcomes_of(operation))
+        return step is not None, Emitted(step is not None and step.result == b"true", event)
     if event is None:
         return False, None
     is_mine = event.emit_id == operation.emit_id

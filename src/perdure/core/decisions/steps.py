@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from perdure.core import topics
 from perdure.core.chunks import Entry, is_reset
 from perdure.core.decisions.changes import InsertEntries, InsertUsage, RemoveEntries, WriteQuestion, WriteStep
@@ -31,12 +29,6 @@ def put_step(draft: Draft, operation: PutStep, run: RunRecord) -> Decision[None]
     draft.add(WriteStep(run, step))
     if step.status in FINAL:
         _note_progress(draft, run)
-
-
-def with_answer(operation: PutStep, *, accepted: bool) -> PutStep:
-    """The put of a step whose result is whether an emit was accepted."""
-    step = msgspec.structs.replace(operation.step, result=b"true" if accepted else b"false")
-    return PutStep(step, operation.inbox)
 
 
 def _is_other_outcome(before: StepRecord, after: StepRecord) -> bool:

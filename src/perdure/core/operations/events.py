@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from perdure.core.records import EventRecord
+from perdure.core.records import EventRecord, StepRecord
 
 
 class Emit(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,9 +15,11 @@ class Emit(msgspec.Struct, frozen=True, kw_only=True):
     Shape: Emitted; `by` is kept with the event. The first emit per key stays; a later one changes nothing and gets
     the first one back. With `many` the key is a channel's, and each emit stays. An accepted one grows the inbox, and
     its seq is the inbox then. A suspended run that waits for the key is queued: edge `wake`. Any other stays as it
-    is; an ended run keeps the event and stays ended.
-    Key: (run, key) and `emit_id`, made once for each call: accepted says that the stored one is this one's.
-    Raises: RunNotFound.
+    is; an ended run keeps the event and stays ended. With `step`, of a holder only, the emit is a step of the
+    holder's run: its row is written in the same commit, completed, with whether the event was accepted as its result.
+    Key: (run, key) and `emit_id`, made once for each call: accepted says that the stored one is this one's. With
+    `step` the step's row says it, also when the run with the event was deleted since.
+    Raises: RunNotFound; StepFinal where the step's row has another outcome.
     """
 
     tenant: str | None
@@ -28,6 +30,7 @@ class Emit(msgspec.Struct, frozen=True, kw_only=True):
     emit_id: str
     by: str | None = None
     many: bool = False
+    step: StepRecord | None = None
 
 
 class Emitted(msgspec.Struct, frozen=True):

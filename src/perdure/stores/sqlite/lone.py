@@ -41,8 +41,8 @@ def step_put(lease: Lease, operation: PutStep) -> tuple[Cell, ...]:
 
 
 def is_guarded(operation: PutStep) -> bool:
-    """Whether PUT_STEP looks at all that the operation asks for: not at the inbox, nor at what an emit answers."""
-    return operation.inbox is None and not operation.takes_answer
+    """Whether PUT_STEP looks at all that the operation asks for: not at the inbox."""
+    return operation.inbox is None
 
 
 def statement_of(lease: Lease, operation: HolderOperation) -> tuple[str, tuple[Cell, ...]] | None:

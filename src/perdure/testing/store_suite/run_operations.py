@@ -171,9 +171,16 @@ class RunOperations:
         return PutStep(step, inbox)
 
     def emit(
-        self, run_id: str = "run", key: str = GO, payload: bytes = b"1", *, by: str | None = None, many: bool = False
+        self,
+        run_id: str = "run",
+        key: str = GO,
+        payload: bytes = b"1",
+        *,
+        by: str | None = None,
+        many: bool = False,
+        step: StepRecord | None = None,
     ) -> Emit:
-        """An event from outside."""
+        """An event, from outside, or of the run whose `step` it is."""
         return Emit(
             tenant=self.tenant,
             run_id=run_id,
@@ -183,6 +190,7 @@ class RunOperations:
             emit_id=f"emit-{self.next_number()}",
             by=by,
             many=many,
+            step=step,
         )
 
     def ask(self, question_id: str = "why", *, run_id: str = "run") -> Ask:

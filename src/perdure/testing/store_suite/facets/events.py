@@ -9,7 +9,7 @@ import msgspec
 from perdure.core import keys
 from perdure.core.operations import Emitted
 from perdure.core.records import EventRecord
-from perdure.errors import RunNotFound
+from perdure.errors import InputError, RunNotFound, StepFinal
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.harness import StoreHarness
 from perdure.testing.store_suite.run_operations import GO, keys_of
@@ -60,6 +60,36 @@ class EventPromises(Promises):
         again = await harness.do(msgspec.structs.replace(emits[2], payload=b"another"))
         assert (again.accepted, again.event) == (True, events[2])
         assert await harness.everything() == before
+
+    async def test_an_emit_that_is_a_step_has_what_it_answers_as_its_result(self, harness: StoreHarness) -> None:
+        await harness.run("other")
+        lease = await harness.running()
+        for number, (run_id, accepted) in enumerate((("other", True), ("other", False), ("run", True))):
+            emit = harness.emit(run_id, step=harness.step(str(number), result=b"null").step)
+            (emitted,) = await harness.store.commit(lease, emit)
+            assert emitted.accepted is accepted
+            *_, step = await harness.store.steps.list("run", tenant=None)
+            assert (step.status, step.result) == ("completed", b"true" if accepted else b"false")
+        assert await harness.store.steps.count("run", tenant=None) == 3
+
+    async def test_an_emit_that_is_a_step_is_refused_whole_where_the_step_has_another_outcome(
+        self, harness: StoreHarness
+    ) -> None:
+        await harness.run("other")
+        lease = await harness.running()
+        await harness.commit(lease, harness.step("0", "failed"))
+        await harness.commit_refused(StepFinal, lease, harness.emit("other", step=harness.step("0").step))
+        assert await harness.store.events.list("other", tenant=None) == []
+
+    async def test_a_step_of_an_emit_is_refused_from_outside_and_where_it_does_not_complete(
+        self, harness: StoreHarness
+    ) -> None:
+        lease = await harness.running()
+        error = await harness.refused(InputError, harness.emit(step=harness.step().step))
+        assert isinstance(error, InputError)
+        assert error.field == "step"
+        await harness.commit_refused(InputError, lease, harness.emit(step=harness.step("0", "failed").step))
+        assert await harness.store.events.list("run", tenant=None) == []
 
     async def test_an_emit_to_a_run_that_is_not_there_is_refused_by_name(self, harness: StoreHarness) -> None:
         error = await harness.refused(RunNotFound, harness.emit("nobody"))

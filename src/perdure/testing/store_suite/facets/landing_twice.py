@@ -99,7 +99,8 @@ class History:
         for one, other in zip(first, again, strict=True):
             assert type(one) is type(other), landing.name
             if isinstance(one, Emitted):
-                assert one == other, landing.name
+                # the event may have been deleted since, with its run
+                assert (other.accepted, other.event or one.event) == (one.accepted, one.event), landing.name
 
 
 class LandingTwicePromises(Promises):
@@ -115,6 +116,8 @@ class LandingTwicePromises(Promises):
         await history.commit(lease, harness.step("0"), harness.append(1), harness.usage())
         await history.commit(lease, harness.append(2), harness.create("child", parent_id="run"))
         await history.commit(lease, harness.replace(3), harness.ask(), harness.emit("child"))
+        for number in ("3", "4"):  # the second is not accepted
+            await history.commit(lease, harness.emit("child", "event:a", step=harness.step(number).step))
         await history.commit(lease, harness.note_cleanups(), harness.suspend(keys.question("why"), inbox=1))
         await history.do(harness.answer())
         channel = keys.channel("c")
