@@ -129,8 +129,9 @@ async def test_a_workers_folder_that_can_not_be_made_is_a_store_error_and_hangs_
     store = await perdure.open_store(f"sqlite:///{tmp_path}/runs.db")
     worker = perdure.Worker(store, Workflows())
     async with asyncio.timeout(30):
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable) as refused:
             await worker.start()
+        assert not refused.value.transient
         assert await store.workers.list() == []
         app = App(f"sqlite:///{tmp_path}/runs.db")
         with pytest.raises(StoreUnavailable):

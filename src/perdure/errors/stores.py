@@ -12,15 +12,16 @@ class StoreError(PerdureError):
 class StoreUnavailable(StoreError):
     """The database could not be reached, read or written (disk full, failing fsync, connection lost).
 
-    Shape: `unknown` is true where the write may have landed all the same.
+    Shape: `unknown` is true where the write may have landed all the same; `transient` is false where waiting does not
+    help: a file stands where one of the store's belongs, or may not be opened.
     """
 
     code = "store_unavailable"
     retryable = True
 
-    def __init__(self, reason: str, *, unknown: bool = False) -> None:
+    def __init__(self, reason: str, *, unknown: bool = False, transient: bool = True) -> None:
         super().__init__(reason + ("; whether the write landed is not known" if unknown else ""))
-        self.reason, self.unknown = reason, unknown
+        self.reason, self.unknown, self.transient = reason, unknown, transient
 
 
 class StoreClosed(StoreError):

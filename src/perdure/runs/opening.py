@@ -12,22 +12,19 @@ from perdure.runs.worker_lease import REGISTER_AGAIN_AFTER
 if TYPE_CHECKING:
     from perdure.runs.lease_holder import LeaseHolder
 
-_STAYS = (FileExistsError, NotADirectoryError, PermissionError)
-"""What is in the way of a store's files until somebody changes it."""
-
 _log = logging.getLogger("perdure.worker")
 
 
 async def open_patiently(holder: LeaseHolder, gives_up: Callable[[], bool]) -> bool:
     """Open a holder, however long its store is away; false where it was given up.
 
-    Raises: any StoreError, but StoreUnavailable only where waiting does not help: a file is in the way, say.
+    Raises: any StoreError, but StoreUnavailable only where it is not transient.
     """
     while not gives_up():
         try:
             await holder.open()
         except StoreUnavailable as error:
-            if isinstance(error.__cause__, _STAYS):
+            if not error.transient:
                 raise
             _log.warning("worker %s can't start yet: %s; trying again", holder.worker_id, error)
         except WorkerExpired:  # it was registered, nobody heard of it, and the lease has ended since

@@ -108,8 +108,14 @@ def file_system(folder: Path) -> str:
     return kind
 
 
-def translate(error: apsw.Error, path: str, *, unknown: bool = False) -> StoreError:
-    """What an SQLite error means for a caller; `unknown` says that a write may have landed all the same."""
+_LASTING = (FileExistsError, NotADirectoryError, PermissionError)
+"""What the system says where a file must be removed, or its permissions changed, before the store can be used."""
+
+
+def translate(error: apsw.Error | OSError, path: str, *, unknown: bool = False) -> StoreError:
+    """What an error of SQLite or the system means for a caller; `unknown`: a write may have landed all the same."""
+    if isinstance(error, OSError):
+        return StoreUnavailable(f"{path}: {error}", unknown=unknown, transient=not isinstance(error, _LASTING))
     if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError):
         return StoreInvalid(path, f"not a usable database: {error}")
     if isinstance(error, apsw.FullError):

@@ -22,7 +22,7 @@ from perdure.core.ids import random_bits
 from perdure.core.operations import AppendEntries, CommitResult, HolderOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew, StoreUnavailable
+from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew
 from perdure.stores.sqlite.connection import translate
 from perdure.stores.sqlite.decider import Decider, LeaseTime, Request
 from perdure.stores.sqlite.driver import BUSY_SECONDS, Connection
@@ -219,11 +219,7 @@ class Group:
         if isinstance(error, apsw.Error):
             unknown, self._may_have_landed = self._may_have_landed, False
             return translate(error, self._path, unknown=unknown)
-        if not isinstance(error, OSError):
-            return error
-        unavailable = StoreUnavailable(str(error))
-        unavailable.__cause__ = error
-        return unavailable
+        return translate(error, self._path) if isinstance(error, OSError) else error
 
     def _roll_back(self) -> None:
         self._tx.forget()

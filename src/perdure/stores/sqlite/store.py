@@ -13,7 +13,7 @@ import apsw
 from perdure.core import topics
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import MAX_VALUE_BYTES
-from perdure.errors import StoreClosed, StoreError, StoreForked, StoreUnavailable
+from perdure.errors import StoreClosed, StoreError, StoreForked
 from perdure.stores.background import in_thread
 from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities
@@ -181,10 +181,8 @@ async def open_sqlite(url: str, path: str, clock: Clock | None = None, *, create
     connection, identity = await in_thread(_connect, url, path, create=create)
     try:
         return SqliteStore(url, path, connection, identity, clock or SystemClock())
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         raise translate(error, path) from error
-    except OSError as error:
-        raise StoreUnavailable(f"{path}: {error}") from error
 
 
 def _connect(url: str, path: str, *, create: bool) -> tuple[Connection, Identity]:
