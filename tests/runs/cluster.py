@@ -18,7 +18,7 @@ from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import Death, Process
-from perdure.testing.wrapped import WrappedStore
+from perdure.testing.wrapped import WrappedStore, shielded
 
 R = TypeVar("R")
 LEASE_FOR = 30.0
@@ -51,7 +51,7 @@ class NotesTakeovers(WrappedStore):
     ) -> Awaitable[Any]:
         if not isinstance(operations[0], TakeOver):
             return super().around_commit(operations, lease, commit)
-        return asyncio.ensure_future(self._note(commit()))
+        return shielded(self._note(commit()))
 
     async def _note(self, landing: Awaitable[Any]) -> Any:
         taken = await landing

@@ -18,7 +18,8 @@ DEPTH = 3
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that a program does.
 
-    Shape: `do` is a step that fails `fails` times, and then succeeds, or fails for good; `nap` sleeps; `hear` awaits
+    Shape: `do` is a step that fails `fails` times, and then succeeds, or fails for good, in a thread where its
+    function is a synchronous one; `nap` sleeps; `hear` awaits
     the event `name`; `look` asks for now, uuid and random; `fork` runs its bodies side by side, `both` its steps,
     `each` its body for `count` items; `guard` catches what its body raises; `bear` runs its body as a child.
     """
@@ -27,6 +28,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     fails: int = 0
     for_good: bool = False
+    in_thread: bool = False
     seconds: float = 0.0
     count: int = 0
     limit: int | None = None
@@ -80,7 +82,8 @@ class _Generator:
 
     def _step(self, name: str) -> Node:
         fails = self._random.choice([0, 0, 0, 0, 1, 2])
-        return Node("do", name, fails=fails, for_good=fails > 0 and self._random.random() < 0.4)
+        for_good = fails > 0 and self._random.random() < 0.4
+        return Node("do", name, fails=fails, for_good=for_good, in_thread=self._random.random() < 0.15)
 
 
 def events_of(program: Program) -> Iterator[str]:

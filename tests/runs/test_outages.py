@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,6 +22,7 @@ from perdure.stores.port import Store
 from perdure.stores.sqlite import identity
 from perdure.testing.wrapped import RunKeys, WrappedStore
 from tests.runs.cluster import LEASE_FOR, Cluster, takes
+from tests.thread_starts import thread_starts_fail
 
 
 class Away(WrappedStore):
@@ -157,17 +158,11 @@ async def test_a_heartbeat_that_meets_an_unexpected_error_renews_the_next_time(
 
 
 @pytest.fixture
-def unstartable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def unstartable() -> Iterator[set[str]]:
     """The names of threads that can't be started."""
-    names, start = set[str](), threading.Thread.start
-
-    def fail(self: threading.Thread) -> None:
-        if self.name in names:
-            raise RuntimeError("can't start new thread")
-        start(self)
-
-    monkeypatch.setattr(threading.Thread, "start", fail)
-    return names
+    names = set[str]()
+    with thread_starts_fail(names.__contains__):
+        yield names
 
 
 async def test_a_worker_whose_heartbeat_can_not_start_is_not_registered_until_it_can(

@@ -1,11 +1,13 @@
-"""Random programs under random deaths, against a model.
+"""Random programs under random deaths and faults, against a model.
 
-No committed outcome happens twice, no wake-up is lost (every program ends), nothing diverges, and what comes of it is
-what the model says.
+A share of all calls of the store is refused, lost or lands twice, the store is away for longer than a lease now and
+then, and some threads can't be started. No committed outcome happens twice, no wake-up is lost (every program ends),
+nothing diverges, and what comes of it is what the model says.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from functools import partial
 from random import Random
@@ -19,21 +21,27 @@ from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
 from perdure.core.values import Value
 from perdure.errors import ChildFailed, OutcomeError, RunFailed, StepFailed
 from perdure.runs.branch import current_branch
+from perdure.runs.protocols import StepInfo
 from perdure.runs.workflow import Workflow
 from perdure.stores import open_store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import Death
+from perdure.testing.faulty import Fault, FaultyStore, random_faults
 from tests.runs.cluster import Cluster
 from tests.runs.programs import Failed, Node, Program, events_of, expected, generate
+from tests.thread_starts import random_thread_starts, thread_starts_fail
 
 PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000"))
 BATCHES = 20
 LEASE_FOR = 3.0
 MAX_DEATHS = SUSPECT_AT + CONDEMNED_AT - 1  # one more, with no step between them, may rightly be poison
 LIVES = 40
+FAULTS = 0.03  # of a worker's calls of the store
+FAILED_STARTS = 0.2  # of its threads
+OUTAGES = 0.02  # of the moments at which one may begin
 
 # Seeds that once found a bug.
-REGRESSIONS = list[int]()
+REGRESSIONS = [10, 1956]
 
 
 class Machine:
@@ -46,6 +54,18 @@ class Machine:
         self.twice = list[str]()
         self.seen = dict[tuple[str, str], tuple[Value, ...]]()
         self.workflow: Workflow[..., list[Value]] = cluster.workflow(self.perform, name="program")
+        self.is_peace = False
+        self._faults = random_faults(Random(f"faults of {seed}"), FAULTS)
+        self._outages = Random(f"outages of {seed}")
+        self._thread_starts = random_thread_starts(Random(f"threads of {seed}"), FAILED_STARTS)
+
+    def fault(self, name: str) -> Fault | None:
+        """Until there is peace, a share of all calls is refused, lost on its way there or back, or lands twice."""
+        return None if self.is_peace else self._faults(name)
+
+    def fails_to_start(self, name: str) -> bool:
+        """And some threads can't be started."""
+        return not self.is_peace and self._thread_starts(name)
 
     async def perform(self, ctx: Context, program: Program) -> list[Value]:
         return [await self._node(ctx, node) for node in program]
@@ -79,16 +99,31 @@ class Machine:
     def _step(self, ctx: Context, node: Node) -> Value:
         attempts = node.fails if node.for_good else node.fails + 1
         retry = Retry(attempts=attempts, initial=0.1, multiplier=20.0, jitter=False)
-        return ctx.step(node.name, self._effect, node, retry=retry)
+        effect = self._effect_in_thread if node.in_thread else self._effect
+        return ctx.step(node.name, effect, node, asyncio.get_running_loop(), retry=retry)
 
-    async def _effect(self, node: Node) -> str:
+    def _effect_in_thread(self, node: Node, loop: asyncio.AbstractEventLoop) -> str:
         step = current_step()
         assert step is not None
+        asyncio.run_coroutine_threadsafe(self._look(step), loop).result()
+        return self._outcome(node, step)
+
+    async def _effect(self, node: Node, _: asyncio.AbstractEventLoop) -> str:
+        step = current_step()
+        assert step is not None
+        await self._look(step)
+        if self.random.random() < 0.3:
+            await self.cluster.sleep(self.random.choice([0.01, 0.3, 1.5]))
+        return self._outcome(node, step)
+
+    async def _look(self, step: StepInfo) -> None:
+        """An effect begins: its outcome is not committed yet."""
         recorded = {one.position: one.status for one in await self.cluster.store.steps.list(step.run_id, tenant=None)}
         if recorded.get(step.position) in {"completed", "failed"} and not self.may_repeat():
             self.twice.append(f"{step.run_id} {step.position}")
-        if self.random.random() < 0.3:
-            await self.cluster.sleep(self.random.choice([0.01, 0.3, 1.5]))
+
+    @staticmethod
+    def _outcome(node: Node, step: StepInfo) -> str:
         # a death in an attempt uses it up, so a step that is to fail for good fails however often it is tried
         if node.for_good or step.attempt <= node.fails:
             raise ValueError(node.name)
@@ -115,8 +150,12 @@ class Machine:
         deaths = random.randint(0, MAX_DEATHS)
         for life in range(LIVES):
             death = Death(random.randint(0, 12), random.choice(["before", "landed"])) if life < deaths else None
-            simulated = await cluster.start_worker(death=death, lease_for=LEASE_FOR)
+            faulty, away_until = FaultyStore(cluster.store, self.fault), 0.0
+            simulated = await cluster.start_worker(store=faulty, death=death, lease_for=LEASE_FOR)
             for _ in range(400):
+                if self._outages.random() < OUTAGES:
+                    away_until = cluster.clock.elapsed() + self._outages.uniform(1.0, 3.0) * LEASE_FOR
+                faulty.is_down = cluster.clock.elapsed() < away_until
                 if late and random.random() < 0.3:
                     key = late.pop()
                     await run.emit_event(key, f"heard {key}")
@@ -164,7 +203,8 @@ async def check(seed: int) -> str | None:
 async def fault_of(seed: int, machine: Machine) -> str | None:
     """Play a machine to its end; what is wrong then, or None."""
     try:
-        came, meant = await machine.play(), model_of(machine.program)
+        with thread_starts_fail(machine.fails_to_start):
+            came, meant = await machine.play(), model_of(machine.program)
     finally:
         await machine.cluster.close()
     if came.startswith("failed ") and meant.startswith("failed "):

@@ -1,29 +1,28 @@
 """Random programs once more, on several workers at once, in every trouble that is no death of the one worker.
 
-Workers come and go: some die, some stop politely or at once, some lose the way to the store for a while, some hear
-nothing and go on past their lease without knowing it: only the fence holds those. Events are emitted twice. The same
-promises hold, on memory and on SQLite.
+Workers come and go: some die, some stop politely or at once, some lose the way to the store for longer than a lease,
+some can't start a thread, some hear nothing and go on past their lease without knowing it: only the fence holds those.
+Events are emitted twice. The same promises hold, on memory and on SQLite.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from perdure.core.ids import new_id
-from perdure.errors import StoreUnavailable
 from perdure.runs.handles import Run
+from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.testing.clock import FakeClock
 from perdure.testing.dying import running_process
-from perdure.testing.faulty import Fault, FaultyStore, random_faults
+from perdure.testing.faulty import FaultyStore
 from perdure.testing.wrapped import RunKeys, WrappedStore
 from tests.runs.cluster import Cluster, SimulatedWorker
 from tests.runs.programs import events_of
@@ -33,35 +32,32 @@ PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000")) // 10
 BATCHES = 5
 TURNS = 600
 TROUBLED_TURNS = 60
-FAULTS = 0.03  # of a worker's calls
 
 # Seeds that once found a bug.
 REGRESSIONS = list[int]()
 
 
-class Shaky(WrappedStore):
-    """A worker's way to the store: it can be cut, or deaf, when renewals get lost and no news comes."""
+class Deaf(WrappedStore):
+    """A worker's way to the store: while it is deaf, renewals get lost and no news comes."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
-        self.cut = False
         self.deaf = False
         self.was_deaf = False
 
-    def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
-        if not self.cut:
-            return commit()
-        failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        failed.set_exception(StoreUnavailable("cut"))
-        return failed
-
     def around_renewal(self, operation: Any, renew: Callable[[], RunKeys]) -> RunKeys:
-        if self.cut:
-            raise StoreUnavailable("cut")
         return () if self.deaf else renew()
 
     def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
         return super().listen(topic, lambda: None if self.deaf else callback())
+
+
+class Troubles(NamedTuple):
+    """A worker, and what can be done to it."""
+
+    simulated: SimulatedWorker
+    deaf: Deaf
+    faulty: FaultyStore
 
 
 class Troubled(Machine):
@@ -69,15 +65,15 @@ class Troubled(Machine):
 
     def __init__(self, seed: int, cluster: Cluster) -> None:
         super().__init__(seed, cluster)
-        self.workers: list[tuple[SimulatedWorker, Shaky]] = []
+        self.workers: list[Troubles] = []
         self.stops: list[asyncio.Task[None]] = []
-        self.faults = random_faults(Random(f"faults of {seed}"), FAULTS)
-        self.is_peace = False
 
     def may_repeat(self) -> bool:
         process = running_process()
-        store = process.store.inner if process is not None else None
-        return isinstance(store, Shaky) and store.was_deaf
+        store: Store | None = process.store if process is not None else None
+        while isinstance(store, WrappedStore) and not isinstance(store, Deaf):
+            store = store.inner
+        return isinstance(store, Deaf) and store.was_deaf
 
     async def play(self) -> str:
         run = await self.cluster.client.start(self.workflow, self.program, run_id=new_id("run"))
@@ -104,35 +100,35 @@ class Troubled(Machine):
     async def trouble(self) -> None:
         choice = self.random.random()
         if len(self.workers) < 3 and (not self.workers or choice < 0.25):
-            faulty = FaultyStore(self.cluster.store)
-            shaky = Shaky(faulty)
-            self.workers.append((await self.cluster.start_worker(store=shaky, lease_for=LEASE_FOR, grace=1.0), shaky))
-            faulty.choose = self.fault  # a start that the store fails is told to who starts the worker
+            await self.begin()
             return
         at = self.random.randrange(len(self.workers))
-        simulated, shaky = self.workers[at]
+        worker, deaf, faulty = self.workers[at]
         if choice < 0.35:
-            await simulated.process.kill()
+            await worker.process.kill()
             del self.workers[at]
         elif choice < 0.45:
-            shaky.cut = False
-            self.stops.append(simulated.process.run(simulated.worker.stop(at_once=choice < 0.4)))
+            faulty.is_down = False
+            self.stops.append(worker.process.run(worker.worker.stop(at_once=choice < 0.4)))
             del self.workers[at]
         elif choice < 0.6:
-            shaky.cut = not shaky.cut
+            faulty.is_down = not faulty.is_down
         elif choice < 0.7:
-            shaky.deaf = not shaky.deaf
-            shaky.was_deaf = True
+            deaf.deaf = not deaf.deaf
+            deaf.was_deaf = True
 
-    def fault(self, name: str) -> Fault | None:
-        """Until there is peace, a share of all calls is refused, lost on its way there or back, or lands twice."""
-        return None if self.is_peace else self.faults(name)
+    async def begin(self) -> None:
+        """One more worker; whoever does not renew loses its runs when its lease has ended, or keeps them longer."""
+        faulty = FaultyStore(self.cluster.store, self.fault)
+        deaf, stall_limit = Deaf(faulty), self.random.choice([LEASE_FOR, STALL_LIMIT])
+        options: dict[str, Any] = {"lease_for": LEASE_FOR, "stall_limit": stall_limit, "grace": 1.0}
+        self.workers.append(Troubles(await self.cluster.start_worker(store=deaf, **options), deaf, faulty))
 
     async def peace(self) -> None:
         """Those in trouble recover, and there is one that never was."""
         self.is_peace = True
-        for _, shaky in self.workers:
-            shaky.cut = shaky.deaf = False
+        for _, deaf, faulty in self.workers:
+            deaf.deaf = faulty.is_down = False
         await self.cluster.start_worker(lease_for=LEASE_FOR)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from perdure.stores.background import BackgroundThread, tell
 from perdure.stores.sqlite import group, turnstile, writer
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
+from tests.thread_starts import thread_starts_fail
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 WITHIN = 10.0
@@ -234,17 +235,11 @@ def test_a_thread_whose_turn_raises_takes_the_next_one(error: BaseException, cap
 
 
 @pytest.fixture
-def unstartable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def unstartable() -> Iterator[set[str]]:
     """The names of threads that can't be started, as on a machine that has no more."""
-    names, start = set[str](), threading.Thread.start
-
-    def fail(self: threading.Thread) -> None:
-        if self.name in names:
-            raise RuntimeError("can't start new thread")
-        start(self)
-
-    monkeypatch.setattr(threading.Thread, "start", fail)
-    return names
+    names = set[str]()
+    with thread_starts_fail(names.__contains__):
+        yield names
 
 
 def descriptors() -> int:

@@ -19,6 +19,10 @@ class Shielded(asyncio.Future[T]):
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature is asyncio's
         return False
 
+    def withdraw(self) -> None:
+        """For whoever would have settled it: nobody will. It is cancelled."""
+        super().cancel()
+
 
 class Present(Generic[T]):
     """What is there already, as an awaitable; to await it gives the loop no turn."""

@@ -20,7 +20,7 @@ from perdure.core.operations import Operation, PutStep
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.stores import port
-from perdure.testing.wrapped import WrappedStore
+from perdure.testing.wrapped import WrappedStore, shielded
 
 T = TypeVar("T")
 Phase = Literal["before", "landed", "after"]
@@ -89,7 +89,7 @@ class CrashingStore(WrappedStore):
         lease: Lease | None,  # noqa: ARG002 - a label names operations
         commit: Callable[[], Awaitable[Value]],
     ) -> Awaitable[Value]:
-        return asyncio.ensure_future(self.points.around(label_of(operations), commit))
+        return shielded(self.points.around(label_of(operations), commit))
 
     async def around_read(self, name: str, read: Callable[[], Awaitable[Value]]) -> Value:
         return await self.points.around(f"read {name}", read)

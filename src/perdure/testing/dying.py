@@ -18,6 +18,7 @@ from perdure.core.values import Value
 from perdure.runs.branch import BranchTask
 from perdure.stores import port
 from perdure.stores.notices import TopicWatch
+from perdure.stores.shielded import Shielded
 from perdure.stores.sqlite.store import SqliteStore
 from perdure.testing.clock import FakeClock
 from perdure.testing.wrapped import RunKeys, WrappedStore
@@ -64,6 +65,7 @@ class Process:
         self.died.set()
         self.clock.kill()
         self.store.lose_locks()
+        self.store.hang_up()
         for task in self._left():
             task.cancel()
 
@@ -102,6 +104,7 @@ class MortalStore(WrappedStore):
         super().__init__(inner)
         self.commits = 0
         self._workers: list[str] = []
+        self._awaited: set[Acknowledgement] = set()
         self._process = process
         self._death = death
 
@@ -121,16 +124,21 @@ class MortalStore(WrappedStore):
         self._workers += [one.worker_id for one in operations if isinstance(one, RegisterWorker)]
         landing = asyncio.ensure_future(commit())
         acknowledged = Acknowledgement(self._process)
+        self._awaited.add(acknowledged)
+        acknowledged.add_done_callback(self._awaited.discard)
         landing.add_done_callback(lambda _: self._acknowledge(landing, acknowledged, deadly=due))
         return acknowledged
 
     def _acknowledge(
         self,
         landing: asyncio.Future[Value],
-        acknowledged: asyncio.Future[Value],
+        acknowledged: Acknowledgement,
         *,
         deadly: bool,
     ) -> None:
+        if landing.cancelled():  # its loop ends
+            acknowledged.withdraw()
+            return
         error = landing.exception()
         if deadly:
             self._process.die()
@@ -142,6 +150,11 @@ class MortalStore(WrappedStore):
             acknowledged.set_exception(error)
         else:
             acknowledged.set_result(landing.result())
+
+    def hang_up(self) -> None:
+        """Whoever waits for a commit is cancelled, also a task that the process has started from a thread."""
+        for acknowledged in tuple(self._awaited):
+            acknowledged.withdraw()
 
     def lose_locks(self) -> None:
         """Let go of the locks that prove the life of this process's workers, as the kernel does at a death."""
@@ -168,7 +181,7 @@ class MortalStore(WrappedStore):
         return self.inner.listen(topic, lambda: None if self._process.is_dead else callback())
 
 
-class Acknowledgement(asyncio.Future[Value]):
+class Acknowledgement(Shielded[Value]):
     """What a process waits for after a commit; only its death takes it away."""
 
     def __init__(self, process: Process) -> None:

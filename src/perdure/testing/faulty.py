@@ -10,7 +10,6 @@ commit again, a failed read by reading again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from random import Random
@@ -21,7 +20,7 @@ from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import StoreUnavailable
 from perdure.stores import port
-from perdure.testing.wrapped import RunKeys, WrappedStore
+from perdure.testing.wrapped import RunKeys, WrappedStore, shielded
 
 T = TypeVar("T")
 Fault: TypeAlias = Literal["refused", "lost_before", "lost_after", "twice"]
@@ -73,7 +72,7 @@ class FaultyStore(WrappedStore):
         fault = self._fault(f"{'commit' if lease is not None else 'execute'} {names}")
         if fault is None:
             return commit()
-        return asyncio.ensure_future(self._fail(fault, commit))
+        return shielded(self._fail(fault, commit))
 
     async def around_read(self, name: str, read: Callable[[], Awaitable[T]]) -> T:
         if self._fault(f"read {name}") not in {None, "twice"}:

@@ -19,8 +19,7 @@ from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import StoreUnavailable
 from perdure.stores import port
-from perdure.stores.shielded import Shielded
-from perdure.testing.wrapped import WrappedStore
+from perdure.testing.wrapped import WrappedStore, shielded
 
 TURNS = 40
 """Turns of the loop that a commit stays on its way after the action, so that what is heard of it is looked at."""
@@ -104,20 +103,5 @@ class InterleavingStore(WrappedStore):
     ) -> Awaitable[Value]:
         for planned in self._planned:
             if planned.is_due(lease):
-                return _shielded(planned.land(operations, commit))
+                return shielded(planned.land(operations, commit))
         return commit()
-
-
-def _shielded(landing: Awaitable[Value]) -> Awaitable[Value]:
-    """As the port says: to cancel whoever awaits a commit takes nothing back."""
-    task, answer = asyncio.ensure_future(landing), Shielded[Value]()
-
-    def answered(_: object) -> None:
-        error = task.exception()
-        if error is None:
-            answer.set_result(task.result())
-        else:
-            answer.set_exception(error)
-
-    task.add_done_callback(answered)
-    return answer

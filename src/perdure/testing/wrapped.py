@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from perdure.core.operations import CommitResult, HolderOperation, Operation, OutsideOperation, RenewWorker
 from perdure.core.values import Value
 from perdure.stores import port
+from perdure.stores.shielded import Shielded
 
 if TYPE_CHECKING:
     from perdure.core.records import Lease
@@ -95,3 +97,21 @@ class _Facet:
             return self._store.around_read(f"{self._name}.{method}", lambda: read(*args, **kwargs))
 
         return call
+
+
+def shielded(landing: Coroutine[Value, Value, T]) -> Awaitable[T]:
+    """A commit on its way, as the port says: to cancel whoever awaits it takes nothing back."""
+    task, answer = asyncio.ensure_future(landing), Shielded[T]()
+
+    def answered(_: object) -> None:
+        if task.cancelled():  # its process has died, or its loop ends
+            answer.withdraw()
+            return
+        error = task.exception()
+        if error is None:
+            answer.set_result(task.result())
+        else:
+            answer.set_exception(error)
+
+    task.add_done_callback(answered)
+    return answer
