@@ -6,9 +6,9 @@ import functools
 import inspect
 import typing
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import FunctionType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -31,22 +31,50 @@ from perdure.errors import AnnotationUnresolved, InputError, NotStorable
 
 
 def unwrap(function: Callable[..., Value]) -> Value:
-    """The function under partials, bound methods and callable objects."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = getattr(function, "__func__", function)
-    return function if hasattr(function, "__code__") else type(function).__call__
+    """The function under partials, bound methods, caches and callable objects; a class is one itself."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif _is_class(function):
+            return function
+        elif hasattr(type(function).__call__, "__code__"):  # an object of a class with a method of its own for it
+            return type(function).__call__
+        elif hasattr(function, "__func__"):
+            function = cast("Value", function).__func__
+        elif hasattr(function, "__wrapped__") and not hasattr(function, "__code__"):  # functools.cache, say
+            function = cast("Value", function).__wrapped__
+        else:
+            return function
+
+
+def _is_class(function: object) -> bool:
+    """Whether it is a class, or a generic one with its arguments, as `list[int]` is."""
+    return isinstance(function, type) or isinstance(typing.get_origin(function), type)
 
 
 def return_type(function: Callable[..., Value]) -> Value:
-    """The return annotation, resolved; Value where there is none.
+    """The return annotation, resolved; of a class the class; Value where there is none.
 
+    Shape: what a synchronous function returns as an awaitable is awaited, so it is the type of that.
     Raises: AnnotationUnresolved.
     """
     inner = unwrap(function)
+    if _is_class(inner):
+        return inner
     if "return" not in getattr(inner, "__annotations__", ()):
         return Value
-    return _hints(inner).get("return", Value)
+    returns = _hints(inner).get("return", Value)
+    origin = typing.get_origin(returns) or returns
+    if isinstance(origin, type) and issubclass(origin, Awaitable) and not inspect.iscoroutinefunction(inner):
+        return (typing.get_args(returns) or (Value,))[-1]
+    return returns
+
+
+def yields(function: Callable[..., Value]) -> bool:
+    """Whether calling the function gives a generator, of which nothing would be kept."""
+    inner = unwrap(function)
+    is_awaitable = inspect.isfunction(inner) and inner.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
+    return inspect.isasyncgenfunction(inner) or (inspect.isgeneratorfunction(inner) and not is_awaitable)
 
 
 def first_parameter(function: Callable[..., Value]) -> Value:
@@ -74,6 +102,8 @@ class Facts(NamedTuple):
     loss: LossCheck | None
 
 
+_YIELDS = "{} is a generator function, and a step has one result; return a list of what it yields"
+
 _known: WeakKeyDictionary[Value, Facts] = WeakKeyDictionary()
 
 
@@ -96,7 +126,7 @@ def _found(inner: Value) -> Facts:
 
 
 def _facts(returns: Value, function: Callable[..., Value]) -> Facts:
-    found = obstacle(returns)
+    found = Obstacle("", _YIELDS.format(name_of(function))) if yields(function) else obstacle(returns)
     kept = Value if found else returns
     return Facts(decoder(kept), is_async(function), found, loss_check(kept))
 
@@ -107,8 +137,10 @@ def is_async(function: Callable[..., Value]) -> bool:
 
 
 def name_of(function: Callable[..., Value]) -> str:
-    """The function's own name."""
-    return str(getattr(unwrap(function), "__name__", type(function).__name__))
+    """The function's own name; of an object that can be called, its class's."""
+    inner = unwrap(function)
+    name = getattr(inner, "__name__", type(inner).__name__)
+    return str(inner.__qualname__.split(".")[-2] if name == "__call__" else name)
 
 
 def called(given: object) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from perdure.core.annotations import name_of
 from perdure.core.guarding import is_of
 from perdure.core.operations import FinishRun, ReleaseRun, SuspendRun
 from perdure.core.positions import CANCEL_BRANCH
@@ -101,7 +102,9 @@ async def _ends(attempt: Attempt, task: asyncio.Task[None], within: float) -> bo
 async def _each(attempt: Attempt) -> None:
     for cleanup in reversed(attempt.cleanups):
         try:
-            await cleanup()
+            made: object = cleanup()
+            if inspect.isawaitable(made):
+                await made
         except Unwind:
             raise
         except BaseException as error:  # whatever it raises is its own failure, and the others run
@@ -109,4 +112,6 @@ async def _each(attempt: Attempt) -> None:
             is_cut_off = attempt.halt is not None or task is None or task.cancelling() > 0
             if is_of_signal(error) or (is_cut_off and is_of(error, asyncio.CancelledError, GeneratorExit)):
                 raise
-            log_anyhow(partial(_log.exception, "run %s: an on_cancel function failed", attempt.run.run_id))
+            log_anyhow(
+                lambda: _log.exception("run %s: its on_cancel function %s failed", attempt.run_id, name_of(cleanup))  # noqa: B023 - called at once
+            )

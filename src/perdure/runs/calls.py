@@ -66,6 +66,11 @@ class Call(Generic[R]):
         self.run_attempt.check()
         raise AssertionError
 
+    @property
+    def not_a_step(self) -> str:
+        """What is said where it is given as a step's function."""
+        return f"the call {self.name!r}, not a function; await it in the workflow, and pass on what it gives"
+
     def __str__(self) -> str:
         return f"await of {self.kind} {self.name!r}"
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
-from perdure.core.annotations import called
 from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
@@ -24,6 +23,7 @@ from perdure.runs.options import (
     DEFAULT,
     StepKeywords,
     StepOptions,
+    checked_cleanup,
     checked_function,
     checked_sleep,
     checked_text,
@@ -346,12 +346,10 @@ class Context:
     def on_cancel(self, function: Callable[[], Awaitable[object]]) -> None:
         """Call a function when the run is cancelled, the last registered first; it may use this context.
 
-        What it does not end within the time that a cancel gives (5 s) is cut off. Raises: SettingInvalid.
+        What it does not end within the time that a cancel gives (5 s) is cut off.
+        Raises: SettingInvalid where it can't be called without arguments, or is a generator function.
         """
-        if not callable(function):
-            hint = "; pass the function uncalled" if called(function) else ""
-            raise SettingInvalid("on_cancel", f"an async function without parameters, not {function!r}{hint}")
-        self._attempt.add_cleanup(function)
+        self._attempt.add_cleanup(checked_cleanup(function))
 
     def child_result(self, name: str, position: str, returns: Value) -> Call[Value]:
         """Wait for the child that was started at a position; see `Child.result`."""

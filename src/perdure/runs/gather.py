@@ -82,7 +82,7 @@ class GatherCall(Call[R]):
         if isinstance(item, Call):
             branch = Branch(item.position)
             return branch, partial(cast("Call[Value]", item).run_in, branch)
-        return Branch(child(self.position, number)), partial(_call, item)
+        return Branch(child(self.position, number)), partial(self._call, item)
 
     def _start_next(self) -> None:
         if self._waiting and self.run_attempt.halt is None:
@@ -98,19 +98,19 @@ class GatherCall(Call[R]):
             self.run_attempt.wake()
             self._settled.set_result(None)
 
+    async def _call(self, function: Callable[[], Awaitable[Value]]) -> Value:
+        made: object = function()
+        if not inspect.isawaitable(made):
+            reason = f"{name_of(function)} is not an async function; make a step of it: ctx.step(…)"
+            raise SettingInvalid(self.name, reason)
+        return await made
+
     def _results(self) -> Value:
         errors = [error for task in self._tasks if (error := _error(task)) is not None]
         if not errors:
             return [task.result() for task in self._tasks]
         mark_positions(errors[0], tuple(position for error in errors for position in failed_positions(error)))
         raise errors[0]
-
-
-async def _call(function: Callable[[], Awaitable[Value]]) -> Value:
-    made: object = function()
-    if not inspect.isawaitable(made):
-        raise SettingInvalid("gather", f"{name_of(function)} is not an async function; make a step of it: ctx.step(…)")
-    return await made
 
 
 def _error(task: asyncio.Task[Value]) -> BaseException | None:

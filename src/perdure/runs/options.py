@@ -9,7 +9,7 @@ from functools import partial
 from math import isfinite
 from typing import Literal, TypedDict, cast
 
-from perdure.core.annotations import called, name_of
+from perdure.core.annotations import called, name_of, yields
 from perdure.core.canonical import canonical_hash
 from perdure.core.clock import seconds
 from perdure.core.records import StepKind
@@ -88,8 +88,28 @@ def checked_function(name: object, function: object) -> Callable[..., Value]:
     if of := called(function):
         raise SettingInvalid("function", f"a coroutine; pass the function uncalled, its arguments after it: {of}, …")
     if not callable(function):
-        reason = getattr(function, "not_a_step", None) or f"a function, not {function!r}"
+        made = "; await it in the workflow, or pass the function that makes it" if inspect.isawaitable(function) else ""
+        reason = getattr(function, "not_a_step", None) or f"a function, not {function!r}{made}"
         raise SettingInvalid("function", reason)
+    return function
+
+
+def checked_cleanup(function: object) -> Callable[[], Value]:
+    """What is to be called when a run is cancelled. Raises: SettingInvalid."""
+    if not callable(function):
+        hint = "; pass the function uncalled" if called(function) else ""
+        raise SettingInvalid("on_cancel", f"an async function without parameters, not {function!r}{hint}")
+    if yields(function):
+        raise SettingInvalid("on_cancel", f"an async function, and {name_of(function)} is a generator function")
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        hint = "bind its arguments: functools.partial(…)"
+        raise SettingInvalid(
+            "on_cancel", f"{name_of(function)} can't be called without arguments: {error}; {hint}"
+        ) from None
+    except ValueError:  # what is built in may have no signature that can be read
+        pass
     return function
 
 
