@@ -17,11 +17,11 @@ from perdure.agents.model_step import ask
 from perdure.agents.state import TurnInput, TurnState, load
 from perdure.agents.tool_step import call
 from perdure.core.chunks import RUN_LANE, Chunk, chunk_entry
-from perdure.core.decisions.turn_end import MESSAGE_STATUS
 from perdure.core.failures import Failure
 from perdure.core.messages import ToolCallPart, call_of
 from perdure.core.operations import AppendEntries, HolderOperation, PutParts, SetMessage
 from perdure.core.records import RunStatus
+from perdure.core.states import MESSAGE_STATUS
 from perdure.errors import RunCancelled, RunFailed, TurnTooLong
 from perdure.models.finish import is_whole
 from perdure.runs.context import Context

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
-from pathlib import Path
 from random import Random
 
 from perdure.core.canonical import canonical_hash
@@ -14,13 +12,13 @@ from perdure.errors import IdInvalid
 MAX_ID_BYTES = 512
 
 # Seeded by the system, once a process: to ask it for each id costs a system call. Nothing here is a secret.
-_random = Random(secrets.token_bytes(32))
-_process = secrets.token_hex(6)
+_random = Random(os.urandom(32))
+_process = os.urandom(6).hex()
 _counter = itertools.count()
 
 
 def _seed_again() -> None:
-    _random.seed(secrets.token_bytes(32))
+    _random.seed(os.urandom(32))
 
 
 os.register_at_fork(after_in_child=_seed_again)
@@ -64,7 +62,7 @@ def new_seed() -> str:
 def new_worker_id() -> str:
     """A worker id: `host:pid:process start token:random`, new at each call."""
     pid = os.getpid()
-    return f"{os.uname().nodename}:{pid}:{start_token(pid)}:{secrets.token_hex(4)}{next(_counter)}"
+    return f"{os.uname().nodename}:{pid}:{start_token(pid)}:{os.urandom(4).hex()}{next(_counter)}"
 
 
 def start_token(pid: int) -> str:
@@ -73,7 +71,7 @@ def start_token(pid: int) -> str:
     Source: proc(5), field 22 of /proc/PID/stat.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        stat = _read(f"/proc/{pid}/stat")
     except OSError:
         return "0"
     return stat.rpartition(b")")[2].split()[19].decode()
@@ -82,9 +80,15 @@ def start_token(pid: int) -> str:
 def boot_id() -> str:
     """The machine's current boot, or an empty text where it does not say."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return _read("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
     except OSError:
         return ""
+
+
+def _read(path: str) -> bytes:
+    from pathlib import Path  # noqa: PLC0415 - it loads much, and a process asks once
+
+    return Path(path).read_bytes()
 
 
 def step_id(run_id: str, position: str, name: str) -> str:

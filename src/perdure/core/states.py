@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from perdure.core import keys
+from perdure.core.messages import MessageStatus
 from perdure.core.records import RunStatus, StepRecord, StepStatus
 
 RunCause = Literal[
@@ -84,9 +85,11 @@ ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled"})
 OWNED: frozenset[RunStatus] = frozenset({"running", "cancelling"})
 FINAL: frozenset[StepStatus] = frozenset({"completed", "failed"})
 
+MESSAGE_STATUS: dict[RunStatus, MessageStatus] = {"completed": "complete", "failed": "failed", "cancelled": "stopped"}
+"""What a turn's message becomes with the end of its run."""
+
 PHASES: dict[StepStatus, int] = {"running": 0, "in_doubt": 2, "completed": 3, "failed": 3}
 WAITS_FOR_RETRY = 1
-
 
 _NEXT: dict[tuple[RunStatus, RunCause], RunStatus] = {(edge.before, edge.cause): edge.after for edge in RUN_EDGES}
 

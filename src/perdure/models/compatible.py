@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from perdure.core.clock import Clock
 from perdure.errors import SettingInvalid
 from perdure.models.protocol import ModelEvent, ModelRequest
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from perdure.models.providers.model import ProviderModel
 
 
@@ -24,6 +25,8 @@ class OpenAICompatible:
     def __init__(self, model: str, *, base_url: str, api_key: str | None = None, clock: Clock | None = None) -> None:
         if not model:
             raise SettingInvalid("model", "the server needs a name")
+        from urllib.parse import urlunsplit
+
         parts = _parts(base_url)
         self._model, self._base_url, self._api_key, self._clock = model, base_url, api_key, clock
         # What a URL may carry before its @ is a password, and a name is shown.
@@ -53,6 +56,8 @@ class OpenAICompatible:
 
 
 def _parts(base_url: str) -> SplitResult:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(base_url)
     except ValueError as error:

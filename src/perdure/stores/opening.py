@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 from perdure.core.clock import Clock
 from perdure.errors import StoreUrlInvalid
 from perdure.stores.background import in_thread
@@ -50,4 +48,6 @@ async def restore_store(url: str, *, log: Log | None = None) -> Restored:
 def _path_of(url: str, rest: str) -> str:
     if not rest.startswith("///") or len(rest) == len("///"):
         raise StoreUrlInvalid(url, "write sqlite:///relative/path.db or sqlite:////absolute/path.db")
+    from urllib.parse import unquote
+
     return unquote(rest.removeprefix("///"))

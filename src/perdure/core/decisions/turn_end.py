@@ -17,11 +17,10 @@ from perdure.core.compaction import compact
 from perdure.core.decisions.changes import InsertEntries, RemoveEntries, UpdateMessage, WriteParts
 from perdure.core.decisions.draft import Decision, Draft
 from perdure.core.decisions.reads import GetHead, GetMessage, GetOpenEntries, GetPendingCalls
-from perdure.core.messages import LAST_NUMBER, Message, MessageStatus, write_version
+from perdure.core.messages import LAST_NUMBER, Message, write_version
 from perdure.core.records import RunRecord, RunStatus
 from perdure.core.salvage import UNKNOWN_OUTCOME, OpenLane, open_lanes, partial_parts
-
-MESSAGE_STATUS: dict[RunStatus, MessageStatus] = {"completed": "complete", "failed": "failed", "cancelled": "stopped"}
+from perdure.core.states import MESSAGE_STATUS
 
 
 def end_turn(draft: Draft, run: RunRecord, at: datetime) -> Decision[None]:

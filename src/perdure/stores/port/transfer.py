@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from perdure.core.decisions.changes import Change, Row
+if TYPE_CHECKING:  # decisions are loaded when a store is opened: they are a fifth of an import
+    from perdure.core.decisions.changes import Change, Row
 
 
 class Transfer(Protocol):
