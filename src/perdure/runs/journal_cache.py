@@ -2,7 +2,8 @@
 
 A journal kept here is used only for a claim whose token follows the one under which it was written, in the same life
 of the run: then nobody else has written to the run in between, and the copy can't disagree with the store. What has
-come in meanwhile is read after the last seq that was known.
+come in meanwhile is read after the last seq that was known. A journal with nothing in it is not kept: to read it again
+is one query, as what is new would be, and there may be very many such runs.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import msgspec
 
 from perdure.core.records import Journal, RunRecord
 
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 MAX_RUN_BYTES = 8 * 1024 * 1024
 STEP_BYTES = 512
-"""About what a step's record takes beside its result."""
+"""About what the record of a step, or of an event, takes beside its result, or payload."""
+RUN_BYTES = 1024
+"""At most what a run takes beside its records."""
 
 _EMPTY = Journal()
 
@@ -38,10 +41,9 @@ class JournalCache:
 
     def keep(self, run: RunRecord, journal: Journal) -> None:
         """Keep the journal of a run that was suspended under its token."""
-        size = sum(STEP_BYTES + len(step.result or b"") for step in journal.steps)
-        size += sum(STEP_BYTES + len(event.payload) for event in journal.events)
         self.take(run)
-        if size > MAX_RUN_BYTES:
+        size = _size_of(journal)
+        if not (journal.steps or journal.events) or size > MAX_RUN_BYTES:
             return
         self._kept[run.tenant, run.run_id] = _Kept(run.token, run.life, journal, size)
         self._bytes += size
@@ -59,3 +61,9 @@ class JournalCache:
             return _EMPTY if run.token == 1 and run.inbox == 0 else None
         self._bytes -= kept.size
         return kept.journal if (kept.token + 1, kept.life) == (run.token, run.life) else None
+
+
+def _size_of(journal: Journal) -> int:
+    size = RUN_BYTES + STEP_BYTES * (len(journal.steps) + len(journal.events))
+    size += sum(len(step.result or b"") for step in journal.steps) + sum(len(event.payload) for event in journal.events)
+    return size + sum(len(msgspec.json.encode(step.failure)) for step in journal.steps if step.failure is not None)
