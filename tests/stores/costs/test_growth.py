@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from perdure.core.chunks import Chunk, chunk_entry
 from perdure.core.messages import Message, TextPart
-from perdure.core.operations import AppendEntries, CreateThread, DeleteThread, Emit, FinishRun, StartTurn, SuspendRun
-from perdure.core.records import Lease
+from perdure.core.operations import (
+    Answer,
+    AppendEntries,
+    Ask,
+    CreateThread,
+    DeleteThread,
+    Emit,
+    FinishRun,
+    StartTurn,
+    SuspendRun,
+)
+from perdure.core.records import Lease, Question
 from perdure.core.threads import ThreadRecord
 from perdure.stores.port import EVERY_TENANT
 from tests.stores.costs.counting import EVERY, CountedStore
@@ -180,12 +191,82 @@ async def test_what_is_of_others_is_not_walked(counted: CountedStore) -> None:
             tenant="small", status=("completed",), workflow="f"
         ),
         "failed of another workflow": lambda: store.runs.list(tenant=EVERY_TENANT, status=("failed",), workflow="g"),
+        "waiting of another workflow": lambda: store.runs.list(tenant=None, status=("suspended",), workflow="g"),
+        "ready of another workflow": lambda: store.runs.list(tenant=EVERY_TENANT, status=("queued",), workflow="h"),
+        "all of another workflow": lambda: store.runs.list(tenant=EVERY_TENANT, workflow="h"),
         "of a thread": lambda: store.runs.list(tenant=None, thread_id="thread"),
         "of a thread of every tenant": lambda: store.runs.list(tenant=EVERY_TENANT, thread_id="thread"),
     }
     await others(counted, 0, FEW)
     small = {name: await instructions(counted, act) for name, act in acts.items()}
     await others(counted, FEW, MANY // 2)
+    large = {name: await instructions(counted, act) for name, act in acts.items()}
+    assert [name for name in acts if large[name] > small[name] + SLACK] == [], (small, large)
+
+
+async def ask(counted: CountedStore, tenant: str | None, first: int, last: int) -> None:
+    """Questions that were asked and answered, one of each run."""
+    for number in range(first, last):
+        run_id, question_id = f"asks{tenant}{number}", f"q{tenant}{number}"
+        await counted.store.execute(counted.create(run_id, tenant=tenant))
+        await counted.store.execute(counted.claim())
+        question = Question(
+            tenant=tenant, question_id=question_id, run_id=run_id, kind="ask", prompt="?", asked_at=counted.at
+        )
+        await counted.commit(Lease(tenant, run_id, 1), Ask(question=question))
+        await counted.store.execute(
+            Answer(tenant=tenant, question_id=question_id, answer=b"1", by=None, at=counted.at, answer_id="a")
+        )
+
+
+@pytest.mark.parametrize("of_others", [False, True])
+async def test_questions_cost_the_same_however_many_were_answered(counted: CountedStore, *, of_others: bool) -> None:
+    lists = counted.store.questions.list
+    tenants: tuple[str | None, ...] = (None, "small")
+    acts: dict[str, Act] = {
+        f"{name} of {tenant}": act
+        for tenant in (*tenants, EVERY_TENANT)
+        for name, act in {
+            "open": partial(lists, tenant=tenant),
+            "the newest": partial(lists, tenant=tenant, open_only=False, limit=5),
+            "of a run": partial(lists, tenant=tenant, run_id="asksNone0", open_only=False),
+        }.items()
+    }
+    for tenant in tenants:
+        await ask(counted, tenant, 0, 6)
+    many = "big" if of_others else None
+    await ask(counted, many, 6, 6 + FEW)
+    small = {name: await instructions(counted, act) for name, act in acts.items()}
+    await ask(counted, many, 6 + FEW, MANY // 3)
+    large = {name: await instructions(counted, act) for name, act in acts.items()}
+    assert [name for name in acts if large[name] > small[name] + SLACK] == [], (small, large)
+
+
+async def thread_of(counted: CountedStore, tenant: str | None, number: int) -> None:
+    counted.clock.advance(1)
+    thread = ThreadRecord(
+        tenant=tenant, thread_id=f"t{tenant}{number}", agent="x", owner=f"o{tenant}", created_at=counted.at
+    )
+    await counted.store.execute(CreateThread(thread=thread))
+
+
+async def test_threads_of_others_are_not_walked(counted: CountedStore) -> None:
+    lists = counted.store.threads.list
+    acts: dict[str, Act] = {
+        "of no tenant": partial(lists, tenant=None),
+        "of a tenant": partial(lists, tenant="small"),
+        "of another tenant": partial(lists, tenant="other"),
+        "of an owner": partial(lists, tenant=None, owner="oNone"),
+        "the newest": partial(lists, tenant=EVERY_TENANT, limit=5),
+    }
+    for number in range(5):
+        for tenant in (None, "small"):
+            await thread_of(counted, tenant, number)
+    for number in range(FEW):
+        await thread_of(counted, "big", number)
+    small = {name: await instructions(counted, act) for name, act in acts.items()}
+    for number in range(FEW, MANY):
+        await thread_of(counted, "big", number)
     large = {name: await instructions(counted, act) for name, act in acts.items()}
     assert [name for name in acts if large[name] > small[name] + SLACK] == [], (small, large)
 

@@ -13,7 +13,9 @@ from perdure.stores.sqlite.rows import RUN
 if TYPE_CHECKING:
     from perdure.stores.sqlite.reader import Reader
 
-_SELECT = f"SELECT {rows.QUESTION_COLUMNS} FROM questions CROSS JOIN runs ON runs.id = questions.run WHERE "
+_SELECT = f"SELECT {rows.QUESTION_COLUMNS} FROM questions"
+_OF_RUNS = "CROSS JOIN runs ON runs.id = questions.run WHERE"
+_ONE = f"{_SELECT} {_OF_RUNS} questions.tenant = ? AND question_id = ?"
 
 
 class Questions:
@@ -23,7 +25,7 @@ class Questions:
         self._reader = reader
 
     async def get(self, question_id: str, *, tenant: str | None) -> Question | None:
-        row = self._reader.tx.row(f"{_SELECT} questions.tenant = ? AND question_id = ?", (tenant or "", question_id))
+        row = self._reader.tx.row(_ONE, (tenant or "", question_id))
         return rows.question(row) if row else None
 
     async def list(
@@ -31,7 +33,7 @@ class Questions:
     ) -> list[Question]:
         conditions, values = list[str](), list[Cell]()
         if tenant is not EVERY_TENANT:
-            conditions.append("questions.tenant = ?" + (" AND questions.tenant <> ''" if tenant else ""))
+            conditions.append("questions.tenant = ?")
             values.append(tenant or "")
         if run_id is not None and tenant is not EVERY_TENANT:
             conditions.append(f"run = {RUN}")
@@ -41,5 +43,12 @@ class Questions:
             values.append(run_id)
         if open_only:
             conditions.append("answered_at IS NULL AND closed_at IS NULL")
-        sql = f"{_SELECT}{' AND '.join(conditions) or 'TRUE'} ORDER BY asked_at, questions.id LIMIT ?"
+        if run_id is not None:
+            index = "questions_run"
+        elif open_only:
+            index = "questions_open"
+        else:
+            index = "questions_asked" if tenant is EVERY_TENANT else "questions_tenant"
+        wanted = " AND ".join(conditions) or "TRUE"
+        sql = f"{_SELECT} INDEXED BY {index} {_OF_RUNS} {wanted} ORDER BY asked_at, questions.id LIMIT ?"
         return [rows.question(row) for row in self._reader.tx.rows(sql, (*values, limit))]

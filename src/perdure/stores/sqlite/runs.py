@@ -37,7 +37,10 @@ _INBOXES = (
     "SELECT tenant, run_id, inbox FROM json_each(?) AS wanted CROSS JOIN runs"
     " ON tenant = wanted.value ->> 0 AND run_id = wanted.value ->> 1"
 )
-_OVERDUE = "SELECT tenant, run_id FROM runs WHERE status = 'cancelling' AND cancel_until <= ? ORDER BY cancel_until"
+_OVERDUE = (
+    "SELECT tenant, run_id FROM runs INDEXED BY runs_cancelling WHERE status = 'cancelling' AND cancel_until <= ?"
+    " ORDER BY cancel_until"
+)
 _CANCELLING_CHILDREN = "SELECT tenant, run_id FROM runs WHERE cancels_children = 1 ORDER BY id LIMIT ?"
 _PARKED = (
     f"SELECT {rows.RUN_COLUMNS_WITHOUT_RESULT} FROM runs INDEXED BY runs_parked"
@@ -134,7 +137,7 @@ class Runs:
         if tenant is not EVERY_TENANT:
             wanted["tenant"] = tenant or ""
         given: dict[str, Cell] = {name: value for name, value in wanted.items() if value is not None}
-        found = list_runs(self._reader.tx, given, status, before, limit)
+        found = self._reader.at_one_instant(list_runs, given, status, before, limit)
         return [rows.run_record(row) for row in found]
 
 

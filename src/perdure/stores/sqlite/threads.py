@@ -100,8 +100,6 @@ class Threads:
         given: dict[str, Cell] = {name: value for name, value in wanted.items() if value is not None}
         conditions, values = ["hidden = 0", *(f"threads.{name} = ?" for name in given)], [*given.values()]
         index = index_of_threads(given)
-        if index == "threads_tenant":
-            conditions.append("threads.tenant <> ''")
         if before is not None:
             conditions += ["threads.created_at <= ?", "(threads.created_at, threads.thread_id) < (?, ?)"]
             values += [epoch(before[0]), epoch(before[0]), before[1]]
