@@ -49,8 +49,8 @@ async def measure(url: str) -> dict[str, float | int | str]:
         begun, cpu = time.perf_counter(), time.process_time()
         await asyncio.sleep(IDLE_FOR)
         idle = (time.process_time() - cpu) / (time.perf_counter() - begun)
-        here = [await _wake_here(app, woken, f"run-{n:05}") for n in range(WAKES)]
-        across = await _wake_across(app, woken, [f"run-{n:05}" for n in range(WAKES, 2 * WAKES)])
+        here = [await wake_here(app, woken, f"run-{n:05}") for n in range(WAKES)]
+        across = await wake_across(app, woken, [f"run-{n:05}" for n in range(WAKES, 2 * WAKES)])
         exactly = len(woken) == 2 * WAKES
         for follower in followers:
             follower.cancel()
@@ -77,14 +77,14 @@ async def _follow(client: Client, run_id: str) -> None:
         pass
 
 
-async def _wake_here(client: Client, woken: dict[str, float], run_id: str) -> float:
+async def wake_here(client: Client, woken: dict[str, float], run_id: str) -> float:
     at = time.clock_gettime(time.CLOCK_MONOTONIC)
     await client.emit_event(run_id, "go")
     await client.run(run_id).wait()
     return woken[run_id] - at
 
 
-async def _wake_across(client: Client, woken: dict[str, float], run_ids: list[str]) -> list[float]:
+async def wake_across(client: Client, woken: dict[str, float], run_ids: list[str]) -> list[float]:
     emitter = await asyncio.create_subprocess_exec(
         sys.executable, "-c", EMITTER, client.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

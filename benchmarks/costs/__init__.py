@@ -5,10 +5,19 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks.costs import growth, long_reader, processes, readers, threads, writes
+from benchmarks.costs import (
+    eager_model,
+    growth,
+    hot_queries,
+    long_reader,
+    processes,
+    readers,
+    threads,
+    writes,
+)
 from benchmarks.costs.limits import SHORT, Sizes
 
-PARTS = (writes, growth, threads, long_reader, readers, processes)
+PARTS = (writes, growth, threads, long_reader, readers, eager_model, processes, hot_queries)
 
 __all__ = ["measure", "short"]
 

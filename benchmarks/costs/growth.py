@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.costs.limits import Sizes
 from benchmarks.costs.log import size
+from benchmarks.costs.meter import Meter
 from benchmarks.costs.writes import suspended
 from perdure import App, Context, Workflow
 
@@ -45,6 +46,7 @@ async def _row(path: Path, sizes: Sizes) -> dict[str, float | int | str]:
         runs = [await app.start(waiting, steps) for steps in (0, sizes.steps)]
         for run in runs:
             await suspended(run)
+        tokens = [(await run.record()).token for run in runs]
         gets: tuple[list[float], list[float]] = ([], [])
         emits: tuple[list[float], list[float]] = ([], [])
         for number in range(CALLS):
@@ -55,9 +57,19 @@ async def _row(path: Path, sizes: Sizes) -> dict[str, float | int | str]:
                 begun = time.perf_counter()
                 await run.emit_event(f"other-{number}")
                 emitted.append(time.perf_counter() - begun)
+        woken = [(await run.record()).token for run in runs]
+        asked = list[int]()
+        meter = Meter(path, app.store)
+        for run in runs:
+            before = meter.now()
+            await run.emit_event("go")
+            await run.result()
+            asked.append(meter.now().since(before).instructions)
     return {
-        "run_get_ratio": round(statistics.median(gets[1]) / statistics.median(gets[0]), 2),
+        "run_row_ratio": round(statistics.median(gets[1]) / statistics.median(gets[0]), 2),
         "run_emit_ratio": round(statistics.median(emits[1]) / statistics.median(emits[0]), 2),
+        "unawaited_event_wakeups": sum(woken) - sum(tokens),
+        "wakeup_reads_ratio": round(asked[1] / asked[0], 2),
         "stored_ratio": round((size(path) - size(empty)) / (sizes.steps * 1024), 2),
     }
 

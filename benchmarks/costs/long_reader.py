@@ -1,21 +1,30 @@
-"""How long the file of the log stays after somebody has read an old state while many steps were committed."""
+"""How long the file of the log stays after another process has read an old state, and whether doctor names it."""
 
 from __future__ import annotations
 
-from contextlib import closing
+import asyncio
+import sys
 from pathlib import Path
-from typing import Any
-
-import apsw
 
 from benchmarks.costs.growth import RESULT
 from benchmarks.costs.limits import Sizes
 from benchmarks.costs.log import log_size
 from perdure import App, Context
+from perdure.runs.doctor import examine
+
+READER = """
+import sys, apsw
+
+connection = apsw.Connection(sys.argv[1])
+connection.execute("BEGIN")
+connection.execute("SELECT count(*) FROM runs").get
+print("reads", flush=True)
+sys.stdin.readline()
+"""
 
 
 async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
-    """Shape: bytes of the log's file while it was read, and after."""
+    """Shape: bytes of the log's file while it was read, and after; how many of doctor's findings name the reader."""
     path = folder / "read.db"
     app = App(f"sqlite:///{path}")
 
@@ -28,11 +37,14 @@ async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
             await ctx.step("step", kibibyte)
 
     async with app:
-        reader: Any = apsw.Connection(str(path))
-        with closing(reader):
-            reader.execute("BEGIN")
-            assert reader.execute("SELECT count(*) FROM runs").get == 0
-            await (await app.start(write, sizes.steps)).result()
-            read = log_size(path)
+        pipe = asyncio.subprocess.PIPE
+        reader = await asyncio.create_subprocess_exec(sys.executable, "-c", READER, path, stdin=pipe, stdout=pipe)
+        assert reader.stdout is not None
+        await reader.stdout.readline()
+        await (await app.start(write, sizes.steps_while_read)).result()
+        read = log_size(path)
+        found = (await examine(app.store, app.clock)).findings
+        named = sum(f"process {reader.pid} " in finding.what for finding in found)
+        await reader.communicate(b"end\n")
         await (await app.start(write, sizes.steps_after_reader)).result()
-        return {"wal_bytes_while_read": read, "wal_bytes": log_size(path)}
+        return {"wal_bytes_while_read": read, "wal_bytes": log_size(path), "long_readers_named": named}

@@ -38,7 +38,7 @@ async def _turn(path: Path, deltas: int, readers: int) -> tuple[float, float]:
                 pass
 
         following = [asyncio.create_task(read()) for _ in range(readers)]
-        longest = asyncio.create_task(_longest_block(done := asyncio.Event()))
+        longest = asyncio.create_task(longest_block(done := asyncio.Event()))
         await turn.result()
         taken = time.perf_counter() - begun
         done.set()
@@ -46,7 +46,7 @@ async def _turn(path: Path, deltas: int, readers: int) -> tuple[float, float]:
         return taken, await longest
 
 
-async def _longest_block(done: asyncio.Event) -> float:
+async def longest_block(done: asyncio.Event) -> float:
     longest = 0.0
     while not done.is_set():
         begun = time.perf_counter()

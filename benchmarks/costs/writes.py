@@ -1,20 +1,26 @@
-"""What is written: commits and pages of a lone turn, a delta, a step and an event."""
+"""What is asked and written for a lone turn, a delta, a step, an event, and what the event wakes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import statistics
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.costs.held_claims import HeldApp
 from benchmarks.costs.limits import Sizes
-from benchmarks.costs.log import Written, written
+from benchmarks.costs.log import written
+from benchmarks.costs.meter import Cost, Meter, quick_disk
 from perdure import Agent, App, Context, Run
 from perdure.core.messages import TextPart, Usage
 from perdure.models.protocol import ModelDelta, ModelEvent, ModelReply, ModelRequest
 from perdure.testing.scripted import ScriptedModel, call, say
 
-TURNS = 7
+TIMES = 7
+STEPS = 100
+SETTLED_AFTER = 0.05
+"""Units: seconds after which a run that was woken waits again; nobody asks, since questions are counted too."""
 
 
 class Paced:
@@ -24,70 +30,89 @@ class Paced:
 
     def __init__(self, path: Path, words: int) -> None:
         self._path, self._words = path, words
-        self.written = Written(0, 0)
+        self.meter: Meter | None = None
+        self.words = list[Cost]()
+        self.cost = Cost(0, 0, 0, 0)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         await asyncio.sleep(0.02)
-        before = written(self._path)
+        before = last = self._now()
         for _ in range(self._words):
             yield ModelDelta(index=0, kind="text", text="word ")
             await asyncio.sleep(0.002)
-        self.written = written(self._path).since(before)
+            if self.meter is not None:
+                now = self._now()
+                self.words.append(now.since(last))
+                last = now
+        self.cost = self._now().since(before)
         parts = (TextPart(text="word " * self._words, step=request.step),)
         yield ModelReply(parts=parts, finish_reason="stop", usage=Usage(requests=1), model=self.name)
 
+    def _now(self) -> Cost:
+        return self.meter.now() if self.meter is not None else Cost(*written(self._path), 0, 0)
+
 
 async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
-    """Shape: counts of the log; per delta and per step as a mean."""
-    turn = await _turn(folder / "turn.db")
-    paced = Paced(folder / "delta.db", min(sizes.deltas, 150))
-    await _said(folder / "delta.db", paced)
-    step, event = await _step_and_event(folder / "step.db")
+    """Shape: counts; pages of a delta, and all of a step, as a mean; of the others the median of some."""
+    with quick_disk():
+        turn = await _turn(folder / "turn.db")
+        delta, deltas = await _deltas(folder / "delta.db", min(sizes.deltas, 150))
+        step, event, wakeup = await _step_event_and_wakeup(folder / "step.db")
     return {
-        "lone_turn_commits": turn.commits,
-        "lone_turn_pages": turn.pages,
-        "delta_commits": paced.written.commits,
-        "delta_pages": round(paced.written.pages / max(1, paced.written.commits), 2),
-        "step_commits": round(step.commits / 100, 2),
-        "step_pages": round(step.pages / 100, 2),
-        "event_wakeup_commits": event.commits,
-        "event_wakeup_pages": event.pages,
+        **_figures("lone_turn", turn),
+        "delta_commits": delta.commits,
+        "delta_pages": round(delta.pages / max(1, delta.commits), 2),
+        "delta_statements": _usual([cost for cost in deltas if cost.commits] or [delta]).statements,
+        **_figures("step", step, of=STEPS),
+        **_figures("event", event),
+        **_figures("wakeup", wakeup),
     }
 
 
-async def _turn(path: Path) -> Written:
-    """A turn among those with the fewest commits: whether the claim shares the commit of the send is chance.
+def _figures(what: str, cost: Cost, of: int = 1) -> dict[str, float | int | str]:
+    found = {"commits": cost.commits, "pages": cost.pages, "statements": cost.statements}
+    return {f"{what}_{name}": count if of == 1 else round(count / of, 2) for name, count in found.items()}
 
-    Shape: the median of these by pages, so that a heartbeat in one of them does not count.
-    """
 
+def _usual(costs: Sequence[Cost]) -> Cost:
+    """The median of those with the fewest commits: whether two share one is chance, and so is a heartbeat between."""
+    fewest = min(cost.commits for cost in costs)
+    usual = [cost for cost in costs if cost.commits == fewest]
+    return Cost(*(round(statistics.median_low(of_kind)) for of_kind in zip(*usual, strict=True)))
+
+
+async def _turn(path: Path) -> Cost:
     def look(at: str) -> str:
         """Look at something."""
         return f"seen: {at}"
 
-    model = ScriptedModel([call("look", at="it"), say("Done.")] * (1 + TURNS))
+    model = ScriptedModel([call("look", at="it"), say("Done.")] * (1 + TIMES))
     agent = Agent("lone", model=model, tools=[look])
     async with App(f"sqlite:///{path}", agents=[agent]) as app:
         thread = await app.threads.create(agent)
         await (await thread.send("Warm up")).result()
-        turns = list[Written]()
-        for _ in range(TURNS):
-            before = written(path)
+        meter, turns = Meter(path, app.store), list[Cost]()
+        for _ in range(TIMES):
+            before = meter.now()
             await (await thread.send("Look at it")).result()
-            turns.append(written(path).since(before))
-        pages = sorted(turn.pages for turn in turns if turn.commits == min(turns).commits)
-        return Written(min(turns).commits, pages[len(pages) // 2])
+            turns.append(meter.now().since(before))
+        return _usual(turns)
 
 
-async def _said(path: Path, model: Paced) -> None:
+async def _deltas(path: Path, words: int) -> tuple[Cost, list[Cost]]:
+    """Shape: of all deltas together, and of each."""
+    model = Paced(path, words)
     agent = Agent("paced", model=model)
     async with App(f"sqlite:///{path}", agents=[agent]) as app:
+        model.meter = Meter(path, app.store)
         await (await (await app.threads.create(agent)).send("Speak")).result()
+        return model.cost, model.words
 
 
-async def _step_and_event(path: Path) -> tuple[Written, Written]:
-    app = App(f"sqlite:///{path}")
-    taken = list[Written]()
+async def _step_event_and_wakeup(path: Path) -> tuple[Cost, Cost, Cost]:
+    """A wake-up is a claim, and all until the run waits again."""
+    app = HeldApp(f"sqlite:///{path}")
+    taken, events, wakeups = list[Cost](), list[Cost](), list[Cost]()
 
     async def no_op(number: int) -> int:
         return number
@@ -95,19 +120,32 @@ async def _step_and_event(path: Path) -> tuple[Written, Written]:
     @app.workflow
     async def count(ctx: Context) -> None:
         await ctx.step("first", no_op, 0)
-        before = written(path)
-        for number in range(100):
+        before = meter.now()
+        for number in range(STEPS):
             await ctx.step("step", no_op, number)
-        taken.append(written(path).since(before))
-        await ctx.await_event("go")
+        taken.append(meter.now().since(before))
+        for number in range(TIMES + 1):
+            await ctx.await_event(f"go {number}")
 
     async with app:
+        meter = Meter(path, app.held.inner)
         run = await app.start(count)
         await suspended(run)
-        before = written(path)
-        await run.emit_event("go")
+        for number in range(TIMES):
+            app.held.goes_on.clear()
+            before = meter.now()
+            await run.emit_event(f"go {number}")
+            await asyncio.sleep(SETTLED_AFTER)
+            emitted = meter.now()
+            app.held.goes_on.set()
+            await asyncio.sleep(SETTLED_AFTER)
+            events.append(emitted.since(before))
+            wakeups.append(meter.now().since(emitted))
+            if (await run.record()).waiting_for != (f"event:go {number + 1}",):
+                raise RuntimeError(f"the run did not wait again within {SETTLED_AFTER} s")
+        await run.emit_event(f"go {TIMES}")
         await run.result()
-        return taken[0], written(path).since(before)
+        return taken[0], _usual(events), _usual(wakeups)
 
 
 async def suspended(run: Run[Any]) -> None:

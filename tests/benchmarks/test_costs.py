@@ -16,18 +16,24 @@ TINY = Sizes(
     readers=(2,),
     process_steps=5,
     thread_turns=1,
+    steps_while_read=2_500,
     steps_after_reader=1,
+    eager_deltas=300,
 )
+OF_SIZE = {"children_2000_of_500", "readers_100", "readers_1000"}
+OF_OTHERS = {"suspended_mb", "import_of_base", *(name for name in LIMITS if name.startswith(("wake_", "timers_")))}
 
 
 @pytest.mark.slow
 async def test_every_figure_that_has_a_limit_is_measured(tmp_path: Path) -> None:
     figures = await costs.measure(f"sqlite:///{tmp_path}/bench.db", TINY)
-    of_size = {"children_2000_of_500", "readers_100", "readers_1000"}
-    assert LIMITS.keys() - of_size <= figures.keys()
+    assert LIMITS.keys() - OF_SIZE - OF_OTHERS <= figures.keys()
     assert {"children_8_of_2", "readers_2"} <= figures.keys()
     assert figures["delta_commits"] in (1, 2, 3)
-    assert figures["step_commits"] == 1
+    assert (figures["step_commits"], figures["step_statements"]) == (1, 1)
+    assert (figures["event_commits"], figures["unawaited_event_wakeups"], figures["long_readers_named"]) == (1, 0, 1)
+    assert figures["wakeup_commits"] == 3
+    assert figures["plan_scans"] == 0
 
 
 def test_a_figure_is_met_up_to_its_limit() -> None:
