@@ -32,7 +32,7 @@ async def chunks_of(stage: Stage) -> list[Chunk]:
 
 def shown(fold: Fold) -> list[Chunk]:
     """What a reader shows; which chunk follows which in the log is another matter, and compaction changes it."""
-    return [msgspec.structs.replace(chunk, at=0, after=0) for chunk in fold.chunks]
+    return [msgspec.structs.replace(chunk, at=0, after=0, lacks=()) for chunk in fold.chunks]
 
 
 async def test_after_every_cursor_of_a_live_stream_the_rest_comes_to_the_same(stage: Stage) -> None:

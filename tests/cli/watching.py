@@ -10,6 +10,7 @@ from perdure import open_store
 from perdure.app.client import Client
 from perdure.core import topics
 from perdure.core.chunks import Chunk, Fold
+from perdure.core.cursors import BEGINNING
 from perdure.core.messages import Message
 from perdure.core.records import RunRecord
 from perdure.core.threads import ThreadRecord
@@ -50,7 +51,7 @@ async def _see(url: str) -> Seen:
         if seen.runs:
             steps = await store.steps.list(seen.runs[0].run_id, tenant=None)
             seen.steps = sum(step.status == "completed" for step in steps)
-        cursor = 0
+        cursor = BEGINNING
         while seen.runs:
             page = await read(store, seen.runs[0].run_id, tenant=None, after=cursor)
             seen.chunks += page.chunks

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from perdure.core.chunks import Fold
+from perdure.core.chunks import Fold, Reader
 from perdure.core.compaction import expand
 from perdure.core.messages import ToolCallPart
 from perdure.core.operations import PutStep, TakeOver
@@ -152,11 +152,11 @@ async def test_the_streams_of_the_fourth_schema_read_as_they_did(fourth: Store) 
         assert message.usage == used
         page = await fourth.streams.read(turn["run"], tenant=None)
         for stop in range(len(page.entries)):  # a reader stops anywhere, and goes on
-            fold = Fold()
+            fold, reader = Fold(), Reader()
             for entry in page.entries[:stop]:
-                fold.add_all(expand(entry, message.parts, fold.cursor))
-            for entry in (await fourth.streams.read(turn["run"], tenant=None, after=fold.cursor)).entries:
-                fold.add_all(expand(entry, message.parts, fold.cursor))
+                fold.add_all(reader.new(expand(entry, message.parts), page.head))
+            for entry in (await fourth.streams.read(turn["run"], tenant=None, after=fold.cursor.seq)).entries:
+                fold.add_all(reader.new(expand(entry, message.parts), page.head))
             found = [[chunk.seq, chunk.kind, chunk.text, chunk.part, chunk.call_id] for chunk in fold.chunks]
             assert (found, fold.gaps) == (turn["chunks"], 0)
 

@@ -1,22 +1,18 @@
-"""Cursors: `turn.seq`, as every chunk carries one."""
+"""Cursors of a turn, as every chunk carries one."""
 
 from __future__ import annotations
 
-import re
-
+from perdure.core.cursors import BEGINNING, Cursor, cursor_of
 from perdure.errors import CursorInvalid
 
-_NUMBER = r"(0|[1-9][0-9]{0,17})"  # as they are given out: ASCII, and within the 64 bits of a store
-_CURSOR = re.compile(rf"{_NUMBER}\.{_NUMBER}")
 
-
-def parse_cursor(cursor: object, turn: int) -> int:
-    """The seq to read a turn after; 0 for the beginning. Raises: CursorInvalid."""
+def parse_cursor(cursor: object, turn: int) -> Cursor:
+    """The cursor to read a turn after; the beginning without one. Raises: CursorInvalid."""
     if cursor is None:
-        return 0
-    found = _CURSOR.fullmatch(cursor) if isinstance(cursor, str) else None
+        return BEGINNING
+    found = cursor_of(cursor) if isinstance(cursor, str) else None
     if found is None:
         raise CursorInvalid("after", f"{repr(cursor)[:40]} is no cursor; use a chunk's `cursor`")
-    if int(found[1]) != turn:
-        raise CursorInvalid("after", f"{cursor!r} is of turn {found[1]}, this is turn {turn}")
-    return int(found[2])
+    if found[0] != turn:
+        raise CursorInvalid("after", f"{cursor!r} is of turn {found[0]}, this is turn {turn}")
+    return found[1]

@@ -9,6 +9,7 @@ import msgspec
 from perdure.agents.state import TurnInput
 from perdure.agents.turn import Turn, reply_id
 from perdure.core.canonical import canonical_hash
+from perdure.core.clock import next_turn
 from perdure.core.ids import check_id, new_id
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.messages import Message, TextPart
@@ -105,6 +106,7 @@ class Thread:
             for event in found:
                 after = event.seq
                 yield event
+            await next_turn()
 
     async def stop(self, reason: str = "") -> ThreadRecord:
         """Stop its running turn, as `Turn.stop`; a thread that does not run stays as it is."""

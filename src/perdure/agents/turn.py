@@ -34,14 +34,15 @@ class Turn:
         """Its chunks, from the beginning or after a cursor, as they become durable, until it has ended.
 
         A chunk of the kind `reset` takes back what its lane had said since its `from_seq`: an attempt was superseded.
-        Every chunk has a `cursor`; continuing after one gives, folded, what an unbroken stream gives, in any process.
+        Every chunk has a `cursor`; continuing after one gives the rest of what an unbroken stream gives, in any
+        process, and nothing again.
         Raises: CursorInvalid.
         """
         await self._access.check("turn.stream", self.run_id)
-        seq = parse_cursor(after, self.number)
+        cursor = parse_cursor(after, self.number)
         access = self._access
         chunks = follow(
-            access.store, self.run_id, tenant=access.tenant, after=seq, turn=self.number, clock=access.clock
+            access.store, self.run_id, tenant=access.tenant, after=cursor, turn=self.number, clock=access.clock
         )
         async with aclosing(chunks) as following:
             async for chunk in following:

@@ -6,17 +6,17 @@ reader holds of the lane in that span: a plain entry begins after the lane's las
 stands for a whole lane when its step has ended (see `compaction`), begin at 1. So whatever a reader has seen, folding
 what it had and then what it reads after its cursor gives what a reader of the whole log gets.
 
-A cursor is the seq of an entry, and moves only when the entry has been read whole: of the chunks of one entry, all
-but the last carry the cursor before it. A gap is a chunk whose `after` is not the reader's cursor. Chunks are never
-skipped by comparing their seqs with a cursor: an entry may hold chunks that are older than it.
+Every chunk carries its reader's cursor (see `cursors`), in the middle of an entry too: who continues after it gets the
+rest of that entry. A gap is a chunk whose `after` is not the reader's cursor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from perdure.core.cursors import BEGINNING, Cursor, Spans
 from perdure.core.values import Value
 
 KNOWN_KINDS = frozenset(
@@ -33,7 +33,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Shape: `kind` is one of KNOWN_KINDS, or a later version's (then `data` is the whole chunk as stored). `text` is
     the delta of the kinds text, reasoning and tool_input, else empty. `part` is the place in the message that the
     chunk builds. What a reader gets has `turn`, `lane`, `seq` and `from_seq` filled in; it replaces what the reader
-    has of the lane in `from_seq..seq`. `at` is the reader's cursor once it has the chunk, `after` the one before.
+    has of the lane in `from_seq..seq`. `at` and `lacks` are the reader's cursor once it has the chunk, `after` is the
+    seq of the one before.
     """
 
     kind: str
@@ -55,11 +56,12 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     from_seq: int = 0
     at: int = 0
     after: int = 0
+    lacks: Spans = ()
 
     @property
     def cursor(self) -> str:
-        """Where to continue after this chunk: `turn.seq`."""
-        return f"{self.turn}.{self.at}"
+        """Where to continue after this chunk, in any process; a text to be kept as it is."""
+        return Cursor(self.at, self.lacks).text(self.turn)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -108,17 +110,45 @@ def decode_chunks(body: bytes) -> list[Chunk]:
     ]
 
 
+class Reader:
+    """One reader of a log, from a cursor on: which chunks of each entry are new to it."""
+
+    def __init__(self, cursor: Cursor = BEGINNING) -> None:
+        self.cursor = cursor
+
+    def take(self, chunk: Chunk, head: int) -> Chunk | None:
+        """The next chunk of the next entry with this reader's cursor; None where the reader holds it.
+
+        Shape: `head` is the log's last seq at the instant at which the chunk's entry was read, which is no earlier than
+        the instants of the entries before it.
+        """
+        before = self.cursor
+        if before.holds(chunk.seq):
+            return None
+        self.cursor = now = Cursor(head) if chunk.seq == head else before.with_chunk(chunk.seq)
+        if (chunk.after, chunk.at, chunk.lacks) == (before.seq, now.seq, now.lacks):
+            return chunk
+        return msgspec.structs.replace(chunk, after=before.seq, at=now.seq, lacks=now.lacks)
+
+    def new(self, chunks: Iterable[Chunk], head: int) -> Iterator[Chunk]:
+        """Those of the next entry's chunks that the reader lacks."""
+        for chunk in chunks:
+            taken = self.take(chunk, head)
+            if taken is not None:
+                yield taken
+
+
 class Fold:
     """What a reader holds: give it chunks in the order read, ask it for what they come to."""
 
     def __init__(self) -> None:
         self._lanes: dict[str, list[Chunk]] = {}
         self.gaps: int = 0
-        self.cursor: int = 0
+        self.cursor: Cursor = BEGINNING
 
     def add(self, chunk: Chunk) -> None:
         """Take a chunk in; it replaces what is held of its lane in `from_seq..seq`."""
-        if chunk.after != self.cursor:
+        if chunk.after != self.cursor.seq:
             self.gaps += 1
         lane = self._lanes.setdefault(chunk.lane, [])
         if lane and lane[-1].seq >= chunk.from_seq:
@@ -127,7 +157,7 @@ class Fold:
             lane.append(chunk)
             if len(lane) > 1 and lane[-2].seq > chunk.seq:
                 lane.sort(key=lambda held: held.seq)
-        self.cursor = chunk.at
+        self.cursor = Cursor(chunk.at, chunk.lacks)
 
     def add_all(self, chunks: Iterable[Chunk]) -> Fold:
         """Take chunks in, in order."""

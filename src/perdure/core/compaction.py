@@ -6,7 +6,7 @@ The entry keeps, for each chunk of the attempt that survived, its seq and where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -61,31 +61,30 @@ def compact(
     return Entry(lane, 1, seq, _encoder.encode(Lane(items, message_id)))
 
 
-def expand(entry: Entry, parts: Sequence[Part], after: int = 0) -> Iterator[Chunk]:
-    """The chunks of any entry, in order, as a reader with the cursor `after` gets them.
+def expand(entry: Entry, parts: Sequence[Part]) -> Iterator[Chunk]:
+    """The chunks of any entry, in order, as a reader gets them who holds everything before each.
 
     Shape: `parts` are those of the entry's message, if it has one.
     """
-    found = _found(entry, parts)
-    if not found or found[-1][0] < entry.seq:
-        found.append((entry.seq, Chunk(kind="reset")))  # so that the chunks cover the whole span of the entry
-    from_seq, last = entry.from_seq, len(found) - 1
-    for number, (seq, chunk) in enumerate(found):
-        at = entry.seq if number == last else after
-        yield msgspec.structs.replace(chunk, lane=entry.lane, seq=seq, from_seq=from_seq, at=at, after=after)
+    from_seq = entry.from_seq
+    for seq, chunk in _found(entry, parts):
+        yield msgspec.structs.replace(chunk, lane=entry.lane, seq=seq, from_seq=from_seq, at=seq, after=seq - 1)
         from_seq = seq + 1
+    if from_seq <= entry.seq:  # so that the chunks cover the whole span of the entry
+        seq = entry.seq
+        yield Chunk(kind="reset", lane=entry.lane, seq=seq, from_seq=from_seq, at=seq, after=seq - 1)
 
 
-def _found(entry: Entry, parts: Sequence[Part]) -> list[tuple[int, Chunk]]:
+def _found(entry: Entry, parts: Sequence[Part]) -> Iterable[tuple[int, Chunk]]:
     if not is_compacted(entry):
         return [(entry.seq, chunk) for chunk in decode_chunks(entry.body)]
     lane = _decoder.decode(entry.body)
-    return list(zip(_seqs(lane), _chunks(lane, parts), strict=True))
+    return zip(_seqs(lane), _chunks(lane, parts), strict=True)
 
 
-def message_of(entry: Entry) -> str | None:
-    """The message that a compacted entry refers to."""
-    return _decoder.decode(entry.body).message_id if is_compacted(entry) else None
+def refers_to_message(entry: Entry) -> bool:
+    """Whether something of the entry stands in the parts of its run's message."""
+    return b'"message_id"' in entry.body
 
 
 def resolve(chunk: Chunk, parts: Sequence[Part]) -> Chunk:
@@ -129,7 +128,7 @@ def _chunks(lane: Lane, parts: Sequence[Part]) -> Iterator[Chunk]:
 
 
 def _bare(chunk: Chunk) -> Chunk:
-    return msgspec.structs.replace(chunk, seq=0, from_seq=0, turn=0, lane="", at=0, after=0)
+    return msgspec.structs.replace(chunk, seq=0, from_seq=0, turn=0, lane="", at=0, after=0, lacks=())
 
 
 def _delta(chunk: Chunk, part: Part, start: int) -> Chunk | None:

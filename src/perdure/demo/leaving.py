@@ -23,7 +23,7 @@ async def left_behind(store: Store, run_id: str) -> Left:
     while (page := await read(store, run_id, tenant=None, after=fold.cursor)).chunks:
         fold.add_all(page.chunks)
     said = _open(fold.chunks)
-    return Left(fold.cursor, sum(chunk.kind == "text" for chunk in said), len(said))
+    return Left(fold.cursor.seq, sum(chunk.kind == "text" for chunk in said), len(said))
 
 
 def _open(chunks: list[Chunk]) -> list[Chunk]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from perdure.core.clock import Clock
+from perdure.core.clock import Clock, next_turn
 from perdure.core.records import Question, RunRecord, RunStatus, WorkerRecord
 from perdure.core.states import ENDED
 from perdure.runs.worker import Worker
@@ -89,6 +89,7 @@ async def unfinished(store: Store) -> AsyncIterator[RunRecord]:
         for run in page:
             yield run
         before = page[-1].created_at, page[-1].run_id
+        await next_turn()
 
 
 async def _judge(

@@ -2,67 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from perdure.core.chunks import Chunk, Entry
-from perdure.core.compaction import expand, message_of, resolve
+from perdure.core.chunks import Chunk, Entry, Reader
+from perdure.core.clock import next_turn
+from perdure.core.compaction import expand, refers_to_message, resolve
+from perdure.core.cursors import BEGINNING, Cursor
 from perdure.core.messages import Part
+from perdure.errors import RunNotFound
 from perdure.stores.port import Store
+
+MAX_CHUNKS = 256
+"""Chunks that are made before everything else on the loop has its turn; one entry may hold any number of them."""
+
+
+class Expanded(msgspec.Struct, frozen=True):
+    """An entry's chunks, and the stream's last seq at the instant at which it was read."""
+
+    seq: int
+    head: int
+    chunks: Iterable[Chunk]
+
+
+class News(msgspec.Struct, frozen=True):
+    """Entries in order; `head` is the stream's last seq, `ended` says that nothing will follow it."""
+
+    entries: Sequence[Expanded]
+    head: int
+    ended: bool
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Chunks of whole entries, in order; `cursor` is the last entry's seq, `head` the stream's last one.
+    """What a reader with a cursor lacks of some entries, in order; `cursor` is its cursor then.
 
-    Shape: `ended` says that nothing will follow the last chunk.
+    Shape: `head` is the stream's last seq; `ended` says that nothing will follow the last chunk.
     """
 
     chunks: tuple[Chunk, ...]
-    cursor: int
+    cursor: Cursor
     head: int
     ended: bool
 
 
 async def read(
-    store: Store, run_id: str, *, tenant: str | None, after: int = 0, turn: int = 0, limit: int = 500
+    store: Store, run_id: str, *, tenant: str | None, after: Cursor = BEGINNING, turn: int = 0, limit: int = 500
 ) -> Page:
-    """The chunks of at most `limit` entries with a seq greater than `after`.
+    """The chunks of at most `limit` entries that a reader with the cursor `after` lacks.
 
-    Shape: each entry whole: it may hold chunks that are older than the cursor, in the place of those that the reader
-    has.
+    Shape: some may be older than the cursor's seq: it has passed theirs when they lay in an entry further on.
+    Raises: RunNotFound.
+    """
+    news, reader = await read_news(store, run_id, tenant=tenant, after=after.seq, turn=turn, limit=limit), Reader(after)
+    chunks = list[Chunk]()
+    for entry in news.entries:
+        chunks += reader.new(await in_turns(entry.chunks), entry.head)
+    await next_turn()
+    return Page(tuple(chunks), reader.cursor, news.head, news.ended and reader.cursor.seq >= news.head)
+
+
+async def read_news(
+    store: Store, run_id: str, *, tenant: str | None, after: int, turn: int = 0, limit: int = 500
+) -> News:
+    """At most `limit` entries with a seq greater than `after`; each is expanded when its chunks are asked for.
+
     Raises: RunNotFound.
     """
     page = await store.streams.read(run_id, tenant=tenant, after=after, limit=limit)
-    expander = Expander(store, run_id, tenant, turn)
-    chunks, cursor = list[Chunk](), after
-    for entry in page.entries:
-        chunks += await expander.chunks(entry, cursor)
-        cursor = entry.seq
-    return Page(tuple(chunks), cursor, page.head, page.ended and cursor >= page.head)
+    parts: Sequence[Part] = ()
+    if any(map(refers_to_message, page.entries)):
+        message = await store.messages.of_run(run_id, tenant=tenant)
+        if message is None:  # deleted since
+            raise RunNotFound(run_id)
+        parts = message.parts
+    entries = [Expanded(entry.seq, page.head, _chunks(entry, parts, turn)) for entry in page.entries]
+    return News(entries, page.head, page.ended)
 
 
-class Expander:
-    """Makes chunks of a run's entries; reads the message that they refer to once a page."""
+async def in_turns(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:
+    """All of an entry's chunks, with turns of the loop between."""
+    made = list[Chunk]()
+    for chunk in chunks:
+        made.append(chunk)
+        if len(made) % MAX_CHUNKS == 0:
+            await next_turn()
+    return tuple(made)
 
-    def __init__(self, store: Store, run_id: str, tenant: str | None, turn: int) -> None:
-        self._store = store
-        self._run_id = run_id
-        self._tenant = tenant
-        self._turn = turn
-        self._parts: Sequence[Part] | None = None
 
-    async def chunks(self, entry: Entry, after: int) -> list[Chunk]:
-        """The chunks of an entry, as a reader with the cursor `after` gets them."""
-        of_message = await self._message_parts() if message_of(entry) is not None else ()
-        found = list[Chunk]()
-        for chunk in expand(entry, of_message, after):
-            parts = await self._message_parts() if chunk.message_id is not None else ()
-            found.append(msgspec.structs.replace(resolve(chunk, parts), turn=self._turn))
-        return found
-
-    async def _message_parts(self) -> Sequence[Part]:
-        if self._parts is None:
-            message = await self._store.messages.of_run(self._run_id, tenant=self._tenant)
-            self._parts = message.parts if message is not None else ()
-        return self._parts
+def _chunks(entry: Entry, parts: Sequence[Part], turn: int) -> Iterator[Chunk]:
+    for chunk in expand(entry, parts):
+        yield msgspec.structs.replace(resolve(chunk, parts), turn=turn)

@@ -14,11 +14,10 @@ from itertools import takewhile
 from weakref import WeakKeyDictionary
 
 from perdure.core import topics
-from perdure.core.chunks import Chunk
 from perdure.core.clock import Clock, SystemClock, next_turn, pause
 from perdure.stores.outages import read_again
-from perdure.stores.port import Store, StreamPage
-from perdure.streams.reading import Expander, Page
+from perdure.stores.port import Store
+from perdure.streams.reading import Expanded, News, in_turns, read_news
 
 KEPT_ENTRIES = 512
 SLICE = 64
@@ -37,7 +36,7 @@ class SharedStream:
         self._run_id = run_id
         self._tenant = tenant
         self._turn = turn
-        self._kept: deque[tuple[int, tuple[Chunk, ...]]] = deque()
+        self._kept: deque[Expanded] = deque()
         self._waiters: list[asyncio.Future[None]] = []
         self.after = self.head = after
         self.ended = False
@@ -46,8 +45,8 @@ class SharedStream:
         self._watch = store.watch(topics.stream(tenant, run_id))
         self._task = asyncio.ensure_future(self._serve())
 
-    async def page(self, after: int) -> Page:
-        """What lies past a seq that is not before `self.after`; waits where there is nothing yet.
+    async def news(self, after: int) -> News:
+        """What lies past a seq; waits where there is nothing yet, and has no entries where some are not kept any more.
 
         Raises: what reading raised.
         """
@@ -57,11 +56,9 @@ class SharedStream:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
-        newest_first = takewhile(lambda entry: entry[0] > after, reversed(self._kept))
+        newest_first = takewhile(lambda entry: entry.seq > after, reversed(self._kept))
         entries = list(newest_first)[::-1] if after >= self.after else []
-        chunks = tuple(chunk for _, of_entry in entries for chunk in of_entry)
-        cursor = entries[-1][0] if entries else after
-        return Page(chunks, cursor, self.head, self.ended and cursor >= self.head)
+        return News(entries, self.head, self.ended)
 
     def close(self) -> None:
         """Stop reading."""
@@ -83,29 +80,23 @@ class SharedStream:
 
     async def _read(self) -> bool:
         """Take in a page; whether there was anything in it."""
-        page, entries = await read_again(self._clock, self._ask)
-        for seq, chunks in entries:
-            self._kept.append((seq, chunks))
-            self.head = seq
+        news = await read_again(self._clock, self._ask)
+        for entry in news.entries:
+            self._kept.append(Expanded(entry.seq, entry.head, await in_turns(entry.chunks)))
+            self.head = entry.seq
         while len(self._kept) > KEPT_ENTRIES:
-            self.after = self._kept.popleft()[0]
-        self.ended = page.ended and self.head >= page.head
-        return bool(page.entries)
+            self.after = self._kept.popleft().seq
+        self.ended = news.ended and self.head >= news.head
+        return bool(news.entries)
 
-    async def _ask(self) -> tuple[StreamPage, list[tuple[int, tuple[Chunk, ...]]]]:
-        page = await self._store.streams.read(self._run_id, tenant=self._tenant, after=self.head)
-        expander, head = Expander(self._store, self._run_id, self._tenant, self._turn), self.head
-        entries = list[tuple[int, tuple[Chunk, ...]]]()
-        for entry in page.entries:
-            entries.append((entry.seq, tuple(await expander.chunks(entry, head))))
-            head = entry.seq
-        return page, entries
+    async def _ask(self) -> News:
+        return await read_news(self._store, self._run_id, tenant=self._tenant, after=self.head, turn=self._turn)
 
     async def _tell(self) -> None:
         """Wake everybody, some in each turn of the loop; then rest, where that took long."""
         begun = self._clock.elapsed()
         waiters, self._waiters = self._waiters, []
-        for first in range(0, len(waiters), SLICE):
+        for first in range(0, max(1, len(waiters)), SLICE):
             for waiter in waiters[first : first + SLICE]:
                 if not waiter.done():
                     waiter.set_result(None)

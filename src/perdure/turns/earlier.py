@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perdure.core.chunks import Entry
+from perdure.core.clock import next_turn
 from perdure.core.salvage import OpenLane, open_lanes
 from perdure.runs.protocols import RunContext
 
@@ -19,4 +20,5 @@ async def find_earlier(context: RunContext, lane: str, opened: int) -> OpenLane:
         if not page.entries:
             break
         after = page.entries[-1].seq
+        await next_turn()
     return next(iter(open_lanes(entries)), OpenLane(lane))

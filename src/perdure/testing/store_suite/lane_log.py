@@ -1,4 +1,4 @@
-"""Random logs of several lanes, and readers that stop anywhere: what each must end with.
+"""Random logs of several lanes, and readers that stop anywhere: what each must end with, and get once.
 
 A log is written by one holder after another: chunks in several lanes at once, attempts that are superseded, lanes of
 which only the last chunk counts, lanes that end (one entry in the place of all), and commits that land again later.
@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from perdure.core.chunks import Chunk, Entry, Fold, chunk_entry, reset_entry
+from perdure.core.chunks import Chunk, Entry, Fold, Reader, chunk_entry, reset_entry
 from perdure.core.compaction import compact, expand
+from perdure.core.cursors import Cursor, cursor_of
 from perdure.core.messages import Part, ReasoningPart, TextPart, ToolCallPart
 from perdure.core.operations import AppendEntries, ReplaceLane
 
@@ -61,6 +62,31 @@ class Lane:
         }
 
 
+class LogReader:
+    """A reader that keeps nothing but its fold and its last cursor, as text, from one page to the next."""
+
+    def __init__(self) -> None:
+        self.fold = Fold()
+        self.kept = Cursor().text(1)
+        self.repeated: list[Chunk] = []
+        self._given = set[int]()
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where it goes on."""
+        found = cursor_of(self.kept)
+        assert found is not None, self.kept
+        return found[1]
+
+    def add(self, chunk: Chunk) -> None:
+        """Take a chunk; what it was given before counts as repeated."""
+        if chunk.seq in self._given:
+            self.repeated.append(chunk)
+        self._given.add(chunk.seq)
+        self.fold.add(chunk)
+        self.kept = msgspec.structs.replace(chunk, turn=1).cursor
+
+
 class LaneLog:
     """A log while it is written, by `land`, and read, by `read_page`."""
 
@@ -74,7 +100,7 @@ class LaneLog:
         self.parts: list[Part] = [TextPart(text="")] * (3 * len(self.lanes))
         self.head = 0
         self.sent: list[Write] = []
-        self.readers = [Fold() for _ in range(READERS)]
+        self.readers = [LogReader() for _ in range(READERS)]
 
     async def write(self) -> None:
         """Write the log, with readers that read now and then."""
@@ -135,21 +161,23 @@ class LaneLog:
         self.sent.append(write)
         await self._land(write)
 
-    async def read(self, reader: Fold, limit: int, *, cut: bool = False) -> bool:
+    async def read(self, reader: LogReader, limit: int, *, cut: bool = False) -> bool:
         """Read a page after the reader's cursor, and where it is cut stop within its last entry."""
-        page = await self._read_page(reader.cursor, limit)
+        cursor = reader.cursor
+        page, reading = await self._read_page(cursor.seq, limit), Reader(cursor)
         for entry in page:
-            chunks = list(expand(entry, self.parts, reader.cursor))
+            chunks = list(reading.new(expand(entry, self.parts), self.head))
             if cut and entry is page[-1]:
                 chunks = chunks[: self.random.randint(0, len(chunks) - 1)]
-            reader.add_all(chunks)
+            for chunk in chunks:
+                reader.add(chunk)
         return bool(page)
 
-    async def read_to_the_end(self, reader: Fold) -> Held:
+    async def read_to_the_end(self, reader: LogReader) -> Held:
         """Read until nothing comes. Shape: what the reader holds then."""
         while await self.read(reader, LONG):
             pass
-        return [(chunk.lane, chunk.seq, bare(chunk)) for chunk in reader.chunks]
+        return [(chunk.lane, chunk.seq, bare(chunk)) for chunk in reader.fold.chunks]
 
     @property
     def truth(self) -> Held:
@@ -164,13 +192,14 @@ class LaneLog:
 
 def bare(chunk: Chunk) -> Chunk:
     """What a chunk says; the data of an unknown kind is its stored form, whatever that was."""
-    return msgspec.structs.replace(chunk, seq=0, from_seq=0, at=0, after=0, lane="", data=None)
+    return msgspec.structs.replace(chunk, seq=0, from_seq=0, at=0, after=0, lacks=(), lane="", data=None)
 
 
 async def check_log(log: LaneLog) -> None:
-    """Write a log, and see that each reader ends with what it says, without a gap."""
+    """Write a log, and see that each reader ends with what it says, without a gap, and gets nothing twice."""
     await log.write()
-    for reader in (*log.readers, Fold()):
+    for reader in (*log.readers, LogReader()):
         assert await log.read_to_the_end(reader) == log.truth
-        assert reader.gaps == 0
-        assert reader.cursor == log.head
+        assert reader.fold.gaps == 0
+        assert reader.cursor == Cursor(log.head)
+        assert reader.repeated == []

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from perdure.core import keys
-from perdure.core.chunks import RUN_LANE, Chunk, Fold, chunk_entry, reset_entry
+from perdure.core.chunks import RUN_LANE, Chunk, Fold, Reader, chunk_entry, reset_entry
 from perdure.core.compaction import expand
 from perdure.core.messages import Message, MessageStatus, TextPart, ToolCallPart, write_version
 from perdure.core.operations import AppendEntries
@@ -115,9 +115,9 @@ async def reply(harness: StoreHarness) -> Message:
 async def follow(harness: StoreHarness, reader: Fold) -> Fold:
     """Read the turn's stream to its end."""
     parts = (await reply(harness)).parts
-    page = await harness.store.streams.read("run", tenant=None, after=reader.cursor)
+    page, reading = await harness.store.streams.read("run", tenant=None, after=reader.cursor.seq), Reader(reader.cursor)
     for entry in page.entries:
-        reader.add_all(expand(entry, parts, reader.cursor))
+        reader.add_all(reading.new(expand(entry, parts), page.head))
     return reader
 
 
