@@ -26,6 +26,7 @@ from perdure.testing.store_suite.facets.poison import PoisonPromises
 from perdure.testing.store_suite.facets.processes import ProcessPromises
 from perdure.testing.store_suite.facets.questions import QuestionPromises
 from perdure.testing.store_suite.facets.queues import QueuePromises
+from perdure.testing.store_suite.facets.races import RacePromises
 from perdure.testing.store_suite.facets.random_histories import RandomHistoryPromises
 from perdure.testing.store_suite.facets.reopening import ReopeningPromises
 from perdure.testing.store_suite.facets.restarting import RestartPromises
@@ -91,6 +92,7 @@ class FacetSuite(
     CommitPromises,
     CallerPromises,
     GroupPromises,
+    RacePromises,
     ValuePromises,
     WatchPromises,
     NewsPromises,
