@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import apsw
 
 from perdure.stores.sqlite.driver import open_connection
 
@@ -45,9 +47,22 @@ class Child:
         async with asyncio.timeout(PATIENCE):
             return await self.process.wait()
 
-    def stop(self) -> None:
-        """SIGSTOP: it stands still, with all that it holds."""
-        os.kill(self.process.pid, signal.SIGSTOP)
+    async def stop(self, url: str) -> None:
+        """SIGSTOP: it stands still, with all that it holds, but not in the middle of a commit.
+
+        SQLite has one lock for all who write: whoever stands still with it holds every writer up until it goes on or
+        dies, and nothing can be taken over.
+        """
+        give_up_at = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            os.kill(self.process.pid, signal.SIGSTOP)
+            # until it has really stopped: a call of the system that is under way ends first
+            await asyncio.to_thread(os.waitid, os.P_PID, self.process.pid, os.WSTOPPED)
+            if await is_writable(Path(url.removeprefix("sqlite:///"))):
+                return
+            assert asyncio.get_running_loop().time() < give_up_at, "somebody else holds the lock of the database"
+            self.resume()
+            await asyncio.sleep(0.005)
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -91,6 +106,22 @@ async def child(
         yield started
     finally:
         await started.kill()
+
+
+async def is_writable(path: Path) -> bool:
+    """Whether no process stands in the middle of a commit to a database file; one that works ends it soon."""
+    connection = open_connection(str(path))
+    connection.set_busy_timeout(0)
+    try:
+        for _ in range(50):
+            with suppress(apsw.BusyError):
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+                return True
+            await asyncio.sleep(0.01)
+        return False
+    finally:
+        connection.close()
 
 
 def damage(path: Path) -> list[str]:

@@ -74,7 +74,7 @@ async def test_with_an_owner_that_stands_still(tmp_path: Path) -> None:
             return bool(await run.steps())
 
         await eventually(runs, "the run is inside its step, and shows it")
-        owner.stop()
+        await owner.stop(url)
         began = time.perf_counter()
         record = await run.cancel("stand still no longer")
         took = time.perf_counter() - began

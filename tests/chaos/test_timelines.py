@@ -31,7 +31,7 @@ async def test_timelines_1_to_3_a_loser_that_wakes_commits_nothing_fails_nothing
             return [entry.what for entry in ledger.entries()] == ["before", "waits"]
 
         await eventually(a_waits, "A is inside its step")
-        a.stop()
+        await a.stop(url)
         async with child("work", url, ledger.path, LEASE) as b:
 
             async def b_waits() -> bool:
@@ -84,7 +84,7 @@ async def test_a_run_durable_that_wakes_after_its_lease_says_so_and_changes_noth
             return [entry.what for entry in ledger.entries()] == ["before", "waits"]
 
         await eventually(waits, "A is inside its step")
-        loser.stop()
+        await loser.stop(url)
         await asyncio.sleep(2.5)
         async with child("drive", url, ledger.path, "stalls", str(flag), LEASE, name) as winner:
 

@@ -33,7 +33,7 @@ async def test_a_run_that_was_held_at_six_stalls_is_not_poisoned(tmp_path: Path)
 
             await eventually(is_held, f"the run is held for the {time}. time")
             stalled = by_pid[taken()[-1]]
-            stalled.stop()
+            await stalled.stop(url)
 
             async def is_taken_over(times: int = time) -> bool:
                 return len(taken()) > times
