@@ -101,8 +101,8 @@ def test_what_a_killed_worker_left_is_taken_over_by_the_next_one(shell: Shell) -
 
 
 DEAF = """
-import perdure, perdure.runs.attempt
-perdure.runs.attempt.UNWIND_FOR = 0.2
+import perdure, perdure.runs.attempt_tasks
+perdure.runs.attempt_tasks.UNWIND_FOR = 0.2
 app = perdure.App(grace=0.2)
 
 @app.workflow

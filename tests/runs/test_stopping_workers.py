@@ -181,7 +181,7 @@ async def test_a_synchronous_step_that_outlives_the_stop_holds_its_run_until_it_
     finally:
         let_go.set()
     assert await cluster.result(run) == "done"
-    assert cluster.done == ["began", "ended", "began", "ended"]
+    assert cluster.done == ["began", "ended"], "what it returned was committed"
     assert len(await cluster.store.workers.list()) == 1
 
 

@@ -13,6 +13,7 @@ from perdure.app.client import Client
 from perdure.app.settings import setting
 from perdure.core.clock import Clock, SystemClock, seconds
 from perdure.core.observe import Observer
+from perdure.core.records import RunRecord
 from perdure.core.values import Value
 from perdure.errors import NameTaken, SettingInvalid
 from perdure.models.resolve import check
@@ -36,6 +37,7 @@ class App(Client):
     the setting PERDURE_MODEL; `queues` maps a queue to how many of its runs may
     run at once over all processes, None for no limit; `slots` bounds the runs of this process.
     `authorize` says whether somebody may do something (see `acting_as`); without it everybody may everything.
+    `on_parked`, where it is set before the app is entered, is told of each run that this process has parked.
     Units: `lease_for`, `stall_limit` and `grace` are timedeltas or seconds.
     Raises: NameTaken where two workflows or agents have one name.
     """
@@ -65,6 +67,7 @@ class App(Client):
         self._lease_for = seconds(lease_for, "lease_for")
         self._grace = seconds(grace, "grace")
         self._observer = observer
+        self.on_parked: Callable[[RunRecord], None] | None = None
         self._worker: Worker | None = None
         self.agents: dict[str, Agent] = {}
         self.model = setting("PERDURE_MODEL", model)
@@ -137,6 +140,7 @@ class App(Client):
             clock=self.clock,
             worker_id=worker_id,
             observer=self._observer,
+            on_parked=self.on_parked,
         )
 
     async def stop_work(self, *, at_once: bool = False) -> None:

@@ -11,6 +11,7 @@ from perdure.core.values import Value, encode
 from perdure.errors import InputError, QuestionNotFound
 from perdure.runs.access import Access
 from perdure.runs.in_doubt import KIND as IN_DOUBT
+from perdure.runs.in_doubt import check_value
 
 
 class Questions:
@@ -46,8 +47,9 @@ class Questions:
         """Answer a question with one of its choices; the run goes on, wherever it is executed.
 
         Shape: the question with its answer; `value` goes with the choice `value`.
-        Raises: QuestionNotFound; QuestionAnswered: the first answer stays; InputError for another choice, or for a
-        `by` that is no id.
+        Raises: QuestionNotFound; QuestionAnswered: the first answer stays; InputError for another choice, for a `by`
+        that is no id, and for a value that is not of the step's type, where this process has asked the question.
+        Elsewhere nobody knows the type: the run is parked when it takes such a value, and asks again after a restart.
         """
         by = None if by is None else check_id("by", by)
         encode(question_id, "question_id")
@@ -56,6 +58,10 @@ class Questions:
             raise QuestionNotFound(question_id)
         if question.choices and choice not in question.choices:
             raise InputError("choice", f"one of {', '.join(question.choices)}, not {choice!r}")
+        if question.kind == IN_DOUBT and choice == "value":
+            run = await self._store.runs.get(question.run_id, tenant=self._access.tenant)
+            if run is not None:
+                check_value(run, question_id, value)
         answer = encode({"choice": choice, "value": value}, "answer")
         await self._access.check("question.answer", question_id)
         return await self._store.execute(

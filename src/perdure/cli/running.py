@@ -10,13 +10,14 @@ from contextlib import suppress
 from perdure.app import App
 from perdure.cli.inputs import NOT_GIVEN, arguments_of
 from perdure.cli.opening import say_store
+from perdure.cli.parked import ParkedRuns, parked_as
 from perdure.core.annotations import name_of
 from perdure.core.clock import SystemClock
 from perdure.core.failures import failure_of
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.operations import CreateRun
 from perdure.core.values import Value, encode
-from perdure.errors import InputError, PerdureError, RunStateWrong, SettingInvalid
+from perdure.errors import InputError, PerdureError, ReplayError, RunStateWrong, SettingInvalid
 from perdure.runs.durable import TaskWorkflow, run_durable
 from perdure.runs.handles import run_failed
 from perdure.runs.starting import creation
@@ -51,6 +52,7 @@ def function_work(
 
 
 async def _run_workflow(app: App, workflow: Workflow[..., Value], request: CreateRun) -> bytes:
+    parked = ParkedRuns(app)
     async with app:
         say_store(app.url)
         before = await app.store.runs.status(request.run_id, tenant=request.tenant)
@@ -59,7 +61,7 @@ async def _run_workflow(app: App, workflow: Workflow[..., Value], request: Creat
             with suppress(RunStateWrong):  # somebody else was first
                 await run.restart()
         try:
-            return encode(await run.result())
+            return encode(await parked.result_of(run.id, run.result()))
         except asyncio.CancelledError:
             await app.stop_work(at_once=True)
             raise
@@ -71,6 +73,8 @@ async def _run_function(url: str, function: Callable[..., Awaitable[Value]], man
     try:
         done = await run_durable(run_id=run_id, store=store, task=function, manifest=manifest)
         return encode(done.result)
+    except ReplayError as error:
+        raise await parked_as(store, run_id, run_id) or error from None
     except PerdureError:
         raise
     except Exception as error:  # what the function raised

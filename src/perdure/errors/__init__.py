@@ -59,6 +59,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         Divergence                   divergence
           StepInputMismatch          step_input_mismatch
           TypeMismatch               type_mismatch
+        RunParked                    run_parked
       StoreError
         StoreUnavailable             store_unavailable
           StoreMoved                 store_moved
@@ -176,6 +177,7 @@ from perdure.errors.workflows import (
     Divergence,
     ForeignTask,
     ReplayError,
+    RunParked,
     StepAborted,
     StepAwaitedTwice,
     StepInputMismatch,
@@ -234,6 +236,7 @@ __all__ = [
     "RunFailed",
     "RunInputMismatch",
     "RunNotFound",
+    "RunParked",
     "RunStateWrong",
     "SeqConflict",
     "SettingInvalid",

@@ -109,6 +109,20 @@ class TypeMismatch(Divergence):
         self.field, self.reason = field, reason
 
 
+class RunParked(ReplayError):
+    """The run is parked, and so is whoever waits for it here: the code of this process disagrees with its journal."""
+
+    code = "run_parked"
+
+    def __init__(self, run_id: str, parked_id: str, reason: str) -> None:
+        who = f"run {run_id!r}" if parked_id == run_id else f"run {run_id!r} waits for run {parked_id!r}, which"
+        super().__init__(
+            f"{who} is parked: {reason}. It goes on, and repeats nothing, with code that does what it recorded; "
+            f"see `perdure runs show {parked_id}`, or give it up with `perdure runs fail {parked_id}`"
+        )
+        self.run_id, self.parked_id, self.reason = run_id, parked_id, reason
+
+
 class ThreadsExhausted(PerdureError):
     """No synchronous function can begin: too many calls that nobody waits for still run in threads."""
 

@@ -8,17 +8,20 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from perdure.core.annotations import name_of
+from perdure.core.failures import class_name
 from perdure.core.guarding import is_of
 from perdure.core.operations import FinishRun, ReleaseRun, SuspendRun
 from perdure.core.positions import CANCEL_BRANCH
 from perdure.errors import InboxMoved
 from perdure.runs.branch import Branch
 from perdure.runs.halting import Halt, Unwind
-from perdure.runs.interrupts import is_of_signal
+from perdure.runs.interrupts import is_of_signal, shielded
 from perdure.runs.news import is_woken
 from perdure.runs.telling import log_anyhow
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from perdure.core.failures import Failure
     from perdure.runs.attempt import Attempt
 
@@ -81,9 +84,11 @@ async def _clean_up(attempt: Attempt, halt: Halt) -> None:
     if not attempt.cleanups:
         return
     attempt.reopen()
-    task = attempt.spawn(Branch(CANCEL_BRANCH), lambda: _each(attempt))
+    left = list(attempt.cleanups)
+    task = attempt.spawn(Branch(CANCEL_BRANCH), lambda: _each(attempt, left))
     if not await _ends(attempt, task, attempt.host.cancel_for):
-        _log.warning("run %s: on_cancel did not end in time", attempt.run.run_id)
+        names = ", ".join(shielded(lambda: name_of(cleanup), class_name) for cleanup in reversed(left))  # noqa: B023 - called at once
+        _log.warning("run %s: its on_cancel functions did not end in time: %s", attempt.run_id, names)
         attempt.ending = False
         attempt.stop(halt)
         await _ends(attempt, task, GIVE_UP_AFTER)
@@ -99,8 +104,9 @@ async def _ends(attempt: Attempt, task: asyncio.Task[None], within: float) -> bo
     return task.done()
 
 
-async def _each(attempt: Attempt) -> None:
-    for cleanup in reversed(attempt.cleanups):
+async def _each(attempt: Attempt, left: list[Callable[[], Awaitable[object]]]) -> None:
+    while left:
+        cleanup = left[-1]
         try:
             made: object = cleanup()
             if inspect.isawaitable(made):
@@ -115,3 +121,4 @@ async def _each(attempt: Attempt) -> None:
             log_anyhow(
                 lambda: _log.exception("run %s: its on_cancel function %s failed", attempt.run_id, name_of(cleanup))  # noqa: B023 - called at once
             )
+        left.pop()

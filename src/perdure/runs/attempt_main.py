@@ -39,7 +39,6 @@ async def _run(attempt: Attempt) -> None:
         value = await _called(attempt)
         if attempt.halt is None:
             _check_awaited(attempt)
-            attempt.replay.check_end()
     except Unwind:
         return
     except ReplayError as error:
@@ -48,14 +47,14 @@ async def _run(attempt: Attempt) -> None:
     except BaseException as error:  # whatever user code raises is the workflow's failure
         if not is_of_user_code(error, attempt.root):
             raise
-        if attempt.halt is None:
+        if not attempt.has_ended_early(raised=error) and attempt.halt is None:
             attempt.error = error
             attempt.host.raised(attempt.run, error)
             failure = failure_from(error)
             settled = attempt.replay.settled(failure.positions)
             await _finish(attempt, "failed", failure=msgspec.structs.replace(failure, settled=settled))
         return
-    if attempt.halt is None:
+    if not attempt.has_ended_early() and attempt.halt is None:
         await _complete(attempt, value)
 
 

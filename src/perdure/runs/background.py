@@ -39,5 +39,5 @@ class Background:
     def _ended(self, task: asyncio.Task[Value]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            error = task.exception()
-            log_anyhow(lambda: _log.error("worker %s: a background task failed", self._worker_id(), exc_info=error))
+            error, what = task.exception(), getattr(task.get_coro(), "__qualname__", "a background task")
+            log_anyhow(lambda: _log.error("worker %s: %s failed", self._worker_id(), what, exc_info=error))

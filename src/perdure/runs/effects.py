@@ -16,18 +16,23 @@ class Effects:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._running: set[object] = set()
+        self._running: dict[object, str] = {}
         self._changed: asyncio.Event | None = None  # nearly no attempt ever needs it
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def go_on(self, effect: object) -> Callable[[], None]:
-        """This one runs on; what this gives back is called at its end."""
-        self._running.add(effect)
+    @property
+    def steps(self) -> str:
+        """The steps whose functions run, by name and position."""
+        return ", ".join(self._running.values())
+
+    def go_on(self, effect: object, step: str) -> Callable[[], None]:
+        """This one of a step runs on; what this gives back is called at its end."""
+        self._running[effect] = step
 
         def ended() -> None:
-            self._running.discard(effect)
+            self._running.pop(effect, None)
             self.changed()
 
         return ended

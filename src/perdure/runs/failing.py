@@ -30,6 +30,12 @@ def failure_from(error: BaseException, reason: str = "error") -> Failure:
     return shielded(lambda: failure_of(error, reason), lambda another: undescribed(error, reason, another))
 
 
+def in_one_line(error: BaseException) -> str:
+    """An exception by its class's name and, where it can be had, what it says."""
+    failure = failure_from(error)
+    return f"{failure.cause_type}: {failure.message}" if failure.message else failure.cause_type
+
+
 def pause_of(retry: Retry, attempt: int, error: BaseException, share: float) -> float | Failure | None:
     """Seconds to wait before the next attempt, None to give up; the failure where the policy's own code raised.
 

@@ -18,6 +18,7 @@ from perdure.errors import SettingInvalid, StepAborted
 from perdure.runs.branch import Branch
 from perdure.runs.calls import Call
 from perdure.runs.halting import Carried
+from perdure.runs.interrupts import is_of_user_code
 
 if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
@@ -82,7 +83,8 @@ class GatherCall(Call[R]):
         if isinstance(item, Call):
             branch = Branch(item.position)
             return branch, partial(cast("Call[Value]", item).run_in, branch)
-        return Branch(child(self.position, number)), partial(self._call, item)
+        branch = Branch(child(self.position, number))
+        return branch, partial(self._call, item, branch)
 
     def _start_next(self) -> None:
         if self._waiting and self.run_attempt.halt is None:
@@ -98,12 +100,23 @@ class GatherCall(Call[R]):
             self.run_attempt.wake()
             self._settled.set_result(None)
 
-    async def _call(self, function: Callable[[], Awaitable[Value]]) -> Value:
-        made: object = function()
-        if not inspect.isawaitable(made):
-            reason = f"{name_of(function)} is not an async function; make a step of it: ctx.step(…)"
-            raise SettingInvalid(self.name, reason)
-        return await made
+    async def _call(self, function: Callable[[], Awaitable[Value]], branch: Branch) -> Value:
+        attempt = self.run_attempt
+        try:
+            made: object = function()
+            if not inspect.isawaitable(made):
+                reason = f"{name_of(function)} is not an async function; make a step of it: ctx.step(…)"
+                raise SettingInvalid(self.name, reason)
+            value = await made
+        except BaseException as error:
+            # found out here, not at the end: who handles what a branch raised may do what can't be undone
+            is_its_own = is_of_user_code(error, branch) and not is_of(error, asyncio.CancelledError)
+            if is_its_own and attempt.has_ended_early(branch.prefix, error):
+                attempt.check()
+            raise
+        if attempt.has_ended_early(branch.prefix):
+            attempt.check()
+        return value
 
     def _results(self) -> Value:
         errors = [error for task in self._tasks if (error := _error(task)) is not None]

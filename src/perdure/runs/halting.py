@@ -11,6 +11,9 @@ from perdure.core.failures import Failure
 
 HaltKind = Literal["suspend", "cancel", "lost", "release", "diverged", "failed"]
 
+HELD: frozenset[HaltKind] = frozenset({"release", "diverged"})
+"""After these another worker may go on with the run: it stays held while a step's function goes on here."""
+
 
 class Halt(msgspec.Struct, frozen=True):
     """Why an attempt ends before its workflow does."""

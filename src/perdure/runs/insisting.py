@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from perdure.core.operations import HolderOperation, PutStep
 from perdure.core.values import Value
 from perdure.errors import LeaseLost, StoreClosed, StoreError, StoreForked, StoreReplaced, StoreUnavailable
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.patience import wait_patiently
-from perdure.runs.protocols import Insistent
+from perdure.runs.protocols import Insistent, named
 
 AGAIN_AFTER = 0.05
 AGAIN_AT_LEAST_EVERY = 1.0
@@ -27,8 +28,8 @@ _LOST = (LeaseLost, StoreClosed, StoreForked, StoreReplaced)
 _log = logging.getLogger("perdure.runs")
 
 
-async def insist(who: Insistent, ask: Callable[[], Awaitable[R]]) -> R:
-    """What the store answers.
+async def insist(who: Insistent, ask: Callable[[], Awaitable[R]], operations: Sequence[HolderOperation] = ()) -> R:
+    """What the store answers. Shape: `operations` are what is to be committed, to name its steps in the log.
 
     Raises: Unwind where the lease is lost, and who asks was told before; CancelledError where the task was cancelled: a
     commit has landed then, or was refused.
@@ -46,7 +47,7 @@ async def insist(who: Insistent, ask: Callable[[], Awaitable[R]]) -> R:
         if failure is None:
             raise
         first, cancelled = failure, error
-    again = asyncio.ensure_future(_again(who, ask, first))
+    again = asyncio.ensure_future(_again(who, ask, first, operations))
     await wait_patiently(again)
     if cancelled is not None:
         raise cancelled
@@ -61,9 +62,13 @@ def _failure_of(asking: Awaitable[Value]) -> StoreUnavailable | None:
     return error if isinstance(error, StoreUnavailable) else None
 
 
-async def _again(who: Insistent, ask: Callable[[], Awaitable[R]], error: StoreError) -> R:
+async def _again(
+    who: Insistent, ask: Callable[[], Awaitable[R]], error: StoreError, operations: Sequence[HolderOperation]
+) -> R:
     pause = AGAIN_AFTER
-    _log.warning("run %s: %s; trying again", who.run_id, error)
+    steps = [f"{named(one.step)} is {one.step.status}" for one in operations if isinstance(one, PutStep)]
+    what = f" that {', '.join(steps)}" if steps else ""
+    _log.warning("run %s: %s; %s%s again", who.run_id, error, "committing" if operations else "reading", what)
     while not who.is_given_up:
         await who.host.pause(pause)
         pause = min(pause * 2, AGAIN_AT_LEAST_EVERY)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from perdure.core.positions import CANCEL_BRANCH, sort_key
 from perdure.core.records import StepRecord
 from perdure.errors import Divergence, StepInputMismatch
+from perdure.runs.failing import in_one_line
 
 WITHOUT_RECORD = {"gather", "derived"}
 
@@ -21,6 +22,7 @@ class Replay:
         self._gathers = {gather for position in self.recorded if "." in position for gather in gathers_above(position)}
         self.seen: dict[str, str] = {}
         self._furthest: dict[str, int] | None = None
+        self._by_branch: dict[str, list[str]] | None = None
         self._numbers = {step.position: step.number for step in steps}
         self._next_number = max(self._numbers.values(), default=-1) + 1
         self.written: dict[str, StepRecord] = {}
@@ -90,13 +92,33 @@ class Replay:
             if any(furthest.get(branch, -1) >= number for branch, number in self._told.get(position, {}).items())
         )
 
-    def check_end(self) -> None:
-        """Raises: Divergence where the code ended without coming to a recorded step."""
-        missed = [position for position in self.recorded if position not in self.seen]
-        if missed:
-            first = min(missed, key=sort_key)
-            record = self.recorded[first]
-            raise Divergence(first, f"{record.kind} {record.name!r}", "the end of the workflow")
+    def ended_early(self, branch: str = "", raised: BaseException | None = None) -> Divergence | None:
+        """The divergence where the code of a branch has ended, and the journal has a step of it that it never came to.
+
+        What it raised makes no difference: the same code would have come to that step. It is the divergence's cause.
+        """
+        missed = [position for position in self._recorded_in(branch) if position not in self.seen]
+        if not missed:
+            return None
+        first = min(missed, key=sort_key)
+        record = self.recorded[first]
+        what = f"branch {branch}" if branch else "the workflow"
+        how = f", which raises {in_one_line(raised)}" if raised is not None else ""
+        divergence = Divergence(first, f"{record.kind} {record.name!r}", f"the end of {what}{how}")
+        divergence.__cause__ = raised
+        return divergence
+
+    def _recorded_in(self, branch: str) -> Iterable[str]:
+        """The positions that are recorded in a branch, and in the branches inside of it."""
+        if not branch:
+            return self.recorded
+        if self._by_branch is None:
+            self._by_branch = {}
+            for position in self.recorded:
+                for gather in gathers_above(position) if "." in position else ():
+                    number = position[len(gather) + 1 :].partition(".")[0]
+                    self._by_branch.setdefault(f"{gather}.{number}", []).append(position)
+        return self._by_branch.get(branch, ())
 
     def both(self) -> dict[str, dict[str, str]]:
         """The two journals, for the error of a run that diverged: position to name."""

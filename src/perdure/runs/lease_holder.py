@@ -17,46 +17,35 @@ from perdure.core import topics
 from perdure.core.clock import Clock
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
-from perdure.core.operations import ClaimedRun, PutStep, ReleaseRun
-from perdure.core.records import Journal, Lease, RunRecord, RunStatus, StepRecord
+from perdure.core.operations import ClaimedRun
+from perdure.core.records import Journal, RunRecord, RunStatus, StepRecord
 from perdure.core.values import Value
 from perdure.errors import (
-    LeaseLost,
-    PerdureError,
-    RunStateWrong,
     StoreError,
-    StoreUnavailable,
 )
 from perdure.runs.access import Access
 from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import EndedAs, end_attempt
 from perdure.runs.attempt_main import run_main
+from perdure.runs.attempt_tasks import RunKey, key_of
 from perdure.runs.background import Background
 from perdure.runs.context import Context
-from perdure.runs.halting import Halt, Unwind
+from perdure.runs.halting import HELD, Halt, Unwind
 from perdure.runs.heartbeat import STALL_LIMIT, Heartbeat
 from perdure.runs.journal_cache import JournalCache
 from perdure.runs.news import look
 from perdure.runs.pool import Pool
 from perdure.runs.stopping import cancel_children
-from perdure.runs.telling import Telling, log_raised
+from perdure.runs.telling import Telling, log_raised, told_of
+from perdure.runs.tick import Tick
 from perdure.runs.worker_lease import WorkerLease
 from perdure.stores.port import Store
 
 if TYPE_CHECKING:
-    from perdure.runs.protocols import StepInfo
     from perdure.runs.workflow import Workflow
-
-SHOW_AFTER = 0.1
-IDLE_TICK_AFTER = 1.0
-LOOK_AGAIN_AFTER = 0.2
-
 
 _log = logging.getLogger("perdure.worker")
 _LEFT: dict[EndedAs, RunStatus] = {"suspended": "suspended", "parked": "suspended", "released": "queued"}
-
-RunKey = tuple[str | None, str]
-"""A run by its tenant and its id."""
 
 Ended = Callable[[Attempt, EndedAs], None]
 
@@ -93,8 +82,7 @@ class LeaseHolder(WorkerLease):
         self._left_running: dict[RunKey, Attempt] = {}
         self._waiting: set[RunKey] = set()
         self._stops: dict[RunKey, Callable[[], None]] = {}
-        self._fresh: list[Attempt] = []
-        self._timer: Value = None
+        self.tick = Tick(self)
         self._background = Background(self.loop, lambda: self.worker_id)
         self._heartbeat = Heartbeat(self, self.loop)
         self.is_renewed = self._heartbeat.is_running
@@ -110,7 +98,7 @@ class LeaseHolder(WorkerLease):
         self._heartbeat.start()  # first: a row that nobody would renew is not written
         await self.register()
         self.registering = False
-        self._tick()
+        self.tick.start()
 
     def expired(self, incarnation: str) -> None:
         """Others have taken the runs: every attempt is lost, and the worker registers anew.
@@ -145,7 +133,7 @@ class LeaseHolder(WorkerLease):
         if self.attempts:
             self._is_leaving = False
             self._heartbeat.stop()
-            _log.warning("worker %s: %d runs stay held until its lease ends", self.worker_id, len(self.attempts))
+            _log.warning("worker %s: %s stay held until its lease ends", self.worker_id, told_of(tuple(self.attempts)))
             for attempt in tuple(self.attempts.values()):
                 attempt.stop(Halt("lost", "its worker was left while a step's function goes on"))
             await self._let_go()
@@ -158,9 +146,7 @@ class LeaseHolder(WorkerLease):
 
     async def _let_go(self) -> None:
         self.pool.close()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.tick.stop()
         await self._background.end()
         for stop in self._stops.values():
             stop()
@@ -215,13 +201,10 @@ class LeaseHolder(WorkerLease):
     def _begin(self, claimed: ClaimedRun, journal: Journal, workflow: Workflow[..., Value]) -> None:
         attempt = Attempt(self, claimed, journal, workflow, Context, self.ended)
         run, key = claimed.run, key_of(claimed.run)
-        if not self.attempts and self._timer is not None:
-            self._timer.cancel()
-            self._timer = self.clock.call_after(SHOW_AFTER, self._tick)
+        self.tick.begun(attempt)
         self.attempts[key] = attempt
-        self._fresh.append(attempt)
         if key not in self._stops:
-            self._stops[key] = self.store.listen(topics.run(*key), partial(self._news, key))
+            self._stops[key] = self.store.listen(topics.run(*key), partial(self.news, key))
         self._telling.run_started(run.run_id, workflow.name, run.token)
         if run.status == "cancelling":
             attempt.cancel_at_frontier(run.cancel_reason or "")
@@ -237,7 +220,7 @@ class LeaseHolder(WorkerLease):
     async def _end(self, attempt: Attempt) -> None:
         ended_as: EndedAs = "lost"
         try:
-            if attempt.halt is not None and attempt.halt.kind == "release":
+            if attempt.halt is not None and attempt.halt.kind in HELD:
                 await attempt.effects_ended(self._held)
             ended_as = await end_attempt(attempt)
             if ended_as == "again" and await self._begin_again(attempt):
@@ -279,7 +262,7 @@ class LeaseHolder(WorkerLease):
             self._on_held()
 
     def _done(self, attempt: Attempt, ended_as: EndedAs) -> None:
-        run_id, key = attempt.run_id, key_of(attempt.run)
+        run_id, key = attempt.run_id, attempt.key
         if attempt.effects:
             self._left_running[key] = attempt
             self.spawn(self._forget(attempt))
@@ -296,10 +279,11 @@ class LeaseHolder(WorkerLease):
 
     async def _forget(self, attempt: Attempt) -> None:
         await attempt.effects.ended()
-        if self._left_running.get(key_of(attempt.run)) is attempt:
-            del self._left_running[key_of(attempt.run)]
+        if self._left_running.get(attempt.key) is attempt:
+            del self._left_running[attempt.key]
 
-    def _news(self, key: RunKey) -> None:
+    def news(self, key: RunKey) -> None:
+        """Something may have come into the inbox of a run: its attempt looks."""
         attempt = self.attempts.get(key)
         if attempt is not None and attempt.halt is None and not attempt.ending:
             self.spawn(self._look(attempt))
@@ -326,54 +310,6 @@ class LeaseHolder(WorkerLease):
             if await self.give_back(run):
                 _log.warning("run %s named this worker, which did not execute it; released", run_id)
 
-    async def give_back(self, run: RunRecord) -> bool:
-        """Release a run that is leased to this worker and that it does not execute; whether it was."""
-        try:
-            await self.store.commit(Lease(run.tenant, run.run_id, run.token), ReleaseRun(at=self.clock.now()))
-        except (LeaseLost, RunStateWrong, StoreError) as error:
-            _log.warning("run %s could not be given back: %s", run.run_id, error)
-            return False
-        return True
-
-    # The tick: one timer for all attempts.
-
-    def _tick(self) -> None:
-        now = self.ticked_after = self.clock.elapsed()
-        fresh, self._fresh = self._fresh, []
-        if any(self.attempts.get(key_of(attempt.run)) is attempt for attempt in fresh):
-            self.spawn(self._look_at(fresh))
-        for attempt in self.attempts.values():
-            for step in attempt.running.values():
-                if not step.recorded and now - step.began_after > SHOW_AFTER:
-                    step.recorded = True
-                    self.spawn(self._show(attempt, step))
-        self._timer = self.clock.call_after(SHOW_AFTER if self.attempts else IDLE_TICK_AFTER, self._tick)
-
-    async def _look_at(self, fresh: list[Attempt]) -> None:
-        """What came between the claim and the listening: one read for all."""
-        begun = {key_of(attempt.run): attempt for attempt in fresh}
-        while True:
-            try:
-                inboxes = await self.store.runs.inboxes(tuple(begun))
-                break
-            except StoreUnavailable as error:
-                _log.warning("worker %s can't look for news: %s", self.worker_id, error)
-                await self.pause(LOOK_AGAIN_AFTER)
-            except StoreError:
-                return  # the store is gone, and with it every attempt
-        for key, attempt in begun.items():
-            if self.attempts.get(key) is attempt and inboxes.get(key) != attempt.inbox:
-                self._news(key)
-
-    async def _show(self, attempt: Attempt, step: StepInfo) -> None:
-        """A step that takes a while shows as running, and its attempt counts."""
-        if attempt.running.get(step.position) is not step:
-            return  # it has ended in the meantime, and what it wrote then stays
-        try:
-            await self.store.commit(attempt.lease, PutStep(step.record("running")))
-        except PerdureError:
-            return  # it has ended meanwhile, or its lease has: the step's own commit finds out
-
     # What attempts share.
 
     def spawn(self, work: Coroutine[Value, Value, Value]) -> asyncio.Task[Value]:
@@ -387,8 +323,3 @@ class LeaseHolder(WorkerLease):
     def step_ended(self, run_id: str, record: StepRecord) -> None:
         """Tell the observer of a step's end."""
         self._telling.step_ended(run_id, record)
-
-
-def key_of(run: RunRecord) -> RunKey:
-    """A run by its tenant and its id."""
-    return run.tenant, run.run_id

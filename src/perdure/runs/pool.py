@@ -31,10 +31,19 @@ _log = logging.getLogger("perdure.worker")
 class Calling(asyncio.Future[Value]):
     """What a thread will settle: a class of its own, so that a test's clock can tell that it must wait."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, of: str) -> None:
         super().__init__(loop=loop)
+        self.of = of
         self.when_ended: Callable[[], None] | None = None
         """Called on the loop when a call that was abandoned has ended."""
+        self.has_ended = False
+        """Whether the function has returned or raised; it is settled soon."""
+        self.is_kept: Callable[[], bool] = bool
+        """Asked where who awaits it is cancelled: whether they are to have its outcome all the same."""
+
+    def cancel(self, msg: Value = None) -> bool:
+        """Where this does nothing, the task that awaits it is cancelled when it is settled, and finds its outcome."""
+        return not (self.has_ended or self.is_kept()) and super().cancel(msg)
 
 
 class Pool:
@@ -58,13 +67,17 @@ class Pool:
         """Calls that nobody waits for any more, and that still run."""
         return len(self._stuck)
 
-    def start(self, function: Callable[[], Value], began: Callable[[], None] | None = None) -> Calling:
+    def start(
+        self, function: Callable[[], Value], began: Callable[[], None] | None = None, *, of: str = "a call"
+    ) -> Calling:
         """Call the function in a thread, with this task's context variables; `began` is told on the loop.
+
+        Shape: `of` says in the log whose call it is.
 
         Raises: ThreadsExhausted.
         """
         loop = asyncio.get_running_loop()
-        calling = Calling(loop)
+        calling = Calling(loop, of)
         context = copy_context()
 
         def work() -> None:
@@ -78,11 +91,14 @@ class Pool:
             with self._ready:
                 self._running.discard(calling)
                 self._stuck.discard(calling)
+            calling.has_ended = True
             tell(loop, _settle, calling, result, raised)
 
         with self._ready:
             if len(self._stuck) >= self._stuck_limit + self._limit:
-                _log.error("%d synchronous calls go on although nobody waits for them; no more begins", self.stuck)
+                _log.error(
+                    "%s can't begin: %d calls that nobody waits for any more still run in threads", of, self.stuck
+                )
                 raise ThreadsExhausted(self.stuck)
             self._waiting.append((calling, work))
             self._serve_next()
@@ -118,14 +134,15 @@ class Pool:
             self._start()
         elif not self._said:
             self._said = True
-            _log.warning("all %d threads for synchronous functions are busy; calls wait for one", self._limit)
+            last = self._waiting[-1][0].of
+            _log.warning("all %d threads for synchronous functions are busy; %s waits for one", self._limit, last)
 
     def _start(self) -> None:
         """Start a thread; where none can be started and none will come to what waits, again later."""
         try:
             BackgroundThread("perdure-call", self._serve).start()
         except StoreUnavailable as error:
-            _log.warning("a synchronous call waits: %s", error)
+            _log.warning("%s waits for a thread: %s", self._waiting[-1][0].of if self._waiting else "a call", error)
             if not self._threads:
                 self._clock.call_after(START_AGAIN_AFTER, self._start_again)
         else:

@@ -48,6 +48,11 @@ class Called(Protocol):
         ...
 
 
+def named(call: Called) -> str:
+    """A step in a line of the log: its name and its position."""
+    return f"step {call.name!r} ({call.position})"
+
+
 class StepInfo(Called, Protocol):
     """A step while its function runs: what the function may know of it.
 

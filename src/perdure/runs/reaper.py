@@ -11,6 +11,7 @@ from perdure.core.operations import SealRun, TakeOver
 from perdure.errors import PerdureError, RunNotFound, StoreClosed
 from perdure.runs.access import Access
 from perdure.runs.stopping import cancel_children
+from perdure.runs.telling import told_of
 
 if TYPE_CHECKING:
     from perdure.runs.lease_holder import LeaseHolder
@@ -53,7 +54,7 @@ class Reaper:
             keys: tuple[tuple[str | None, str], ...] = await store.execute(take)
             if keys:
                 how = "died" if dead.proven else "let its lease end"
-                _log.warning("worker %s %s; %d runs are queued again", worker.worker_id, how, len(keys))
+                _log.warning("worker %s %s; %s are queued again", worker.worker_id, how, told_of(keys))
             taken += keys
         for tenant, run_id in await store.runs.overdue():
             with suppress(RunNotFound):  # it was sealed and deleted since: the others are looked at all the same

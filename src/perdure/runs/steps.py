@@ -24,11 +24,11 @@ from perdure.errors import InputError, NotStorable, StepAborted
 from perdure.runs.calls import Call
 from perdure.runs.failing import failure_from, pause_of, stored
 from perdure.runs.fitting import facts_now, recorded_by
-from perdure.runs.halting import Carried, Unwind
+from perdure.runs.halting import HELD, Carried, Unwind
 from perdure.runs.in_doubt import ask, decision_of
 from perdure.runs.interrupts import is_of_user_code
 from perdure.runs.options import MAX_SECONDS, StepOptions
-from perdure.runs.protocols import ExtraOperations
+from perdure.runs.protocols import ExtraOperations, named
 from perdure.runs.step_timeout import StepTimeout
 from perdure.runs.waits import park
 
@@ -47,12 +47,14 @@ class StepCall(Call[R]):
         "attempt",
         "began",
         "began_after",
+        "decoder",
         "extra_operations",
         "failure",
         "function",
         "number",
         "opened",
         "options",
+        "outlived",
         "recorded",
         "timeout",
     )
@@ -82,6 +84,7 @@ class StepCall(Call[R]):
         self.began: float | None = None
         self.began_after = 0.0
         self.timeout: StepTimeout | None = None
+        self.outlived = False
 
     @property
     def run_id(self) -> str:
@@ -106,10 +109,12 @@ class StepCall(Call[R]):
             facts = facts_of(self.function, self.options.as_)
             if facts.obstacle is not None:
                 raise NotStorable(f"step {self.name!r}{facts.obstacle.path}", facts.obstacle.reason)
+            self.decoder = facts.decoder
         else:
             if record.status == "failed":
                 raise step_error(self.name, self.position, record.failure or _UNKNOWN, record.attempts)
             facts = facts_now(self.run_attempt, record, self.function, self.options.as_)
+            self.decoder = facts.decoder
             data = (record.result or b"null") if record.status == "completed" else await self._resume(record)
         while data is None:
             data = await self._attempt(branch, facts)
@@ -169,22 +174,39 @@ class StepCall(Call[R]):
     async def call_in_thread(self, function: Callable[..., Value], *args: Value, **kwargs: Value) -> Value:
         """Call a synchronous function in a thread. The step's time begins when the function does.
 
+        Nothing can cancel it. Where its run is released or parked meanwhile, its outcome is waited for and committed
+        before that; one that is there already is taken, whoever has cancelled the step.
         Raises: ThreadsExhausted.
         """
         attempt, timeout = self.run_attempt, self.timeout
         if timeout is not None:
             timeout.stop()
         pool = attempt.host.pool
-        calling = pool.start(partial(function, *args, **kwargs), None if timeout is None else timeout.start)
+        began = None if timeout is None else timeout.start
+        calling = pool.start(partial(function, *args, **kwargs), began, of=f"{named(self)} of run {self.run_id}")
+        calling.is_kept = self._is_kept
         try:
-            value = await calling
+            try:
+                value = await calling
+            except asyncio.CancelledError:
+                if calling.cancelled():
+                    if pool.abandon(calling) and attempt.halt is not None:
+                        calling.when_ended = attempt.effects.go_on(calling, named(self))
+                    raise
+                self.outlived = True
+                value = calling.result()
         except Carried as carried:
             raise carried.error from None
-        except asyncio.CancelledError:
-            if pool.abandon(calling) and attempt.halt is not None:
-                calling.when_ended = attempt.effects.go_on(calling)
-            raise
+        if self.outlived and inspect.iscoroutine(value):  # only begun, and the rest of it would not be cancelled
+            value.close()
+            self.outlived = False
+            raise asyncio.CancelledError
         return await value if inspect.isawaitable(value) else value
+
+    def _is_kept(self) -> bool:
+        """Whether a function that goes on in a thread holds its run: another worker would call it once more."""
+        halt = self.run_attempt.halt
+        return halt is not None and halt.kind in HELD
 
     def _call(self, *, is_async: bool) -> Awaitable[Value]:
         return self.function(*self.args) if is_async else self.call_in_thread(self.function, *self.args)
@@ -197,7 +219,8 @@ class StepCall(Call[R]):
     async def _raised(self, error: BaseException, timeout: StepTimeout | None, branch: Branch) -> bytes | None:
         task = branch.task
         was_cancelled = is_of(error, asyncio.CancelledError)
-        if self.run_attempt.halt is not None or (was_cancelled and task is not None and task.is_cut_off):
+        is_halted = self.run_attempt.halt is not None and not self.outlived
+        if is_halted or (was_cancelled and task is not None and task.is_cut_off):
             return await self._cut_off()
         if was_cancelled and task is not None:
             task.forgive()  # the function has cancelled its own task, or raised it
@@ -273,9 +296,11 @@ class StepCall(Call[R]):
 
     async def _ask(self, why: str) -> bytes | None:
         """A person decides; the value given, or None for another attempt."""
-        decision = decision_of(await ask(self.run_attempt, self, why))
+        decision = decision_of(await ask(self.run_attempt, self, why, self.decoder))
         if decision.choice == "value":
             data = bytes(decision.value)
+            # before it is committed: what does not fit is no outcome, and would be the last one
+            recorded_by(self.run_attempt, self.position, f"value given for step {self.name!r}", data, self.decoder)
             await self._end(self.record("completed", result=data))
             return data
         if decision.choice == "failed":
@@ -303,6 +328,8 @@ class StepCall(Call[R]):
             attempt.check()
             raise StepAborted(self.name, self.position) from None
         attempt.host.step_ended(attempt.run.run_id, record)
+        if attempt.halt is not None:
+            attempt.check()  # the workflow's own code goes no further
 
     def record(
         self,

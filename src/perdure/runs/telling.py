@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from perdure.core.failures import class_name, is_expected
-from perdure.core.guarding import exact
+from perdure.core.guarding import exact, is_of
 from perdure.core.observe import Observer
 from perdure.core.records import RunRecord, RunStatus, StepRecord
 from perdure.core.states import FINAL
+from perdure.errors import ReplayError
+from perdure.runs.failing import in_one_line
 from perdure.runs.interrupts import shielded
 
+_SHOWN = 5
 _log = logging.getLogger("perdure.worker")
 
 
@@ -25,13 +28,13 @@ class Telling:
         """An attempt of a run has begun."""
         observer = self._observer
         if observer is not None:
-            _tell(lambda: observer.run_started(run_id, workflow, token))
+            _tell(f"run {run_id}", lambda: observer.run_started(run_id, workflow, token))
 
     def run_ended(self, run_id: str, workflow: str, status: RunStatus) -> None:
         """An attempt of a run has ended, and left it in this status."""
         observer = self._observer
         if observer is not None:
-            _tell(lambda: observer.run_ended(run_id, workflow, status))
+            _tell(f"run {run_id}", lambda: observer.run_ended(run_id, workflow, status))
 
     def step_ended(self, run_id: str, record: StepRecord) -> None:
         """A step has ended."""
@@ -39,15 +42,20 @@ class Telling:
         failure = record.failure if record.status in FINAL else None  # in doubt it has an earlier one's
         if observer is not None:
             _tell(
-                lambda: observer.step_ended(run_id, record.position, record.name, record.kind, record.attempts, failure)
+                f"run {run_id}, step {record.name!r} ({record.position})",
+                lambda: observer.step_ended(
+                    run_id, record.position, record.name, record.kind, record.attempts, failure
+                ),
             )
 
 
 def log_raised(run: RunRecord, error: BaseException) -> None:
-    """A workflow raised: visible by default, with a traceback where nobody foresaw it."""
-    text = shielded(lambda: exact(repr(error)), lambda _: class_name(error))
-    trace = None if shielded(lambda: is_expected(error), lambda _: False) else error
-    log_anyhow(lambda: _log.warning("run %s (%s) failed: %s", run.run_id, run.workflow, text, exc_info=trace))
+    """A workflow raised, or diverged: visible by default, with a traceback where nobody foresaw it."""
+    how, text, raised = "failed", shielded(lambda: exact(repr(error)), lambda _: class_name(error)), error
+    if is_of(error, ReplayError):
+        how, text, raised = "is parked", in_one_line(error), error.__cause__ or error
+    trace = None if shielded(lambda: is_expected(raised), lambda _: False) else raised
+    log_anyhow(lambda: _log.warning("run %s (%s) %s: %s", run.run_id, run.workflow, how, text, exc_info=trace))
 
 
 def log_anyhow(log: Callable[[], None]) -> None:
@@ -55,5 +63,11 @@ def log_anyhow(log: Callable[[], None]) -> None:
     shielded(log, lambda _: None)
 
 
-def _tell(tell: Callable[[], None]) -> None:
-    shielded(tell, lambda error: log_anyhow(lambda: _log.error("an observer failed", exc_info=error)))
+def told_of(keys: Sequence[tuple[str | None, str]]) -> str:
+    """Runs in one line of the log: the first by their ids, and how many there are."""
+    ids = ", ".join(run_id for _, run_id in keys[:_SHOWN])
+    return f"{len(keys)} runs ({ids}{', …' if len(keys) > _SHOWN else ''})"
+
+
+def _tell(of: str, tell: Callable[[], None]) -> None:
+    shielded(tell, lambda error: log_anyhow(lambda: _log.error("%s: an observer failed", of, exc_info=error)))

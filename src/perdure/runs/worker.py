@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -46,6 +46,7 @@ class Worker:
     for no limit; `slots` bounds the runs of this worker.
     Units: `lease_for`, `stall_limit` and `grace` in seconds. A worker whose process is known to live keeps its runs
     for `stall_limit` after its last renewal, however its lease ended: a step may hold the interpreter for long.
+    `on_parked` is told of each run with whose journal the code here does not agree.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Worker:
         clock: Clock | None = None,
         worker_id: str | None = None,
         observer: Observer | None = None,
+        on_parked: Callable[[RunRecord], None] | None = None,
     ) -> None:
         self.workflows = workflows
         self.queues = dict(queues or {"default": None})
@@ -73,6 +75,7 @@ class Worker:
             raise SettingInvalid("grace", f"a time of at least 0, not {grace}")
         self._slots = slots
         self._grace = grace
+        self._on_parked = on_parked
         self._clock = clock or SystemClock()
         self._stopping = False
         self._at_once = False
@@ -304,6 +307,8 @@ class Worker:
     def _ended(self, attempt: Attempt, ended_as: EndedAs) -> None:
         if ended_as == "parked":
             self._parked.note(attempt.run)
+            if self._on_parked is not None:
+                self._on_parked(attempt.run)
         held = len(self.holder.attempts)
         if held == self._slots - 1 or (not held and self._room.is_under_way):
             self._news.set()  # a place is free again

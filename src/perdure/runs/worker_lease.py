@@ -10,8 +10,9 @@ from math import isfinite
 
 from perdure.core.clock import Clock
 from perdure.core.ids import new_id, new_worker_id, start_token
-from perdure.core.operations import RegisterWorker, RetireWorker
-from perdure.errors import PerdureError, SettingInvalid, StoreClosed, StoreError
+from perdure.core.operations import RegisterWorker, ReleaseRun, RetireWorker
+from perdure.core.records import Lease, RunRecord
+from perdure.errors import LeaseLost, PerdureError, RunStateWrong, SettingInvalid, StoreClosed, StoreError
 from perdure.runs import living
 from perdure.stores.port import Store
 
@@ -123,6 +124,15 @@ class WorkerLease:
         except StoreError as error:
             _log.warning("worker %s could not deregister: %s", self.worker_id, error)
         living.leave(self)
+
+    async def give_back(self, run: RunRecord) -> bool:
+        """Release a run that is leased to this worker and that it does not execute; whether it was."""
+        try:
+            await self.store.commit(Lease(run.tenant, run.run_id, run.token), ReleaseRun(at=self.clock.now()))
+        except (LeaseLost, RunStateWrong, StoreError) as error:
+            _log.warning("run %s could not be given back: %s", run.run_id, error)
+            return False
+        return True
 
     async def pause(self, seconds: float) -> None:
         """Wait, by the clock."""
