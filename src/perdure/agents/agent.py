@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from perdure.agents.tools import Tool
+from perdure.agents.tools import Tool, checked_function
+from perdure.core.given import given_record, in_words
 from perdure.core.ids import check_id
 from perdure.core.retry import Retry
-from perdure.core.values import Value, encode, plain
+from perdure.core.values import Value
 from perdure.errors import NameTaken, SettingInvalid
 from perdure.models.protocol import Model
-from perdure.models.resolve import resolve
+from perdure.models.resolve import checked_model, resolve
+from perdure.runs.options import checked_number, checked_retry, checked_text
 
 MODEL_RETRY = Retry(attempts=4, initial=0.5, cap=30.0)
 MAX_RETRY_AFTER = 600.0
@@ -22,8 +24,10 @@ class Agent:
 
     Shape: `model` is a name (`openai:gpt-5-mini`, `perdure:extractive`…) or a Model; without one, the app's default.
     `tools` are plain typed functions, or made by `tool`. `settings` go to the model with each call (temperature,
-    max_tokens, tool_choice…), under those of the thread and of the send. `max_steps` bounds a turn's model calls.
-    Raises: ToolSignatureInvalid; NameTaken where two tools have one name; IdInvalid; SettingInvalid.
+    max_tokens, tool_choice…), under those of the thread and of the send. `retry` is the policy of model calls, or a
+    number of attempts. `max_steps` bounds a turn's model calls.
+    Raises: ToolSignatureInvalid; NameTaken where two tools have one name; IdInvalid, InputError, SettingInvalid that
+    name the argument. Whether a model's name can be used is found out when the app is entered.
     """
 
     def __init__(
@@ -34,24 +38,21 @@ class Agent:
         instructions: str = "",
         tools: Iterable[Tool | Callable[..., Value]] = (),
         settings: Mapping[str, Value] | None = None,
-        retry: Retry = MODEL_RETRY,
+        retry: Retry | int = MODEL_RETRY,
         max_steps: int = MAX_STEPS,
     ) -> None:
-        if max_steps < 1:
-            raise SettingInvalid("max_steps", f"at least 1, not {max_steps}")
         self.name = check_id("agent name", name)
-        self.model = model
-        given: str = plain(instructions, "instructions")
+        self.model = checked_model("model", model)
+        given = checked_text("instructions", instructions)
         self.instructions = given if given.strip() else ""  # a provider refuses a blank message
-        self.settings: dict[str, Value] = plain(dict(settings or {}), "settings")
-        self.retry = retry.within(MAX_RETRY_AFTER)
-        self.max_steps = max_steps
+        self.settings = given_record("settings", settings)
+        self.retry = checked_retry("retry", retry).within(MAX_RETRY_AFTER)
+        self.max_steps = checked_number("max_steps", max_steps, least=1)
         self.tools: dict[str, Tool] = {}
-        for one in tools:
-            made = one if isinstance(one, Tool) else Tool(one)
+        for number, one in enumerate(_several(tools)):
+            made = one if isinstance(one, Tool) else Tool(checked_function(f"tools[{number}]", one))
             if made.name in self.tools:
                 raise NameTaken("tool", made.name)
-            encode(made.spec.description, f"description of tool {made.name!r}")
             self.tools[made.name] = made
 
     def with_model(self, model: str | Model) -> Agent:
@@ -69,3 +70,10 @@ class Agent:
     def resolve_model(self, name: str | None, default: str) -> Model:
         """The model of one call: named by the send or the thread, else the agent's, else the default."""
         return resolve(name or self.model or default)
+
+
+def _several(tools: Iterable[Tool | Callable[..., Value]]) -> Iterable[Tool | Callable[..., Value]]:
+    """Raises: SettingInvalid where it is one tool, or a mapping of some."""
+    if callable(tools) or isinstance(tools, Tool | str | Mapping) or not isinstance(tools, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+        raise SettingInvalid("tools", f"a list of functions, such as tools=[look], not {in_words(tools)}")
+    return tools

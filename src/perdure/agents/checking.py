@@ -59,25 +59,30 @@ class _Invalid(Protocol):
 
 def hindrance(annotation: Value) -> Obstacle | None:
     """Why a parameter can't be of a type, and the field of it that is the reason: a secret, or what has no form."""
-    mentioned = list(_mentioned(annotation, set()))
+    every = mentioned(annotation)
     secret = secret_in(annotation)
-    if secret is None and any(is_secret_type(one) for one in mentioned):
+    if secret is None and any(is_secret_type(one) for one in every):
         secret = Obstacle("", NEVER_STORED)
-    return secret if secret is not None or _is_pydantics(mentioned) else obstacle(annotation, secrets=True)
+    return secret if secret is not None or _is_pydantics(every) else obstacle(annotation, secrets=True)
+
+
+def mentioned(annotation: Value) -> list[object]:
+    """Every class and every piece of metadata in an annotation, those of the fields of its classes too."""
+    return list(_mentioned(annotation, set()))
 
 
 def check_of(annotation: Value) -> Check:
     """The check of an annotation. Raises: ValueError with the reason where it can't be described to a model."""
-    mentioned = list(_mentioned(annotation, set()))
-    structs = _structs(mentioned)
-    constraints = [one for one in mentioned if _is_foreign(one) and not isinstance(one, type)]
+    every = mentioned(annotation)
+    structs = _structs(every)
+    constraints = [one for one in every if _is_foreign(one) and not isinstance(one, type)]
     if structs and constraints:
         raise ValueError(
             f"{structs[0].__name__} is msgspec's, which does not read {constraints[0]!r}; use msgspec.Meta"
         )
-    if not _is_pydantics(mentioned):
+    if not _is_pydantics(every):
         return _by_form(annotation)
-    unread = next((one for one in mentioned if isinstance(one, msgspec.Meta)), None)
+    unread = next((one for one in every if isinstance(one, msgspec.Meta)), None)
     if unread is not None:
         raise ValueError(f"pydantic checks this type, and does not read {unread!r}; use pydantic.Field")
     return _by_pydantic(annotation)
@@ -140,7 +145,6 @@ def _is_foreign(thing: object) -> bool:
 
 
 def _mentioned(annotation: Value, seen: set[int]) -> Iterator[object]:
-    """Every class and every piece of metadata in an annotation, those of the fields of its classes too."""
     if id(annotation) in seen:
         return
     seen.add(id(annotation))

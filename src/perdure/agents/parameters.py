@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from perdure.agents.checking import Check, check_of, hindrance
+from perdure.agents.checking import Check, check_of, hindrance, mentioned
 from perdure.agents.definitions import DefinitionsBuilder
 from perdure.agents.lax import read, takes_null
 from perdure.core.annotations import unwrap
@@ -20,6 +20,7 @@ from perdure.core.values import Value, plain
 from perdure.errors import NotStorable, ToolInputInvalid, ToolSignatureInvalid
 from perdure.models.arguments import read_arguments
 from perdure.models.shapes import is_list, is_record
+from perdure.runs.context import Context
 
 _PROPERTY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _BY_POSITION = frozenset(
@@ -30,12 +31,13 @@ _BY_POSITION = frozenset(
 class Parameters:
     """The parameters of a function that a model calls by name."""
 
-    def __init__(self, tool: str, function: Callable[..., Value], *, skip: int = 0) -> None:
-        """Shape: the first `skip` parameters (a context) are not the model's.
+    def __init__(self, tool: str, function: Callable[..., Value], context: type, *, skip: int = 0) -> None:
+        """Shape: the first `skip` parameters (of the type `context`) are not the model's.
 
         Raises: ToolSignatureInvalid with the parameter and the reason.
         """
         self._tool = tool
+        self._context = context
         self._builder = DefinitionsBuilder()
         self._definitions = self._builder.found
         self._checks: dict[str, Check] = {}
@@ -93,6 +95,7 @@ class Parameters:
             raise self._invalid(parameter.name, "a model passes arguments by name only")
         if type(parameter.default).__module__.startswith("pydantic."):
             raise self._invalid(parameter.name, "a Field is no default; write Annotated[TYPE, Field(…)] = DEFAULT")
+        self._refuse_contexts(parameter.name, annotation)
         found = hindrance(annotation)
         if found is not None:
             raise self._invalid(f"{parameter.name}{found.path}", found.reason)
@@ -105,6 +108,13 @@ class Parameters:
         if wrong:
             raise self._invalid(parameter.name, f"{wrong[0]!r} is no name that every provider takes: A-Z a-z 0-9 _ . -")
         return msgspec.structs.replace(check, schema=_with_default(schema, parameter))
+
+    def _refuse_contexts(self, name: str, annotation: Value) -> None:
+        for one in mentioned(annotation):
+            if one is self._context:
+                raise self._invalid(name, f"a {self._context.__name__} is the first parameter, and nothing but that")
+            if one is Context:
+                raise self._invalid(name, f"a tool has no Context; it may have a {self._context.__name__}, first")
 
     def _invalid(self, field: str, reason: str) -> ToolSignatureInvalid:
         return ToolSignatureInvalid(self._tool, field, reason)

@@ -7,23 +7,41 @@ import re
 from collections.abc import Callable
 
 from perdure.agents.parameters import Parameters
-from perdure.core.values import Value
-from perdure.errors import ToolSignatureInvalid
+from perdure.core.annotations import yields
+from perdure.core.values import Value, encode
+from perdure.errors import NotStorable, ToolSignatureInvalid
 from perdure.models.protocol import ToolSpec
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LONGEST = 64
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST}}}")
 _SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?):\s*$")
 _GOOGLE = re.compile(r"^\s+\*{0,2}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
 _SPHINX = re.compile(r"^:param\s+(?:[^:]+\s)?(\w+):\s*(.+)$")
 
 
+def check_shape(name: str, function: Callable[..., Value]) -> None:
+    """Raises: ToolSignatureInvalid for a name that some provider refuses, or a function that no model can call."""
+    if not _NAME.fullmatch(name):
+        reason = f"1 to {_LONGEST} of A-Z a-z 0-9 _ -, as every provider takes it; give it one with tool(name=…)"
+        raise ToolSignatureInvalid(name[: 2 * _LONGEST], "name", reason)
+    if yields(function):
+        raise ToolSignatureInvalid(name, "result", "it is a generator function; return a list of what it yields")
+    try:
+        inspect.signature(function)
+    except (ValueError, TypeError):
+        reason = "Python does not know its parameters; write a function round it"
+        raise ToolSignatureInvalid(name, "signature", reason) from None
+
+
 def describe(
     name: str, function: Callable[..., Value], parameters: Parameters, description: str | None = None
 ) -> ToolSpec:
-    """The specification of a tool. Raises: ToolSignatureInvalid for a name that some provider refuses."""
-    if not _NAME.fullmatch(name):
-        raise ToolSignatureInvalid(name, "name", "1 to 64 of A-Z a-z 0-9 _ -, as every provider takes it")
+    """The specification of a tool. Raises: ToolSignatureInvalid for a docstring that no provider can be sent."""
     text, said = split_docstring(inspect.getdoc(function) or "")
+    try:
+        encode([description or text, *said.values()], "description")
+    except NotStorable as error:
+        raise ToolSignatureInvalid(name, "description", error.reason) from None
     return ToolSpec(name=name, description=description or text, parameters=parameters.schema(said))
 
 

@@ -10,6 +10,7 @@ from perdure.agents.state import TurnInput
 from perdure.agents.turn import Turn, reply_id
 from perdure.core.canonical import canonical_hash
 from perdure.core.clock import next_turn
+from perdure.core.given import given_number, given_record, given_text
 from perdure.core.ids import check_id, new_id
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.messages import Message, TextPart
@@ -17,7 +18,7 @@ from perdure.core.operations import StartTurn
 from perdure.core.states import ENDED
 from perdure.core.text import is_well_formed
 from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord
-from perdure.core.values import Value, plain
+from perdure.core.values import Value
 from perdure.errors import InputError, MessageEmpty, NotStorable, ThreadNotFound
 from perdure.models.resolve import check_name
 from perdure.runs.access import Access
@@ -65,7 +66,7 @@ class Thread:
         """
         _check_text(text)
         if model is not None:
-            check_name(model)
+            check_name(given_text("model", model))
         thread = await self.record()
         run_id = self._run_id(idempotency_key)
         given = TurnInput(
@@ -74,17 +75,19 @@ class Thread:
             message_id=reply_id(run_id),
             text_hash=canonical_hash(text),
             model=model,
-            settings=plain(settings or {}, "settings"),
+            settings=given_record("settings", settings),
         )
-        start = self._start(thread, run_id, given, text, plain(metadata or {}, "metadata"))
+        start = self._start(thread, run_id, given, text, given_record("metadata", metadata))
         await self._access.check("thread.send", self.id)
         turn: TurnRecord = await self._store.execute(start)
         return Turn(self._access, self.id, turn.turn, run_id)
 
     async def turns(self) -> list[Turn]:
-        """Its turns, from the first one to the one at its head."""
+        """Its turns, from the first one to the one at its head. Raises: ThreadNotFound."""
         await self._access.check("thread.read", self.id)
         path = await self._store.threads.path(self.id, tenant=self._access.tenant)
+        if not path:
+            await self.record()
         return [Turn(self._access, turn.thread_id, turn.turn, turn.run_id) for turn in path]
 
     async def turn(self) -> Turn | None:
@@ -95,13 +98,17 @@ class Thread:
         return Turn(self._access, self.id, thread.turn, thread.run_id)
 
     async def messages(self) -> list[Message]:
-        """Its messages, in order; the one that is being written has the status `streaming`."""
+        """Its messages, in order; the one that is being written has the status `streaming`. Raises: ThreadNotFound."""
         await self._access.check("thread.read", self.id)
-        return await self._store.messages.path(self.id, tenant=self._access.tenant)
+        messages = await self._store.messages.path(self.id, tenant=self._access.tenant)
+        if not messages:
+            await self.record()
+        return messages
 
     async def events(self, *, after: int = 0) -> AsyncIterator[ThreadEvent]:
-        """What happened to it, in order: every edge of its status, and what others did."""
-        await self._access.check("thread.read", self.id)
+        """What happened to it, in order: every edge of its status, and what others did. Raises: ThreadNotFound."""
+        given_number("after", after)
+        await self.record()
         while found := await self._store.threads.events(self.id, tenant=self._access.tenant, after=after):
             for event in found:
                 after = event.seq
@@ -109,7 +116,11 @@ class Thread:
             await next_turn()
 
     async def stop(self, reason: str = "") -> ThreadRecord:
-        """Stop its running turn, as `Turn.stop`; a thread that does not run stays as it is."""
+        """Stop its running turn, as `Turn.stop`; a thread that does not run stays as it is.
+
+        Raises: ThreadNotFound; InputError for a reason that is no text.
+        """
+        given_text("reason", reason)
         turn = await self.turn()
         if turn is not None and (await turn.record()).status not in ENDED:
             await turn.stop(reason)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from perdure.agents.agent import Agent
 from perdure.agents.thread import FindWorkflow, Thread
+from perdure.core.given import given_number, given_record, given_text, in_words
 from perdure.core.ids import check_id, new_id
 from perdure.core.operations import CreateThread, DeleteThread
 from perdure.core.threads import ThreadRecord
-from perdure.core.values import Value, encode, plain
-from perdure.errors import ThreadMismatch
+from perdure.core.values import Value
+from perdure.errors import InputError, ThreadMismatch
 from perdure.runs.access import Access
 
 
@@ -33,18 +34,20 @@ class Threads:
         """Make a thread for an agent; the same `thread_id` again gives the thread that is there.
 
         Raises: NameUnknown for an agent that this process does not know; ThreadMismatch where the id belongs to
-        another agent's thread; IdInvalid, NotStorable.
+        another agent's thread; InputError (IdInvalid, NotStorable, TooLarge) that names the argument.
         """
+        if not isinstance(agent, str | Agent):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise InputError("agent", f"an Agent or its name, not {in_words(agent)}")
         name = agent if isinstance(agent, str) else agent.name
         self._workflow_of(name)
         record = ThreadRecord(
             thread_id=check_id("thread_id", thread_id) if thread_id is not None else new_id("thread"),
             tenant=self._access.tenant,
             agent=name,
-            owner=plain(owner, "owner"),
-            title=plain(title, "title"),
-            metadata=plain(metadata or {}, "metadata"),
-            settings=plain(settings or {}, "settings"),
+            owner=None if owner is None else given_text("owner", owner),
+            title=None if title is None else given_text("title", title),
+            metadata=given_record("metadata", metadata),
+            settings=given_record("settings", settings),
             created_at=self._access.clock.now(),
         )
         await self._access.check("thread.create", record.thread_id)
@@ -65,7 +68,10 @@ class Threads:
 
     async def list(self, *, owner: str | None = None, agent: str | None = None, limit: int = 100) -> list[ThreadRecord]:
         """Threads, the newest first; of one owner or one agent where given."""
-        encode({"owner": owner, "agent": agent}, "threads")
+        for field, name in (("owner", owner), ("agent", agent)):
+            if name is not None:
+                given_text(field, name)
+        given_number("limit", limit)
         await self._access.check("thread.list", owner or "")
         return await self._store.threads.list(tenant=self._access.tenant, owner=owner, agent=agent, limit=limit)
 
@@ -74,6 +80,7 @@ class Threads:
 
         Raises: ThreadNotFound.
         """
+        check_id("thread_id", thread_id)
         await self._access.check("thread.delete", thread_id)
         delete = DeleteThread(tenant=self._access.tenant, thread_id=thread_id, at=self._access.clock.now())
         while await self._store.execute(delete):

@@ -5,20 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal, overload
+from typing import Literal, get_args, overload
 
 import msgspec
 
 from perdure.agents.parameters import Parameters
-from perdure.agents.schema import describe
+from perdure.agents.schema import check_shape, describe
 from perdure.core.annotations import is_async, name_of, unwrap
+from perdure.core.given import in_words
 from perdure.core.retry import Retry
 from perdure.core.values import Value
 from perdure.errors import SettingInvalid
 from perdure.models.protocol import ToolSpec
-from perdure.runs.options import StepOptions
+from perdure.runs.options import StepOptions, checked_text
 
 InDoubt = Literal["retry", "tell", "fail", "ask"]
+_IN_DOUBT: tuple[str, ...] = get_args(InDoubt)
 
 
 class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,13 +55,19 @@ class Tool:
         retry: Retry | None = None,
     ) -> None:
         """Raises: ToolSignatureInvalid; SettingInvalid."""
-        if in_doubt not in {None, "retry", "tell", "fail", "ask"}:
-            raise SettingInvalid("in_doubt", f"one of retry, tell, fail, ask, not {in_doubt!r}")
+        checked_function("tool", function)
+        if in_doubt is not None and in_doubt not in _IN_DOUBT:
+            raise SettingInvalid("in_doubt", f"one of {', '.join(_IN_DOUBT)}, not {in_words(in_doubt)}")
+        for field, flag in (("read_only", read_only), ("idempotent", idempotent)):
+            if not isinstance(flag, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+                raise SettingInvalid(field, f"True or False, not {in_words(flag)}")
         self.function = function
-        self.name = name or name_of(function)
+        self.name = name_of(function) if name is None else checked_text("name", name)
+        said = None if description is None else checked_text("description", description)
+        check_shape(self.name, function)
         self.is_async = is_async(function)
         self.takes_context = takes_context(function)
-        self.parameters = Parameters(self.name, function, skip=int(self.takes_context))
+        self.parameters = Parameters(self.name, function, ToolContext, skip=int(self.takes_context))
         self.in_doubt: InDoubt = in_doubt or ("retry" if read_only or idempotent else "tell")
         self.options = StepOptions(
             kind="tool",
@@ -69,7 +77,7 @@ class Tool:
             read_only=read_only,
             idempotent=idempotent,
         )
-        self.spec: ToolSpec = describe(self.name, self.function, self.parameters, description)
+        self.spec: ToolSpec = describe(self.name, self.function, self.parameters, said)
 
     def bind(self, arguments: str) -> dict[str, Value]:
         """The function's arguments from the text that a model wrote. Raises: ToolInputInvalid."""
@@ -111,8 +119,23 @@ def tool(function: Callable[..., Value] | None = None, **options: Value) -> Valu
     Units: `timeout` is a timedelta, or seconds.
     Raises: ToolSignatureInvalid where the signature can't be described to a model.
     """
+    for given in options:
+        if given not in _OPTIONS:
+            raise SettingInvalid(given, f"a tool has no such option; it has: {', '.join(_OPTIONS)}")
 
     def make(inner: Callable[..., Value]) -> Tool:
         return Tool(inner, **options)
 
     return make if function is None else make(function)
+
+
+_OPTIONS = tuple(inspect.signature(Tool).parameters)[1:]
+
+
+def checked_function(field: str, function: object) -> Callable[..., Value]:
+    """Raises: SettingInvalid for what is no function."""
+    if isinstance(function, Tool):
+        raise SettingInvalid(field, f"{function.name!r} is a tool already")
+    if not callable(function):
+        raise SettingInvalid(field, f"a function, not {in_words(function)}")
+    return function

@@ -11,7 +11,8 @@ from perdure.agents.agent import Agent
 from perdure.agents.loop import turn_workflow
 from perdure.app.client import Client
 from perdure.app.settings import setting
-from perdure.core.clock import Clock, SystemClock, seconds
+from perdure.core.clock import Clock, SystemClock
+from perdure.core.given import in_words
 from perdure.core.observe import Observer
 from perdure.core.records import RunRecord
 from perdure.core.values import Value
@@ -20,6 +21,7 @@ from perdure.models.resolve import check
 from perdure.runs.access import Authorize
 from perdure.runs.context import Context
 from perdure.runs.heartbeat import STALL_LIMIT
+from perdure.runs.options import checked_number, checked_queues, checked_time, checked_timeout
 from perdure.runs.worker import Worker
 from perdure.runs.workflow import Workflow, Workflows
 from perdure.stores.port import Store
@@ -61,15 +63,17 @@ class App(Client):
         if not isinstance(store, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - users
             raise SettingInvalid("store", f"a URL as text, not {store!r}")
         super().__init__(setting("PERDURE_STORE", store), Workflows(), clock or SystemClock(), authorize=authorize)
-        self._stall_limit = seconds(stall_limit, "stall_limit")
-        self._queues = dict(queues or {})
-        self._slots = slots
-        self._lease_for = seconds(lease_for, "lease_for")
-        self._grace = seconds(grace, "grace")
+        self._stall_limit = checked_timeout("stall_limit", stall_limit)
+        self._queues = checked_queues({} if queues is None else queues)
+        self._slots = checked_number("slots", slots, least=1)
+        self._lease_for = checked_timeout("lease_for", lease_for)
+        self._grace = checked_time("grace", grace)
         self._observer = observer
         self.on_parked: Callable[[RunRecord], None] | None = None
         self._worker: Worker | None = None
         self.agents: dict[str, Agent] = {}
+        if not isinstance(model, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+            raise SettingInvalid("model", f"a model's name, not {in_words(model)}; an Agent takes a Model")
         self.model = setting("PERDURE_MODEL", model)
         for workflow in _several("workflows", workflows):
             self.workflows.add(workflow)
@@ -180,6 +184,6 @@ class App(Client):
 
 def _several(field: str, given: Iterable[T]) -> Iterable[T]:
     """Raises: SettingInvalid where one thing is given for several."""
-    if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+    if not isinstance(given, Iterable) or isinstance(given, str | Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - users
         raise SettingInvalid(field, f"a list of {field}, not {given!r}")
     return given

@@ -8,7 +8,8 @@ from typing import Self
 
 from perdure.app.door import Door
 from perdure.core.clock import Clock
-from perdure.errors import AlreadyOpen, StoreClosed
+from perdure.core.given import in_words
+from perdure.errors import AlreadyOpen, SettingInvalid, StoreClosed
 from perdure.runs.access import Access, Authorize
 from perdure.runs.patience import bring_to_its_end
 from perdure.runs.workflow import Workflows
@@ -29,6 +30,8 @@ class Client(Door):
         authorize: Authorize | None = None,
     ) -> None:
         super().__init__(workflows)
+        if authorize is not None and not callable(authorize):
+            raise SettingInvalid("authorize", f"a function that says whether somebody may, not {in_words(authorize)}")
         self.url = url
         self.clock = clock
         self._authorize = authorize

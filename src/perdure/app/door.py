@@ -10,10 +10,12 @@ from perdure.agents.loop import PREFIX
 from perdure.agents.thread import Thread
 from perdure.agents.threads import Threads
 from perdure.app.questions import Questions
+from perdure.core.given import given_number, given_several, given_text
 from perdure.core.ids import new_id
 from perdure.core.operations import CreateRun
 from perdure.core.records import RunRecord, RunStatus
-from perdure.core.values import Value, encode
+from perdure.core.states import RUN_STATUSES
+from perdure.core.values import Value
 from perdure.errors import InputError, NameUnknown
 from perdure.runs.access import Access
 from perdure.runs.handles import Run
@@ -135,8 +137,12 @@ class Door:
         queue: str | None = None,
         limit: int = 100,
     ) -> list[RunRecord]:
-        """Runs, the newest first, without their results. Raises: NotStorable for a name that no text can be."""
-        encode({"workflow": workflow, "queue": queue}, "runs")
+        """Runs, the newest first, without their results. Raises: InputError for a status that there is not."""
+        given_several("status", status, RUN_STATUSES)
+        for field, name in (("workflow", workflow), ("queue", queue)):
+            if name is not None:
+                given_text(field, name)
+        given_number("limit", limit)
         access = self.access
         await access.check("run.list", workflow or "")
         return await access.store.runs.list(

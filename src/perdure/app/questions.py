@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from perdure.core.given import given_id, given_number, given_text
 from perdure.core.ids import check_id, new_id
 from perdure.core.operations import Answer
 from perdure.core.records import Question
@@ -23,7 +24,8 @@ class Questions:
 
     async def list(self, *, run_id: str | None = None, open_only: bool = True, limit: int = 100) -> list[Question]:
         """Questions, the oldest first; those without an answer unless told otherwise."""
-        encode(run_id, "run_id")
+        given_id("run_id", run_id)
+        given_number("limit", limit)
         await self._access.check("question.list", run_id or "")
         return await self._store.questions.list(
             tenant=self._access.tenant, run_id=run_id, open_only=open_only, limit=limit
@@ -36,6 +38,7 @@ class Questions:
 
         Raises: QuestionNotFound where the step asks nothing; else as `answer`.
         """
+        given_text("position", position)
         every = await self.list(run_id=run_id, open_only=False, limit=sys.maxsize)
         asked = [question for question in every if question.kind == IN_DOUBT and question.position == position]
         if not asked:
@@ -52,7 +55,7 @@ class Questions:
         Elsewhere nobody knows the type: the run is parked when it takes such a value, and asks again after a restart.
         """
         by = None if by is None else check_id("by", by)
-        encode(question_id, "question_id")
+        check_id("question_id", question_id)
         question = await self._store.questions.get(question_id, tenant=self._access.tenant)
         if question is None:
             raise QuestionNotFound(question_id)

@@ -18,7 +18,7 @@ A thread has no status of its own: it is what its latest turn's run says (`threa
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from perdure.core import keys
 from perdure.core.messages import MessageStatus
@@ -81,6 +81,7 @@ RUN_EDGES: tuple[Edge, ...] = (
     Edge("failed", "restart", "queued"),
 )
 
+RUN_STATUSES: frozenset[RunStatus] = frozenset(get_args(RunStatus))
 ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled"})
 OWNED: frozenset[RunStatus] = frozenset({"running", "cancelling"})
 FINAL: frozenset[StepStatus] = frozenset({"completed", "failed"})

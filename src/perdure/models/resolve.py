@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from typing import cast
 
 from perdure.core.clock import Clock
-from perdure.errors import ModelUnknown
+from perdure.core.given import in_words
+from perdure.errors import ModelUnknown, SettingInvalid
 from perdure.models.compatible import OpenAICompatible
 from perdure.models.protocol import Model
 
@@ -37,6 +39,14 @@ def resolve(model: str | Model, *, clock: Clock | None = None) -> Model:
     from perdure.models.providers.load import load_provider
 
     return load_provider(name, clock)
+
+
+def checked_model(field: str, model: object) -> str | Model | None:
+    """A name, a Model, or nothing; loads nothing. Raises: SettingInvalid for anything else."""
+    is_model = not isinstance(model, type) and callable(getattr(model, "stream", None)) and hasattr(model, "name")
+    if model is None or isinstance(model, str) or is_model:
+        return cast("str | Model | None", model)
+    raise SettingInvalid(field, f"a model's name or a Model, which has `name` and `stream`, not {in_words(model)}")
 
 
 def check_name(model: str) -> tuple[str, str]:

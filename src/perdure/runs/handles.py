@@ -10,6 +10,7 @@ import msgspec
 from perdure.core import keys, topics
 from perdure.core.clock import seconds
 from perdure.core.failures import Failure
+from perdure.core.given import given_text
 from perdure.core.ids import check_id, new_id
 from perdure.core.operations import DeleteRun, Emit, Emitted, FailRun, RestartRun
 from perdure.core.records import RunRecord, StepRecord
@@ -96,9 +97,9 @@ class Run(Generic[R]):
         """Cancel it and its children; returns when it has ended, at the latest after `within`, even with a dead owner.
 
         A run that has ended stays as it is.
-        Raises: RunNotFound; NotStorable for a reason that is no text.
+        Raises: RunNotFound; InputError for a reason that is no text.
         """
-        encode(reason, "reason")
+        given_text("reason", reason)
         await self._access.check("run.cancel", self.id)
         return await stop_run(self._access, self.id, reason, seconds(within, "within"))
 
@@ -129,7 +130,8 @@ class Run(Generic[R]):
         A run that has ended stays as it is. Why it was parked stays its failure; a `reason` is told before that.
         Raises: RunNotFound; RunStateWrong where a worker has it: cancel it.
         """
-        encode(reason, "reason")
+        if reason is not None:
+            given_text("reason", reason)
         await self._access.check("run.fail", self.id)
         failure = (await self.record()).failure
         if failure is None:

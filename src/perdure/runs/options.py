@@ -12,6 +12,8 @@ from typing import Literal, TypedDict, cast
 from perdure.core.annotations import called, name_of, yields
 from perdure.core.canonical import canonical_hash
 from perdure.core.clock import seconds
+from perdure.core.given import in_words
+from perdure.core.ids import check_id
 from perdure.core.records import StepKind
 from perdure.core.retry import ONCE, Retry
 from perdure.core.values import Value
@@ -150,6 +152,24 @@ def checked_text(field: str, text: object) -> str:
     except UnicodeEncodeError:
         raise SettingInvalid(field, "the text holds a lone surrogate") from None
     return text
+
+
+def checked_number(field: str, number: object, *, least: int) -> int:
+    """A whole number. Raises: SettingInvalid."""
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        raise SettingInvalid(field, f"a whole number of at least {least}, not {in_words(number)}")
+    return number
+
+
+def checked_queues(queues: object) -> dict[str, int | None]:
+    """How many runs of each queue may run at once. Raises: SettingInvalid, IdInvalid."""
+    if not isinstance(queues, Mapping):
+        raise SettingInvalid("queues", f"a dict of queues to how many runs at once, or None, not {in_words(queues)}")
+    limits = cast("Mapping[object, object]", queues)
+    return {
+        check_id("queues", name): None if limit is None else checked_number(f"queues[{name!r}]", limit, least=1)
+        for name, limit in limits.items()
+    }
 
 
 def checked_time(field: str, value: object) -> float:

@@ -23,6 +23,7 @@ from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.lease_holder import LeaseHolder
 from perdure.runs.making_room import MakingRoom
 from perdure.runs.opening import open_patiently
+from perdure.runs.options import checked_number, checked_queues
 from perdure.runs.parked import Parked
 from perdure.runs.patience import TRIES, wait_patiently
 from perdure.runs.reaper import Reaper
@@ -65,12 +66,8 @@ class Worker:
         on_parked: Callable[[RunRecord], None] | None = None,
     ) -> None:
         self.workflows = workflows
-        self.queues = dict(queues or {"default": None})
-        for name, limit in self.queues.items():
-            if limit is not None and limit < 1:
-                raise SettingInvalid(f"queues[{name!r}]", f"at least 1, not {limit}")
-        if slots < 1:
-            raise SettingInvalid("slots", f"at least 1, not {slots}")
+        self.queues = checked_queues(queues or {"default": None})
+        checked_number("slots", slots, least=1)
         if not grace >= 0:
             raise SettingInvalid("grace", f"a time of at least 0, not {grace}")
         self._slots = slots

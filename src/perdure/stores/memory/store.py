@@ -92,7 +92,7 @@ class MemoryStore:
 
     def _look(self) -> State:
         if self._closed:
-            raise StoreClosed(f"{self.url} was closed")
+            raise StoreClosed(f"{self.url} was closed; use it inside `async with app:`")
         return self._state
 
     def _lease_time(self) -> tuple[float, str]:

@@ -132,7 +132,7 @@ class SqliteStore:
         await self._writer.close()
         if self._unusable is not None:
             return  # another task has closed it meanwhile
-        self._unusable = partial(StoreClosed, f"{self.url} was closed")
+        self._unusable = partial(StoreClosed, f"{self.url} was closed; use it inside `async with app:`")
         _opened.discard(self)  # its descriptors' numbers may be somebody else's by the time of a fork
         self._notices.publish_all()
         if self._file.is_replaced:  # what has the name now may be a database that somebody needs, and its log

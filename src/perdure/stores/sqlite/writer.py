@@ -110,7 +110,7 @@ class Writer:
         """Execute an operation on this thread, not the loop's, and wait. Raises: StoreClosed; what it raises."""
         with self._busy:
             if self._closed:
-                raise StoreClosed("the store was closed")
+                raise StoreClosed("the store was closed; use it inside `async with app:`")
             settled = self._settle([operation])
         self._tell(self._publish, settled)
         outcome = settled.outcomes[0]
