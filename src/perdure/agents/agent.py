@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
 from perdure.agents.tools import Tool, checked_function
 from perdure.core.given import given_record, in_words
@@ -74,6 +75,7 @@ class Agent:
 
 def _several(tools: Iterable[Tool | Callable[..., Value]]) -> Iterable[Tool | Callable[..., Value]]:
     """Raises: SettingInvalid where it is one tool, or a mapping of some."""
-    if callable(tools) or isinstance(tools, Tool | str | Mapping) or not isinstance(tools, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users
-        raise SettingInvalid("tools", f"a list of functions, such as tools=[look], not {in_words(tools)}")
+    given = cast("object", tools)
+    if callable(given) or isinstance(given, Tool | str | Mapping) or not isinstance(given, Iterable):
+        raise SettingInvalid("tools", f"a list of functions, such as tools=[look], not {in_words(given)}")
     return tools
