@@ -6,6 +6,7 @@ import asyncio
 import logging
 import logging.config
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -291,3 +292,56 @@ async def test_a_death_in_a_step_is_no_news_for_an_observer_of_another_process(c
     await cluster.result(run)
     assert "step" not in [line[0] for line in first.told]
     assert [line[0] for line in second.told] == ["started", "step", "ended"]
+
+
+# How long.
+
+
+def lasted(step: Any) -> float:
+    return (step.completed_at - step.started_at).total_seconds()
+
+
+async def test_a_step_lasts_as_long_as_all_its_attempts_and_the_pauses_between_them(cluster: Cluster) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        async def work() -> None:
+            cluster.done.append("tried")
+            await cluster.sleep(1)
+            if len(cluster.done) < 3:
+                raise ValueError
+
+        await ctx.step("work", work, retry=perdure.Retry(attempts=3, initial=10, multiplier=1, jitter=False))
+
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(5)
+    waiting = await cluster.step("0")
+    assert cluster.clock.now() - waiting.started_at == timedelta(seconds=5)
+    await cluster.restart()
+    await cluster.result(run, within=100)
+    step = await cluster.step("0")
+    assert step.attempts == 3
+    assert lasted(step) >= 23
+
+
+async def test_a_wait_that_holds_its_run_lasts_from_where_it_began(cluster: Cluster) -> None:
+    async def child(ctx: perdure.Context) -> None:
+        await ctx.step("work", cluster.sleep, 4)
+
+    declared = cluster.workflow(child)
+
+    async def flow(ctx: perdure.Context) -> None:
+        async def event() -> None:
+            await ctx.await_event("go")
+
+        async def result() -> None:
+            await (await ctx.start(declared)).result()
+
+        await ctx.gather(event, result, ctx.step("work", cluster.sleep, 10))
+
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(3)
+    await run.emit_event("go")
+    await cluster.result(run)
+    steps = await cluster.steps()
+    assert (lasted(steps["1.0.0"]), lasted(steps["1.1.1"])) == (3.0, 4.0)

@@ -109,6 +109,7 @@ class ChildResult(Recorded[Value]):
             return self._result(record.result or b"null")
         if record is not None and record.status == "failed":
             raise _failed(record.failure, self.position)
+        self.begin()
         key = await self._key(reopened=record is not None)
         event = await park_for(self.run_attempt, self.position, key)
         outcome = child_outcome(event.payload)

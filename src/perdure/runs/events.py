@@ -41,6 +41,7 @@ class EventCall(Recorded[Value]):
             return self._payload(record.result or b"null")
         if record is not None and record.status == "failed":
             raise EventTimeout(self.name, self.position)
+        self.begin()
         event = self.run_attempt.events.get(self._key) or await self._wait(record)
         while event is None:
             error = EventTimeout(self.name, self.position)

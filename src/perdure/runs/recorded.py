@@ -20,11 +20,16 @@ R = TypeVar("R")
 class Recorded(Call[R]):
     """A call with a record and no attempts."""
 
-    __slots__ = ("_written",)
+    __slots__ = ("_began", "_written")
 
     def __init__(self, attempt: Attempt, position: str, name: str, kind: StepKind) -> None:
         super().__init__(attempt, position, name, kind)
         self._written: StepRecord | None = None
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """It waits from now on, as far as nothing is recorded of it."""
+        self._began = self.run_attempt.host.clock.timestamp()
 
     async def put(
         self,
@@ -59,7 +64,7 @@ class Recorded(Call[R]):
             status=status,
             result=result,
             failure=failure,
-            started=before.started if before else now,
+            started=before.started if before else self._began or now,
             completed=None if status == "running" else now,
             due=epoch(due_at) if due_at else before and before.due,
         )

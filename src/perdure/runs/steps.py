@@ -132,7 +132,8 @@ class StepCall(Call[R]):
             await attempt.until_held()
         self.attempt += 1
         self.recorded = False
-        self.began = host.clock.timestamp()
+        if self.began is None:  # a step took as long as all its attempts, and the pauses between them
+            self.began = host.clock.timestamp()
         self.began_after = host.clock.elapsed()
         if options.in_doubt != "retry":  # it may not simply run again: its intent is durable before the effect
             self.recorded = True

@@ -13,23 +13,26 @@ from rich.text import Text
 from perdure.cli.colours import STEP_STYLE
 from perdure.cli.durations import at, took
 from perdure.cli.tables import columns
+from perdure.core.positions import CANCEL_BRANCH
 from perdure.core.records import RunRecord, StepRecord, StepStatus
 from perdure.core.states import ENDED
 
 WIDTH = 32
 WAITS = {"event", "sleep", "child_result"}
+WITHOUT_DEADLINE = {"event", "child_result"}
 ENDED_WITH_ITS_RUN: Literal["ended"] = "ended"
 
 
 def timeline(run: RunRecord, steps: Sequence[StepRecord], now: datetime, console: Console) -> Table:
     """The steps of a run, in the order of their positions; what is open reaches until now, or its run's end."""
     began = run.created_at
+    starts = [_start(run, step, steps) for step in steps]
     ends = [step.completed_at or run.completed_at or now for step in steps]
     span = max((max(ends) - began).total_seconds(), 1e-6)
     bar, rest = ("━", "·") if console.encoding.startswith("utf") else ("#", ".")
     table = columns("pos", "step", "kind", "status", "tries", "after", "took", "")
-    for step, end in zip(steps, ends, strict=True):
-        after, lasted = (step.started_at - began).total_seconds(), (end - step.started_at).total_seconds()
+    for step, start, end in zip(steps, starts, ends, strict=True):
+        after, lasted = (start - began).total_seconds(), (end - start).total_seconds()
         status = _status(run, step)
         style = "dim" if status == ENDED_WITH_ITS_RUN else STEP_STYLE[status]
         table.add_row(
@@ -45,6 +48,32 @@ def timeline(run: RunRecord, steps: Sequence[StepRecord], now: datetime, console
         for line in _notes(step, is_open=status == "running"):
             table.add_row("", Text(line, style="red" if step.failure else "dim"))
     return table
+
+
+def _start(run: RunRecord, step: StepRecord, steps: Sequence[StepRecord]) -> datetime:
+    """When a step began; a wait without a deadline began when its branch had done what comes before it.
+
+    Nothing is written when such a wait begins: what its record says is when the last attempt of the run came to it.
+    """
+    is_known = step.kind not in WITHOUT_DEADLINE or step.due is not None
+    if is_known or step.position.startswith(CANCEL_BRANCH):
+        return step.started_at
+    branch, _, number = step.position.rpartition(".")
+    while number:
+        ends = [end for one in steps if _is_before(one.position, branch, int(number)) and (end := one.completed_at)]
+        ended = [end for end in ends if end <= step.started_at]
+        if ended:
+            return max(ended)
+        gather, _, _ = branch.rpartition(".")  # the first call of its branch, which began with the gather
+        branch, _, number = gather.rpartition(".")
+    return min(run.created_at, step.started_at)
+
+
+def _is_before(position: str, branch: str, number: int) -> bool:
+    """Whether a position is one of a branch, or inside of one, that the branch took before a number."""
+    lead = f"{branch}." if branch else ""
+    place = position[len(lead) :].partition(".")[0]
+    return position.startswith(lead) and place.isdigit() and int(place) < number
 
 
 def _status(run: RunRecord, step: StepRecord) -> StepStatus | Literal["ended"]:
