@@ -89,5 +89,14 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path, strict: Loopback
 
 
 @pytest.fixture
+async def memory_stage(strict: Loopback) -> AsyncIterator[Stage]:
+    """As `stage`, in memory alone: for what does not depend on the store."""
+    made = Stage("memory:")
+    async with made.stack:
+        yield made
+        await made.ask_strictly(strict)
+
+
+@pytest.fixture
 def fold() -> Callable[[AsyncIterator[Chunk]], Awaitable[Fold]]:
     return folded

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tests.models import strict_responses
 from tests.models.strict import complaints
 
 
@@ -156,7 +157,7 @@ class Loopback:
             self.strangers.append(headers)
         received = Received(headers, body, threading.Event())
         self.requests.append(received)
-        wrong = "; ".join(complaints(body)) if "messages" in body else ""
+        wrong = "; ".join(complaints(body) if "messages" in body else strict_responses.complaints(body))
         if wrong:
             self.refused.append(wrong)
             return received, refuse(400, {"message": wrong, "type": "invalid_request_error"})

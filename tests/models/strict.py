@@ -29,10 +29,11 @@ _AFTER = {
 
 def complaints(body: Mapping[str, Any]) -> list[str]:
     """What is wrong with a request; empty where it is accepted."""
-    return [*_of_text(body), *_of_order(body["messages"]), *_of_messages(body["messages"]), *_of_tools(body)]
+    return [*text_complaints(body), *_of_order(body["messages"]), *_of_messages(body["messages"]), *_of_tools(body)]
 
 
-def _of_text(body: Mapping[str, Any]) -> Iterator[str]:
+def text_complaints(body: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a body as JSON."""
     try:
         json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
     except ValueError as error:
@@ -73,10 +74,11 @@ def _of_messages(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             seen.add(call["id"])
             if not _NAME.fullmatch(function["name"]):
                 yield f"messages[{n}]: {function['name']!r} is no tool's name"
-            yield from (f"messages[{n}]: {wrong}" for wrong in _of_arguments(function["arguments"]))
+            yield from (f"messages[{n}]: {wrong}" for wrong in argument_complaints(function["arguments"]))
 
 
-def _of_arguments(text: str) -> Iterator[str]:
+def argument_complaints(text: str) -> Iterator[str]:
+    """What is wrong with the arguments of a call."""
     try:
         value: object = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()

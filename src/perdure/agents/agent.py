@@ -73,9 +73,10 @@ class Agent:
         return resolve(name or self.model or default)
 
 
-def _several(tools: Iterable[Tool | Callable[..., Value]]) -> Iterable[Tool | Callable[..., Value]]:
+def _several(tools: object) -> Iterable[object]:
     """Raises: SettingInvalid where it is one tool, or a mapping of some."""
-    given = cast("object", tools)
-    if callable(given) or isinstance(given, Tool | str | Mapping) or not isinstance(given, Iterable):
-        raise SettingInvalid("tools", f"a list of functions, such as tools=[look], not {in_words(given)}")
-    return tools
+    if callable(tools) or isinstance(tools, Tool | str | Mapping) or not isinstance(tools, Iterable):
+        raise SettingInvalid(
+            "tools", f"a list of functions, such as tools=[look], not {in_words(cast('object', tools))}"
+        )
+    return cast("Iterable[object]", tools)

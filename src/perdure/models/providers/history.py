@@ -12,7 +12,7 @@ from pydantic_ai import messages as sdk
 
 from perdure.core.messages import KnownPart, Message, TextPart, ToolCallPart, ToolState, UnknownPart
 from perdure.models.protocol import ModelRequest
-from perdure.models.providers.repair import GO_ON, NO_ANSWER, NO_TEXT, CallIds, arguments, tool_name
+from perdure.models.providers.repair import GO_ON, NO_ANSWER, NO_TEXT, Ids, arguments, tool_name
 from perdure.models.shapes import MAX_DEPTH, depth_of, is_record
 
 _NOWHERE: Mapping[str, object] = {}
@@ -34,7 +34,7 @@ def sdk_messages(request: ModelRequest) -> list[sdk.ModelMessage]:
     pydantic-ai looks for them.
     """
     history: list[sdk.ModelMessage] = []
-    ids = CallIds()
+    ids = Ids()
     for message in request.messages:
         for each in _projected(message, ids):
             _append(history, each)
@@ -64,7 +64,7 @@ def _prompt(text: str) -> sdk.ModelRequest:
     return sdk.ModelRequest(parts=[sdk.UserPromptPart(text)])
 
 
-def _projected(message: Message, ids: CallIds) -> Iterator[sdk.ModelMessage]:
+def _projected(message: Message, ids: Ids) -> Iterator[sdk.ModelMessage]:
     if message.role == "assistant":
         known = [part for part in message.parts if not isinstance(part, UnknownPart)]
         for _, parts in groupby(known, key=lambda part: part.step):
@@ -73,9 +73,9 @@ def _projected(message: Message, ids: CallIds) -> Iterator[sdk.ModelMessage]:
         yield _prompt(message.text)
 
 
-def _step(parts: Sequence[KnownPart], ids: CallIds) -> Iterator[sdk.ModelMessage]:
-    given = {n: ids.next(part.call_id) for n, part in enumerate(parts) if isinstance(part, ToolCallPart)}
-    said = [projected for n, part in enumerate(parts) if (projected := _said(part, given.get(n, ""))) is not None]
+def _step(parts: Sequence[KnownPart], ids: Ids) -> Iterator[sdk.ModelMessage]:
+    given = {n: ids.of_call(part.call_id) for n, part in enumerate(parts) if isinstance(part, ToolCallPart)}
+    said = [projected for n, part in enumerate(parts) if (projected := _said(part, given.get(n, ""), ids)) is not None]
     if said:
         if not any(
             isinstance(part, sdk.ToolCallPart) or (isinstance(part, sdk.TextPart) and part.content.strip())
@@ -94,9 +94,10 @@ def _step(parts: Sequence[KnownPart], ids: CallIds) -> Iterator[sdk.ModelMessage
         yield sdk.ModelRequest(parts=results)
 
 
-def _said(part: KnownPart, call_id: str) -> sdk.ModelResponsePart | None:
+def _said(part: KnownPart, call_id: str, ids: Ids) -> sdk.ModelResponsePart | None:
     origin = part.provider or _NOWHERE
-    details, name, own_id = origin.get("details"), _text(origin, "name"), _text(origin, "id")
+    details, name = origin.get("details"), _text(origin, "name")
+    own_id = ids.of_item(name, _text(origin, "id"))
     provided = dict(details) if is_record(details) else None
     if isinstance(part, ToolCallPart):
         return sdk.ToolCallPart(

@@ -23,13 +23,21 @@ _NAME_CHARS = 64
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
 
 
-class CallIds:
-    """Ids that are unique in one history: the provider's own where it can be sent, else one made of it."""
+class Ids:
+    """Ids that are unique in one history: the provider's own where it can be sent, else one made of it, or none."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._items: set[tuple[str | None, str]] = set()
 
-    def next(self, call_id: str) -> str:
+    def of_item(self, provider: str | None, item_id: str | None) -> str | None:
+        """A provider's own id of a part; of a part that has the id of an earlier one, none."""
+        if item_id is None or (provider, item_id) in self._items:
+            return None
+        self._items.add((provider, item_id))
+        return item_id
+
+    def of_call(self, call_id: str) -> str:
         """The id of the next call."""
         clean = call_id if _ID.fullmatch(call_id) else _FOREIGN.sub("_", call_id)[:_ID_HEAD] or "call"
         found, n = clean, 1
