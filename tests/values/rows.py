@@ -6,9 +6,9 @@ everywhere where its `own` class would not bring it back, else where the annotat
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, NewType, TypeVar
+from typing import Any, Literal, NewType, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -50,6 +50,18 @@ KEPT: dict[str, Row] = {
     "the least integer": Row(int, -(2**63)),
     "the greatest unsigned integer": Row(int, 2**64 - 1),
     "an integer that no double has": Row(int, 2**53 + 1),
+    "text": Row(str, "größe \U0001f600\0"),
+    "truth value": Row(bool, True),
+    "fraction": Row(float, 0.1),
+    "a fraction that looks whole": Row(float, 5.0),
+    "date": Row(date, date(2026, 2, 28)),
+    "time": Row(time, time(23, 59, 59, 123456)),
+    "tuple": Row(tuple[int, str], (1, "a")),
+    "set": Row(set[str], {"a", "b"}),
+    "frozen set": Row(frozenset[int], frozenset({1, 2})),
+    "literal": Row(Literal["a", 7], 7),
+    "enum of integers": Row(s.Level, s.Level.HIGH),
+    "enum of texts": Row(s.Tone, s.Tone.WARM),
     "decimal": Row(Decimal, Decimal("0.10000000000000000000000001")),
     "datetime": Row(datetime, AT),
     "timedelta": Row(timedelta, timedelta(days=-1, microseconds=7)),
@@ -154,7 +166,30 @@ LOST: dict[str, Row] = {
 }
 
 
-def rows(table: dict[str, Row], *, own: bool | None = None, without: str = "") -> Any:
-    """The rows as pytest's parameters."""
-    chosen = {name: row for name, row in table.items() if (own is None or row.own == own) and name != without}
+PLACES = (
+    "argument",
+    "step",
+    "run's result",
+    "event",
+    "child's argument",
+    "child's result",
+    "tool's argument",
+    "tool's output",
+)
+CELLS: dict[str, set[str]] = {place: set() for place in PLACES}
+"""What is tried in each place: noted by `rows`."""
+IS_SECRET = tuple(name for name in LOST if "secret" in name)
+
+
+def rows(
+    table: dict[str, Row], *places: str, own: bool | None = None, without: str = "", names: tuple[str, ...] = ()
+) -> Any:
+    """The rows as pytest's parameters, each in these places."""
+    chosen = {
+        name: row
+        for name, row in table.items()
+        if (own is None or row.own == own) and name != without and (not names or name in names)
+    }
+    for place in places:
+        CELLS[place] |= set(chosen)
     return pytest.mark.parametrize("row", chosen.values(), ids=chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum, StrEnum
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
 from uuid import UUID
 
@@ -31,6 +31,14 @@ T = TypeVar("T")
 
 class Colour(Enum):
     RED = "red"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+class Tone(StrEnum):
+    WARM = "warm"
 
 
 class Plain(BaseModel):
