@@ -108,10 +108,13 @@ async def test_several_outages_leave_nothing_behind(cluster: Cluster) -> None:
     assert await held(cluster, simulated.worker) == before
 
 
-async def test_a_worker_that_lost_everything_in_each_of_several_outages_leaves_nothing_behind(cluster: Cluster) -> None:
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["in this process", "in another process"])
+async def test_a_worker_that_lost_everything_in_each_of_several_outages_leaves_nothing_behind(
+    cluster: Cluster, *, is_elsewhere: bool
+) -> None:
     away = Away(cluster.store)
     simulated = await cluster.start_worker(store=away)
-    await cluster.start_worker()  # which takes over
+    await cluster.start_worker(store=await cluster.another_store() if is_elsewhere else None)  # which takes over
     before = await held(cluster, simulated.worker)
     ids = {simulated.worker.worker_id}
     for _ in range(3):
@@ -123,6 +126,19 @@ async def test_a_worker_that_lost_everything_in_each_of_several_outages_leaves_n
     assert len(ids) == away.registrations == 4
     others = [name for name in before[3] if name not in ids]
     assert await held(cluster, simulated.worker) == (*before[:3], others)
+
+
+async def test_a_worker_that_is_stopped_after_it_was_taken_over_leaves_no_lock(cluster: Cluster) -> None:
+    away = Away(cluster.store)
+    simulated = await cluster.start_worker(store=away)
+    other = await cluster.start_worker(store=await cluster.another_store())
+    away.is_away = True
+    await cluster.clock.advance(STALL_LIMIT + LEASE_FOR)
+    away.is_away = False
+    await simulated.process.run(simulated.worker.stop())
+    await other.process.run(other.worker.stop())
+    assert await cluster.store.workers.list() == []
+    assert locks_of(cluster) == []
 
 
 async def test_a_late_word_of_an_expired_lease_does_not_end_the_next_one(cluster: Cluster) -> None:

@@ -53,6 +53,7 @@ class WorkerLease:
         self.is_registered = False
         self.is_renewed: Callable[[], bool] = bool
         self._is_joining = False
+        self._gone: RetireWorker | None = None
         self.loop = asyncio.get_running_loop()
         self._is_held = asyncio.Event()
 
@@ -76,7 +77,11 @@ class WorkerLease:
         return self._is_joining or self.is_renewed() or self.holds()
 
     def renew_identity(self) -> None:
-        """Be another worker from now on: the row of this one is gone, and does not come back."""
+        """Be another worker from now on: the row of this one is gone, and does not come back.
+
+        What this process holds for it, such as the lock that proves its life, is given back with the next registration.
+        """
+        self._gone = self._retirement()
         self.incarnation = new_id("worker")
         self.worker_id = new_worker_id()
 
@@ -105,6 +110,7 @@ class WorkerLease:
 
     async def _registered(self) -> bool:
         try:
+            await self._retire_gone()
             await self.register()
         except StoreClosed:
             return True  # there is nothing to register with any more
@@ -118,9 +124,9 @@ class WorkerLease:
 
     async def retire(self) -> None:
         """Remove this worker's row; where that fails, its lease ends by itself."""
-        retire = RetireWorker(worker_id=self.worker_id, incarnation=self.incarnation, at=self.clock.now())
         try:
-            await self.store.execute(retire)
+            await self._retire_gone()
+            await self.store.execute(self._retirement())
         except StoreError as error:
             _log.warning("worker %s could not deregister: %s", self.worker_id, error)
         living.leave(self)
@@ -133,6 +139,14 @@ class WorkerLease:
             _log.warning("run %s could not be given back: %s", run.run_id, error)
             return False
         return True
+
+    async def _retire_gone(self) -> None:
+        if self._gone is not None:
+            await self.store.execute(self._gone)
+            self._gone = None
+
+    def _retirement(self) -> RetireWorker:
+        return RetireWorker(worker_id=self.worker_id, incarnation=self.incarnation, at=self.clock.now())
 
     async def pause(self, seconds: float) -> None:
         """Wait, by the clock."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from perdure.core import topics
-from perdure.core.decisions.changes import WriteWorker
+from perdure.core.decisions.changes import RemoveWorker, WriteWorker
 from perdure.core.decisions.draft import Decision, Draft
 from perdure.core.decisions.leases import counts, empty_worker, incarnation_id, remove_worker
 from perdure.core.decisions.reads import GetLeaseTime, GetLife, GetOwned, GetOwnedKeys, GetWorker, HasTombstone, Life
@@ -68,9 +68,12 @@ def renew_worker(draft: Draft, operation: RenewWorker) -> Decision[tuple[tuple[s
 
 
 def retire_worker(draft: Draft, operation: RetireWorker) -> Decision[None]:
-    """Decide RetireWorker."""
+    """Decide RetireWorker. Where another process has removed the row, what this one still holds goes all the same."""
     worker: WorkerRecord | None = yield GetWorker(operation.worker_id)
-    if worker is None or worker.incarnation != operation.incarnation:
+    if worker is None:
+        draft.add(RemoveWorker(operation.worker_id, died=False))
+        return
+    if worker.incarnation != operation.incarnation:
         return
     owned: list[RunRecord] = yield GetOwned(operation.worker_id)
     for run in owned:

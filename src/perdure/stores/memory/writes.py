@@ -131,7 +131,7 @@ def _write_worker(state: State, change: changes.WriteWorker) -> None:
 
 
 def _remove_worker(state: State, change: changes.RemoveWorker) -> None:
-    del state.workers[change.worker_id]
+    state.workers.pop(change.worker_id, None)
 
 
 def _write_key(state: State, change: changes.WriteKey) -> None:
