@@ -10,8 +10,10 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -25,7 +27,12 @@ from perdure.runs.lease_holder import LeaseHolder
 from perdure.runs.starting import creation
 from perdure.runs.workflow import Workflows
 from perdure.stores.port import Store
+from perdure.testing.faulty import FaultyStore, no_faults, random_faults
 from tests.chaos.processes import damage
+from tests.thread_starts import random_thread_starts, thread_starts_fail
+
+FAULTS = 0.03  # of the calls of a worker that is in trouble
+FAILED_STARTS = 0.1  # of its threads
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -140,9 +147,39 @@ async def start(store: Store, name: str, run_id: str, *args: Any) -> Run[Any]:
     return Run(Access(store=store, clock=clock), run_id)
 
 
-async def work(url: str, ledger: str, lease_for: str = "30", worker_id: str = "") -> None:
-    """Be a worker, until told to end; say its id. One that stands still loses its runs when its lease has ended."""
-    store = await open_store(url)
+class InTrouble:
+    """What the store and the threads of a worker meet: faults of a seed, and outages of up to three leases."""
+
+    def __init__(self, inner: Store, seed: str, lease_for: float) -> None:
+        self.random = Random(seed)
+        self.lease_for = lease_for
+        self.store = FaultyStore(inner, random_faults(Random(f"faults of {seed}"), FAULTS))
+        self._thread_starts = random_thread_starts(Random(f"threads of {seed}"), FAILED_STARTS)
+
+    @asynccontextmanager
+    async def lasts(self) -> AsyncGenerator[None]:
+        """In trouble meanwhile, and not after."""
+        outages = asyncio.ensure_future(self._outages())
+        with thread_starts_fail(self._thread_starts):
+            yield
+        outages.cancel()
+        self.store.is_down, self.store.choose = False, no_faults
+
+    async def _outages(self) -> None:
+        while True:
+            await asyncio.sleep(self.random.uniform(0.0, 3 * self.lease_for))
+            with self.store.outage():
+                await asyncio.sleep(self.random.uniform(0.0, 3 * self.lease_for))
+
+
+async def work(url: str, ledger: str, lease_for: str = "30", worker_id: str = "", trouble: str = "") -> None:
+    """Be a worker, until told to end; say its id. One that stands still loses its runs when its lease has ended.
+
+    Shape: `trouble` is the seed of what its store and its threads meet; none without one.
+    """
+    opened = await open_store(url)
+    in_trouble = InTrouble(opened, trouble, float(lease_for)) if trouble else None
+    store = in_trouble.store if in_trouble is not None else opened
     worker = Worker(
         store,
         workflows(Ledger(ledger)),
@@ -151,10 +188,11 @@ async def work(url: str, ledger: str, lease_for: str = "30", worker_id: str = ""
         worker_id=worker_id or None,
         grace=5.0,
     )
-    await worker.start()
     say("ready")
-    say(worker.worker_id)
-    await told_to_end()
+    async with in_trouble.lasts() if in_trouble is not None else nullcontext():
+        await worker.start()
+        say(worker.worker_id)
+        await told_to_end()
     await worker.stop()
     say(worker.worker_id)
     await store.close()
