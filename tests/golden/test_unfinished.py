@@ -150,8 +150,8 @@ async def test_a_run_whose_process_was_killed_goes_on_and_asks_about_what_it_lef
         await until(is_asked)
         await client.questions.resolve("left", "2", "value", "BY HAND")
         assert await client.run("left").result() == ["COMMITTED", "AGAIN", "BY HAND"]
-        assert sorted(programs.executed) == sorted(["again", "committed", "again", "charge"])  # of `queued` as well
         assert await client.run("queued").result() == ["COMMITTED", "AGAIN", "CHARGE"]
+        assert sorted(programs.executed) == sorted(["again", "committed", "again", "charge"])  # of `queued` as well
         with pytest.raises(RunCancelled):
             await client.run("deaf").result()
 

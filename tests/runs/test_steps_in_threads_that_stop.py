@@ -15,6 +15,7 @@ import pytest
 
 import perdure
 from perdure.errors import Divergence, RunFailed, StepFailed
+from perdure.runs.branch import BranchTask
 from perdure.runs.halting import Halt
 from tests.runs.cluster import Cluster
 from tests.runs.diverging import assert_diverged, value
@@ -210,4 +211,34 @@ async def test_a_run_whose_driver_is_cancelled_repeats_nothing(
     with pytest.raises(asyncio.CancelledError):
         await cluster.clock.until(driving, within=10)
     assert (await cluster.clock.until(drive(task))).result == 11
+    assert effect.calls == 1
+
+
+async def test_a_task_that_is_cancelled_from_outside_ends_with_what_its_function_returns(
+    cluster: Cluster, let_go: threading.Event
+) -> None:
+    effect = Effect(let_go)
+    await begin(cluster, effect)
+    for task in asyncio.all_tasks():
+        if isinstance(task, BranchTask):
+            task.cancel()
+    await cluster.clock.advance(1)
+    assert await cluster.status() == "running"
+    let_go.set()
+    async with asyncio.timeout(10):
+        while await cluster.status() == "running":  # noqa: ASYNC110 - a thread ends
+            await asyncio.sleep(0.001)
+    assert (await cluster.step("0")).result == b"1"
+
+
+async def test_a_function_that_does_not_end_keeps_no_loop_open(memory: Cluster, let_go: threading.Event) -> None:
+    effect = Effect(let_go)
+    await begin(memory, effect)
+    worker = memory.workers[0].worker
+    await memory.clock.until(worker.stop(at_once=True))
+    left = [task for task in asyncio.all_tasks() if isinstance(task, BranchTask)]
+    assert left
+    await worker.abandon()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*left, return_exceptions=True)
     assert effect.calls == 1

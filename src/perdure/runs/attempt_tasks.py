@@ -69,6 +69,7 @@ class AttemptTasks:
         self.is_held = False
         self._active = 0
         self._tasks: set[BranchTask[Value]] = set()
+        self._given_up: set[BranchTask[Value]] = set()
         self._giving_up: Timer | None = None
         self._halted_after = 0.0
 
@@ -157,7 +158,7 @@ class AttemptTasks:
             wait.unwind(halt)
         if halt.kind != "suspend":
             current = asyncio.current_task()
-            for task in self._tasks:
+            for task in (*self._tasks, *self._given_up):
                 if task is not current:
                     task.cancel()
         if self._giving_up is None:
@@ -194,7 +195,7 @@ class AttemptTasks:
                     deaf.append(f"branch {task.branch.prefix!r}" if step is None else named(step))
             if deaf:
                 _log.error("run %s: given up although its code goes on, in %s", self.run_id, ", ".join(sorted(deaf)))
-            self._tasks.clear()
+            self._given_up, self._tasks = self._tasks, set()
             self._leave()
 
     async def effects_ended(self, on_held: Callable[[], None]) -> None:

@@ -77,7 +77,7 @@ class BranchTask(asyncio.Task[R]):
     """A branch's task. Made directly and not by the loop's task factory: an eager one would start it too early.
 
     Shape: `context` is what its code runs in; `is_cut_off` says whether the workflow's own code has cancelled it, and
-    nothing has handled that yet.
+    nothing has handled that yet, `is_let_go` whether somebody from outside has.
     """
 
     def __init__(self, work: Coroutine[Value, Value, R], branch: Branch, loop: asyncio.AbstractEventLoop) -> None:
@@ -85,12 +85,14 @@ class BranchTask(asyncio.Task[R]):
         super().__init__(work, loop=loop, context=self.context)
         self.branch = branch
         self.is_cut_off = False
+        self.is_let_go = False
 
     def cancel(self, msg: Value = None) -> bool:
         owner = self.branch.owner
         if owner is not None and not owner.is_halted:
             asker, loop = current_branch.get(), self.get_loop()
             if asker is None or asker.owner is not owner:
+                self.is_let_go = True
                 if not loop.is_closed():
                     loop.call_soon(owner.let_go)  # before the task is woken: it must find that the attempt is over
             elif self.branch.step is None or current_task(loop) is not self:

@@ -185,7 +185,7 @@ class StepCall(Call[R]):
         pool = attempt.host.pool
         began = None if timeout is None else timeout.start
         calling = pool.start(partial(function, *args, **kwargs), began, of=f"{named(self)} of run {self.run_id}")
-        calling.is_kept = self._is_kept
+        calling.is_kept = partial(self._is_kept, asyncio.current_task())
         try:
             try:
                 value = await calling
@@ -204,10 +204,10 @@ class StepCall(Call[R]):
             raise asyncio.CancelledError
         return await value if inspect.isawaitable(value) else value
 
-    def _is_kept(self) -> bool:
+    def _is_kept(self, task: asyncio.Task[Value] | None) -> bool:
         """Whether a function that goes on in a thread holds its run: another worker would call it once more."""
         halt = self.run_attempt.halt
-        return halt is not None and halt.kind in HELD
+        return getattr(task, "is_let_go", False) if halt is None else halt.kind in HELD
 
     def _call(self, *, is_async: bool) -> Awaitable[Value]:
         return self.function(*self.args) if is_async else self.call_in_thread(self.function, *self.args)
