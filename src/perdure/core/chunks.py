@@ -123,10 +123,14 @@ class Reader:
         the instants of the entries before it.
         """
         before = self.cursor
-        if before.holds(chunk.seq):
+        if chunk.seq == before.seq + 1 and not before.lacks:  # as nearly all are
+            now = Cursor(chunk.seq)
+        elif before.holds(chunk.seq):
             return None
-        self.cursor = now = Cursor(head) if chunk.seq == head else before.with_chunk(chunk.seq)
-        if (chunk.after, chunk.at, chunk.lacks) == (before.seq, now.seq, now.lacks):
+        else:
+            now = Cursor(head) if chunk.seq == head else before.with_chunk(chunk.seq)
+        self.cursor = now
+        if chunk.after == before.seq and chunk.at == now.seq and chunk.lacks == now.lacks:
             return chunk
         return msgspec.structs.replace(chunk, after=before.seq, at=now.seq, lacks=now.lacks)
 

@@ -25,7 +25,7 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,17})"  # as they are given out: ASCII, and within 
 _TEXT = re.compile(rf"({_NUMBER})\.({_NUMBER})((?:\.{_NUMBER}-{_NUMBER}){{0,{MAX_SPANS}}})")
 
 
-class Cursor(msgspec.Struct, frozen=True):
+class Cursor(msgspec.Struct, frozen=True, gc=False):
     """A reader holds every chunk up to `seq` that was not superseded, but for those in the spans of `lacks`."""
 
     seq: int = 0
