@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perdure import Agent, App
-from perdure.errors import StoreUnavailable
+from perdure.errors import RunNotFound, StoreUnavailable
 from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.testing.scripted import ScriptedModel, say
@@ -82,3 +82,25 @@ async def test_who_begins_to_read_while_the_store_is_away_is_told(tmp_path: Path
             await anext(aiter(turn.stream()))
         with pytest.raises(StoreUnavailable):
             await app.run(turn.run_id).wait()
+
+
+class Deleting(WrappedStore):
+    """A store whose messages were deleted after their run's stream was read."""
+
+    async def around_read(self, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
+        return None if name == "messages.of_run" else await read()
+
+
+async def test_a_stream_whose_message_is_deleted_while_it_is_read_is_not_found() -> None:
+    store = Deleting(await open_store("memory:"))
+
+    class Here(App):
+        async def open_store(self) -> Store:
+            return store
+
+    agent = Agent("speaker", model=ScriptedModel([say(SAID)]))
+    async with Here("memory:", agents=[agent]) as app:
+        turn = await (await app.threads.create(agent)).send("Speak")
+        await app.run(turn.run_id).wait()
+        with pytest.raises(RunNotFound):
+            await anext(aiter(turn.stream()))
