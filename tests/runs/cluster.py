@@ -175,8 +175,11 @@ class Cluster:
         return (await self.steps(run_id))[position]
 
     async def close(self) -> None:
-        """Kill every worker that is left, and close every store."""
+        """Kill every worker that is left, and close every store; no thread and no task is kept for later tests."""
         await self.kill()
+        for simulated in self.workers:
+            simulated.worker.holder.pool.close()
+        self.workers.clear()
         for opened in self._opened:
             await opened.close()
 

@@ -15,6 +15,7 @@ import perdure
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.operations import RegisterWorker
 from perdure.errors import StoreMoved, StoreReplaced, StoreUnavailable
+from perdure.runs import lease_holder
 from perdure.runs.durable import run_durable
 from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.pool import Pool
@@ -23,6 +24,10 @@ from perdure.stores.sqlite import identity
 from perdure.testing.wrapped import RunKeys, WrappedStore
 from tests.runs.cluster import LEASE_FOR, Cluster, takes
 from tests.thread_starts import thread_starts_fail
+
+HOUR = 3600.0
+FEWER_TICKS = 1.0
+"""Units: seconds between two ticks of a busy worker, in an hour that would have 36,000 of them."""
 
 
 class Away(WrappedStore):
@@ -68,12 +73,14 @@ async def held(cluster: Cluster, worker: Any) -> tuple[int, int, int, list[str]]
 
 @pytest.mark.parametrize(
     "outage",
-    [pytest.param(6 * LEASE_FOR, id="six leases"), pytest.param(3600.0, id="an hour", marks=pytest.mark.slow)],
+    [pytest.param(6 * LEASE_FOR, id="six leases"), pytest.param(HOUR, id="an hour", marks=pytest.mark.slow)],
 )
 @pytest.mark.parametrize("error", [StoreUnavailable, ZeroDivisionError])
 async def test_an_outage_of_many_leases_is_waited_out_and_leaves_nothing_behind(
-    cluster: Cluster, error: type[Exception], outage: float
+    cluster: Cluster, error: type[Exception], outage: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if outage == HOUR:
+        monkeypatch.setattr(lease_holder, "SHOW_AFTER", FEWER_TICKS)
     away = Away(cluster.store, error)
     run = await cluster.client.start(takes(cluster, 45), run_id="run")
     simulated = await cluster.start_worker(store=away)
@@ -244,7 +251,11 @@ def rename(path: str, to: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("looks_at_once")
-async def test_a_file_that_is_away_for_an_hour_is_waited_out_and_each_step_keeps_its_outcome(sqlite: Cluster) -> None:
+async def test_a_file_that_is_away_for_an_hour_is_waited_out_and_each_step_keeps_its_outcome(
+    sqlite: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_holder, "SHOW_AFTER", FEWER_TICKS)
+
     async def flow(ctx: perdure.Context) -> str:
         for number in range(3):
             await ctx.step(f"step {number}", note, number)
@@ -261,7 +272,7 @@ async def test_a_file_that_is_away_for_an_hour_is_waited_out_and_each_step_keeps
     rename(path, f"{path}-away")
     with pytest.raises(StoreMoved):
         await run.record()
-    await sqlite.clock.advance(3600)
+    await sqlite.clock.advance(HOUR)
     rename(f"{path}-away", path)
     assert await sqlite.result(run, within=120) == "done"
     assert sqlite.done.count("step 0") == 1

@@ -119,6 +119,8 @@ class Time:
         """Take back all that a clock has under way."""
         with self.lock:
             mine = [entry for _, _, entry in self._due if entry.owner is owner]
+            self._due = [each for each in self._due if each[2].owner is not owner]
+            heapq.heapify(self._due)
         for entry in mine:
             entry.cancelled = True
             if isinstance(entry, ThreadWait):
