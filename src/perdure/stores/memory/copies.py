@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TypeVar, cast
 
 import msgspec
 
 T = TypeVar("T")
+
+_SHARED = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def detached(value: T) -> T:
@@ -15,13 +18,17 @@ def detached(value: T) -> T:
 
 
 def _detached(value: object) -> object:
+    if isinstance(value, msgspec.Struct):
+        changed = dict[str, object]()
+        for name in value.__struct_fields__:
+            field: object = getattr(value, name)
+            if type(field) not in _SHARED and (copy := _detached(field)) is not field:
+                changed[name] = copy
+        return msgspec.structs.replace(value, **changed) if changed else value
     if isinstance(value, dict | list):
         return msgspec.json.decode(msgspec.json.encode(value))
     if isinstance(value, tuple):
-        return tuple(map(_detached, cast("tuple[object, ...]", value)))
-    if isinstance(value, msgspec.Struct):
-        fields = {name: getattr(value, name) for name in value.__struct_fields__}
-        copies = {name: _detached(field) for name, field in fields.items()}
-        changed = {name: copy for name, copy in copies.items() if copy is not fields[name]}
-        return msgspec.structs.replace(value, **changed) if changed else value
+        given = cast("tuple[object, ...]", value)
+        copies = tuple([_detached(one) for one in given])
+        return given if all(map(is_, copies, given)) else copies
     return value

@@ -30,8 +30,9 @@ class RandomHistoryPromises(Promises):
         if seed:
             await self._begin_anew(harness)
         history = RandomHistory(harness, seed)
+        now = await harness.everything()
         for number in range(ACTS):
-            before = await harness.everything()
+            before = now
             await history.act()
             now = await harness.everything()
             what = f"seed {seed}, act {number}, {history.did}"
