@@ -35,3 +35,21 @@ def test_a_store_that_was_closed_closes_no_descriptor_of_another_in_a_forked_chi
         timeout=30,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+MAKES_IDS = """
+import os
+from perdure.core.ids import new_id
+
+for _ in range(2):
+    if os.fork() == 0:
+        print(new_id("x"), flush=True)
+        os._exit(0)
+    os.wait()
+print(new_id("x"))
+"""
+
+
+def test_processes_that_are_forked_from_one_make_ids_of_their_own() -> None:
+    ended = subprocess.run([sys.executable, "-c", MAKES_IDS], capture_output=True, text=True, check=True)
+    assert len({made[: len("x_") + 12] for made in ended.stdout.split()}) == 3, ended.stdout

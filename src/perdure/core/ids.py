@@ -17,11 +17,13 @@ _process = os.urandom(6).hex()
 _counter = itertools.count()
 
 
-def _seed_again() -> None:
+def _begin_again() -> None:
+    global _process  # noqa: PLW0603 - a process has one
     _random.seed(os.urandom(32))
+    _process = os.urandom(6).hex()
 
 
-os.register_at_fork(after_in_child=_seed_again)
+os.register_at_fork(after_in_child=_begin_again)
 
 
 def check_id(field: str, value: object) -> str:
