@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli.forking import ROOT, Forker
+
 COMMAND = [sys.executable, "-m", "perdure.cli"]
 
 CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -36,8 +37,9 @@ app = perdure.App(agents=[assistant], grace=0.2)
 class Shell:
     """A folder to work in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forker: Forker) -> None:
         self.folder = folder
+        self._forker = forker
         self.store = f"sqlite:///{folder / 'perdure.db'}"
         self._children: list[subprocess.Popen[str]] = []
         self._terminals: list[Terminal] = []
@@ -48,15 +50,8 @@ class Shell:
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self.folder,
-            env=self._environment(environment),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
+        return self._forker.run(
+            *arguments, folder=self.folder, environment=self.environment(**environment), stdin=stdin
         )
 
     def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -64,7 +59,7 @@ class Shell:
         child = subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.folder,
-            env=self._environment(environment),
+            env=self.environment(**environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -79,7 +74,7 @@ class Shell:
         child = subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.folder,
-            env=self._environment({"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}),
+            env=self.environment(TERM="xterm", COLUMNS="100", LINES="40"),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -97,7 +92,7 @@ class Shell:
             child.kill()
             child.communicate()
 
-    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+    def environment(self, **more: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "COLUMNS"))}
         return inherited | more
 

@@ -102,7 +102,7 @@ def test_a_run_that_is_due_and_of_a_workflow_that_no_worker_knows_is_a_finding(s
     spoil(shell, "UPDATE runs SET ready_at = ready_at - 7200 WHERE run_id = 'queued'")
     shell.write("served", SERVED)
     worker = shell.begin("worker", "served:app")
-    wait_for(lambda: "live" in shell.run("doctor").stdout)
+    wait_for(lambda: "no live worker" not in shell.run("doctor").stdout)
     assert "no worker knows the workflow 'queued'" in findings(shell, "queued")
     worker.terminate()
     worker.communicate(timeout=10)
