@@ -1,7 +1,9 @@
 """What every test stands on."""
 
 import os
-from collections.abc import Generator
+import ssl
+from collections.abc import Generator, Iterator
+from functools import cache
 
 import pytest
 from hypothesis import settings
@@ -20,3 +22,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"A real part is missing in CI. {reason}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates() -> Iterator[None]:
+    """Read once: hundreds of tests make an HTTP client, and each would read the certificates of the world again."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
