@@ -18,10 +18,10 @@ _MAY_SCAN = re.compile(
     r"|notices|chunks"
     r")( |$)"
 )
-# What may be sorted: as many rows as the statement takes, workers, the runs that one has, what is asked for as a
+# What may be sorted: workers, the runs that one has, what is asked for as a
 # whole or by a person (a thread's path and runs, a run's children, questions and events of one key), and sums.
 _MAY_SORT = re.compile(
-    r"INDEXED BY runs_ready|WHERE worker_id = \?|FROM workers ORDER BY|WITH RECURSIVE path"
+    r"WHERE worker_id = \?|FROM workers ORDER BY|WITH RECURSIVE path"
     r"|WHERE thread_id = \?|INDEXED BY runs_children|AND run = \(|WHERE run IN|events WHERE run = .* AND key = \?"
     r"|GROUP BY 1, 2"
 )

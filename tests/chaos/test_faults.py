@@ -49,7 +49,7 @@ class Fleet:
         self.ledger = ledger
         self.random = Random(f"fleet {seed}")
         self.stood_still = set[int]()
-        self._workers: list[AsyncExitStack] = []
+        self.workers: list[AsyncExitStack] = []
         self._children: list[Child] = []
 
     async def begin(self) -> None:
@@ -57,7 +57,7 @@ class Fleet:
         stack = AsyncExitStack()
         options = (str(LEASE), "", str(self.random.random()))
         self._children.append(await stack.enter_async_context(child("work", self.url, self.ledger, *options)))
-        self._workers.append(stack)
+        self.workers.append(stack)
 
     async def trouble(self) -> None:
         """Something happens to one of them."""
@@ -65,7 +65,7 @@ class Fleet:
         at = self.random.randrange(len(self._children))
         if self.random.random() < 0.5:
             self._children.pop(at)
-            await self._workers.pop(at).aclose()  # it is killed
+            await self.workers.pop(at).aclose()  # it is killed
             await self.begin()
         else:
             worker = self._children[at]
@@ -77,7 +77,7 @@ class Fleet:
     async def end(self) -> None:
         """All of them end politely."""
         assert [await worker.end() for worker in self._children] == [0] * len(self._children)
-        for stack in self._workers:
+        for stack in self.workers:
             await stack.aclose()
 
 
@@ -90,7 +90,7 @@ async def fleet(url: str, ledger: Path, seed: int) -> AsyncGenerator[Fleet]:
     try:
         yield made
     finally:
-        for stack in made._workers:
+        for stack in made.workers:
             await stack.aclose()
 
 

@@ -17,7 +17,7 @@ STEP_TAKES = 3.0
 
 async def die_with(cluster: Cluster, *run_ids: str, number: int) -> None:
     """Let a worker take these runs and die."""
-    own = {"worker_id": f"mortal-{number}", "incarnation": "1"}
+    own: dict[str, Any] = {"worker_id": f"mortal-{number}", "incarnation": "1"}
     at = cluster.clock.now()
     await cluster.store.execute(
         RegisterWorker(

@@ -38,6 +38,19 @@ async def test_the_runs_of_a_worker_whose_death_is_proven_are_taken_over_at_once
     assert sqlite.done.count("ended") == 1
 
 
+async def test_all_runs_of_a_dead_worker_are_taken_over_at_once_however_many_it_had(sqlite: Cluster) -> None:
+    many = 2 * 100 + 3  # a takeover takes a hundred at most
+    flow = takes(sqlite, 5)
+    runs = [await sqlite.client.start(flow, run_id=f"run {number}") for number in range(many)]
+    await sqlite.start_worker()
+    await sqlite.clock.advance(1)
+    await sqlite.kill()
+    await sqlite.start_worker()
+    await sqlite.clock.settle()
+    assert len(sqlite.taken) == many
+    assert {(await run.record()).token for run in runs} == {3}
+
+
 async def test_a_wall_clock_jump_moves_no_lease(cluster: Cluster) -> None:
     await cluster.client.start(takes(cluster, 20), run_id="run")
     await cluster.start_worker()

@@ -208,8 +208,8 @@ class RandomOperations:
                 executing=executing,
             )
         if make == "take over":
-            return TakeOver(worker_id=worker_id, incarnation=incarnation, at=at)
-        return RetireWorker(worker_id=worker_id, incarnation=incarnation, at=at)
+            return TakeOver(worker_id=worker_id, incarnation=incarnation, at=at, limit=self.choose(1, 2, 100))
+        return RetireWorker(worker_id=worker_id, incarnation=incarnation, at=at, limit=self.choose(1, 100))
 
     def _register(self, worker_id: str, incarnation: str) -> RegisterWorker:
         return RegisterWorker(

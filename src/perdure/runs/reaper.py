@@ -15,6 +15,7 @@ from perdure.runs.telling import told_of
 
 if TYPE_CHECKING:
     from perdure.runs.lease_holder import LeaseHolder
+    from perdure.stores.port import DeadWorker
 
 EVERY = 0.5
 
@@ -50,17 +51,25 @@ class Reaper:
             worker = dead.worker
             if worker.incarnation == holder.incarnation:
                 continue
-            take = TakeOver(worker_id=worker.worker_id, incarnation=worker.incarnation, at=clock.now())
-            keys: tuple[tuple[str | None, str], ...] = await store.execute(take)
-            if keys:
-                how = "died" if dead.proven else "let its lease end"
-                _log.warning("worker %s %s; %s are queued again", worker.worker_id, how, told_of(keys))
-            taken += keys
+            taken += await self._take_over(dead)
         for tenant, run_id in await store.runs.overdue():
             with suppress(RunNotFound):  # it was sealed and deleted since: the others are looked at all the same
                 await store.execute(SealRun(tenant=tenant, run_id=run_id, at=clock.now()))
         for tenant, run_id in await store.runs.cancelling_children():
             await cancel_children(Access(store=store, clock=clock, tenant=tenant), run_id, holder.cancel_for)
+        return taken
+
+    async def _take_over(self, dead: DeadWorker) -> list[tuple[str | None, str]]:
+        holder, worker, taken = self._holder, dead.worker, list[tuple[str | None, str]]()
+        take = TakeOver(worker_id=worker.worker_id, incarnation=worker.incarnation, at=holder.clock.now())
+        while True:
+            keys: tuple[tuple[str | None, str], ...] = await holder.store.execute(take)
+            taken += keys
+            if len(keys) < take.limit:
+                break
+        if taken:
+            how = "died" if dead.proven else "let its lease end"
+            _log.warning("worker %s %s; %s are queued again", worker.worker_id, how, told_of(taken))
         return taken
 
     async def _serve(self) -> None:

@@ -63,7 +63,8 @@ class WorkerLease:
         living.become(self)
         self._is_joining = True
         try:
-            await self.store.execute(_registration(self))
+            while await self.store.execute(_registration(self)):
+                pass  # an earlier worker of this id has runs still; each time some of them are taken over
             self.is_registered = True
             self.renewed(sent)
         finally:
@@ -126,7 +127,7 @@ class WorkerLease:
         """Remove this worker's row; where that fails, its lease ends by itself."""
         try:
             await self._retire_gone()
-            await self.store.execute(self._retirement())
+            await self._retire(self._retirement())
         except StoreError as error:
             _log.warning("worker %s could not deregister: %s", self.worker_id, error)
         living.leave(self)
@@ -142,8 +143,12 @@ class WorkerLease:
 
     async def _retire_gone(self) -> None:
         if self._gone is not None:
-            await self.store.execute(self._gone)
+            await self._retire(self._gone)
             self._gone = None
+
+    async def _retire(self, retirement: RetireWorker) -> None:
+        while await self.store.execute(retirement):
+            pass  # runs still name it; each time some of them are given back
 
     def _retirement(self) -> RetireWorker:
         return RetireWorker(worker_id=self.worker_id, incarnation=self.incarnation, at=self.clock.now())

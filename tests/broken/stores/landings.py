@@ -105,7 +105,7 @@ def message_rolled_back(store: BreakableStore, operation: SetMessage) -> SetMess
 def parts_rolled_back(store: BreakableStore, change: WriteParts) -> list[WriteParts]:
     """A part is written over by an earlier one."""
     parts = store.state.of_thread[change.message.tenant, change.message.thread_id].parts
-    return [change._replace(version=max((version for version, _ in parts.values()), default=0) + 1)]
+    return [change._replace(version=max((part.version for part in parts.values()), default=0) + 1)]
 
 
 @writes_instead(InsertUsage, WriteMessagePromises.test_usage_is_a_row_for_each_attempt_inserted_once, RUNS)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
 from perdure.core.chunks import Chunk, chunk_entry
@@ -19,6 +20,8 @@ from perdure.core.operations import (
     DeleteThread,
     Emit,
     FinishRun,
+    RegisterWorker,
+    RetireWorker,
     StartTurn,
     SuspendRun,
 )
@@ -335,5 +338,26 @@ async def test_a_deletion_of_a_thread_is_commits_of_a_bounded_size(counted: Coun
                 is_left = await counted.store.execute(delete)
             statements.append(len(counts.statements))
         found.append((len(statements), max(statements)))
+    assert [commits for commits, _ in found] == [2, 5]
+    assert found[1][1] <= found[0][1] + 5 <= 1_000
+
+
+@pytest.mark.slow
+async def test_the_end_of_a_worker_is_commits_of_a_bounded_size(counted: CountedStore) -> None:
+    found = list[tuple[int, int]]()
+    for many in (150, 450):
+        own: dict[str, Any] = {"worker_id": f"of {many}", "incarnation": "1"}
+        await counted.store.execute(RegisterWorker(at=counted.at, lease_for=1e6, **own))
+        for number in range(many):
+            await counted.store.execute(counted.create(f"{many}:{number}"))
+        claim = msgspec.structs.replace(counted.claim(limit=many), **own)
+        assert len(await counted.store.execute(claim)) == many
+        retire, statements, is_more = RetireWorker(at=counted.at, **own), list[int](), True
+        while is_more:
+            with counted.counted() as counts:
+                is_more = await counted.store.execute(retire)
+            statements.append(len(counts.statements))
+        found.append((len(statements), max(statements)))
+        await counted.store.execute(counted.claim(limit=many))  # so that they are out of the way
     assert [commits for commits, _ in found] == [2, 5]
     assert found[1][1] <= found[0][1] + 5 <= 1_000

@@ -144,19 +144,23 @@ def take_over(draft: Draft, operation: TakeOver) -> Decision[tuple[tuple[str | N
     life: Life = yield GetLife(worker)
     if not is_dead(worker, lease_now, boot_id, life):
         return ()
-    return (yield from empty_worker(draft, worker, operation.at, died=(yield from counts(life))))
+    died = yield from counts(life)
+    taken, _ = yield from empty_worker(draft, worker, operation.at, operation.limit, died=died)
+    return taken
 
 
 def empty_worker(
-    draft: Draft, worker: WorkerRecord, at: datetime, *, died: bool
-) -> Decision[tuple[tuple[str | None, str], ...]]:
-    """Take every run from a worker, and remove its row."""
+    draft: Draft, worker: WorkerRecord, at: datetime, limit: int, *, died: bool
+) -> Decision[tuple[tuple[tuple[str | None, str], ...], bool]]:
+    """Take so many runs from a worker; its row goes with the last. Shape: what was taken, and whether more are left."""
     lease_now, _ = yield GetLeaseTime()
-    owned: list[RunRecord] = yield GetOwned(worker.worker_id)
-    for run in owned:
+    owned: list[RunRecord] = yield GetOwned(worker.worker_id, limit + 1)
+    is_more = len(owned) > limit
+    for run in owned[:limit]:
         yield from _take_from(draft, draft.know(run), at, lease_now, died=died, condemns=True)
-    remove_worker(draft, worker, at, died=died)
-    return tuple((run.tenant, run.run_id) for run in owned)
+    if not is_more:
+        remove_worker(draft, worker, at, died=died)
+    return tuple((run.tenant, run.run_id) for run in owned[:limit]), is_more
 
 
 def remove_worker(draft: Draft, worker: WorkerRecord, at: datetime, *, died: bool) -> None:

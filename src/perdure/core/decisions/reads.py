@@ -76,9 +76,10 @@ class GetChildren(NamedTuple):
 
 
 class GetOwned(NamedTuple):
-    """The runs that name a worker: list of RunRecord, the oldest claim first."""
+    """Runs that name a worker: list of RunRecord, the oldest claim first."""
 
     worker_id: str
+    limit: int
 
 
 class GetOwnedKeys(NamedTuple):

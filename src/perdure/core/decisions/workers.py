@@ -15,18 +15,21 @@ from perdure.core.records import RunRecord, WorkerRecord
 from perdure.errors import SettingInvalid, WorkerExpired
 
 
-def register_worker(draft: Draft, operation: RegisterWorker) -> Decision[None]:
+def register_worker(draft: Draft, operation: RegisterWorker) -> Decision[bool]:
     """Decide RegisterWorker."""
     known: WorkerRecord | None = yield GetWorker(operation.worker_id)
     if known is not None and known.incarnation == operation.incarnation:
-        return
+        return False
     if (yield HasTombstone(None, "worker", incarnation_id(operation))):
         raise WorkerExpired(operation.worker_id)
     if known is not None:
         life: Life = yield GetLife(known)
         if life == "alive":
             raise SettingInvalid("worker_id", f"another process is the worker {operation.worker_id!r}")
-        yield from empty_worker(draft, known, operation.at, died=(yield from counts(life)))
+        died = yield from counts(life)
+        _, is_more = yield from empty_worker(draft, known, operation.at, operation.limit, died=died)
+        if is_more:
+            return True
     lease_now, boot_id = yield GetLeaseTime()
     worker = WorkerRecord(
         worker_id=operation.worker_id,
@@ -44,6 +47,7 @@ def register_worker(draft: Draft, operation: RegisterWorker) -> Decision[None]:
     )
     draft.add(WriteWorker(worker, is_new=True))
     draft.topics.add(topics.WORKERS)
+    return False
 
 
 def renew_worker(draft: Draft, operation: RenewWorker) -> Decision[tuple[tuple[str | None, str], ...]]:
@@ -67,15 +71,18 @@ def renew_worker(draft: Draft, operation: RenewWorker) -> Decision[tuple[tuple[s
     return tuple(key for key in named if key not in operation.executing)
 
 
-def retire_worker(draft: Draft, operation: RetireWorker) -> Decision[None]:
+def retire_worker(draft: Draft, operation: RetireWorker) -> Decision[bool]:
     """Decide RetireWorker. Where another process has removed the row, what this one still holds goes all the same."""
     worker: WorkerRecord | None = yield GetWorker(operation.worker_id)
     if worker is None:
         draft.add(RemoveWorker(operation.worker_id, died=False))
-        return
+        return False
     if worker.incarnation != operation.incarnation:
-        return
-    owned: list[RunRecord] = yield GetOwned(operation.worker_id)
-    for run in owned:
+        return False
+    owned: list[RunRecord] = yield GetOwned(operation.worker_id, operation.limit + 1)
+    for run in owned[: operation.limit]:
         yield from give_back(draft, draft.know(run), operation.at, token=run.token + 1)
+    if len(owned) > operation.limit:
+        return True
     remove_worker(draft, worker, operation.at, died=False)
+    return False

@@ -60,9 +60,11 @@ class TakeRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the runs of a dead worker from it: edge `takeover`; raises each token; claimable at once.
+    """Take runs of a dead worker from it, at most `limit`: edge `takeover`; raises each token; claimable at once.
 
-    Shape: (tenant, run id) of each; none where the worker is not dead after all: its row is looked at again here. A
+    Shape: (tenant, run id) of each, the oldest claim first; fewer than `limit` where no more are left, and none where
+    the worker is not dead after all: its row is looked at again here, each time. One that renews its lease between two
+    keeps what it has left. A
     worker is dead when its death is proven; when its lease has ended and its life is not proven; when its life is
     proven and its stall limit has passed. The worker's row goes with its last run. Only a death that is proven counts
     against a run (or any, in a store that proves none). A run that died alone too often fails with the reason
@@ -73,3 +75,4 @@ class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: str
     incarnation: str
     at: datetime
+    limit: int = 100

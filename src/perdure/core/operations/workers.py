@@ -11,7 +11,8 @@ class RegisterWorker(msgspec.Struct, frozen=True, kw_only=True):
     """Add a worker's row, with a lease from now on.
 
     Shape: `incarnation` is new for each registration. A row of an earlier incarnation of the same id is that of a
-    process that had the id before: its runs are taken over first, as by TakeOver.
+    process that had the id before: its runs are taken over first, as by TakeOver, at most `limit`. Where there are more
+    of them this is not the worker yet, and lands again; what comes back is whether that is so.
     From here to its RetireWorker, or to the end of this process, its death can be proven, where the store can do
     that: this process holds the proof of its life.
     Units: `lease_for` and `stall_limit` in seconds of lease time.
@@ -28,6 +29,7 @@ class RegisterWorker(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     process_token: str = ""
     queues: tuple[str, ...] = ()
+    limit: int = 100
 
 
 class RenewWorker(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +53,11 @@ class RenewWorker(msgspec.Struct, frozen=True, kw_only=True):
 class RetireWorker(msgspec.Struct, frozen=True, kw_only=True):
     """Remove a worker that stops; runs that still name it are given back, as by ReleaseRun, under a raised token.
 
+    Shape: at most `limit` runs; what comes back is whether there are more, and the row is there as long as there are.
     Key: (worker_id, incarnation): gone is gone.
     """
 
     worker_id: str
     incarnation: str
     at: datetime
+    limit: int = 100

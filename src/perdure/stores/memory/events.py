@@ -15,8 +15,9 @@ class Events:
         self._look = look
 
     async def get(self, run_id: str, key: str, *, tenant: str | None) -> EventRecord | None:
-        return next((event for event in await self.list(run_id, tenant=tenant) if event.key == key), None)
+        rows = self._look().of_run.get((tenant, run_id))
+        return None if rows is None else next(rows.events.group("key", key), None)
 
     async def list(self, run_id: str, *, tenant: str | None, after: int = 0) -> list[EventRecord]:
         rows = self._look().of_run.get((tenant, run_id))
-        return [] if rows is None else [event for seq, event in sorted(rows.events.items()) if seq > after]
+        return [] if rows is None else list(rows.events.after(after))

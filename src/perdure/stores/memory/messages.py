@@ -52,8 +52,7 @@ class Messages:
         found = list[Message]()
         for at in path_of(state, tenant, thread_id, turn):
             rows = state.of_thread[tenant, at.thread_id]
-            in_turn = [message for message in rows.messages.values() if message.turn == at.turn]
-            found += [_with_parts(rows, one) for one in sorted(in_turn, key=lambda message: message.place)]
+            found += [_with_parts(rows, one) for one in rows.messages.group("turn", at.turn)]
         return found if limit is None else found[max(0, len(found) - limit) :]
 
     async def usage(self, run_id: str, *, tenant: str | None) -> list[UsageRecord]:
@@ -67,5 +66,5 @@ class Messages:
 
 
 def _with_parts(rows: ThreadRows, message: Message) -> Message:
-    parts = sorted((place, body) for (of, place), (_, body) in rows.parts.items() if of == message.message_id)
-    return msgspec.structs.replace(detached(message), parts=tuple(decode_part(body) for _, body in parts))
+    parts = tuple(decode_part(row.body) for row in rows.parts.group("message", message.message_id))
+    return msgspec.structs.replace(detached(message), parts=parts)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from perdure.core.records import Question
 from perdure.stores.memory.state import State
-from perdure.stores.port import EVERY_TENANT, EveryTenant
+from perdure.stores.port import EveryTenant
 
 
 class Questions:
@@ -21,11 +22,9 @@ class Questions:
     async def list(
         self, *, tenant: str | EveryTenant | None, run_id: str | None = None, open_only: bool = True, limit: int = 100
     ) -> list[Question]:
-        found = [
-            question
-            for question in self._look().questions.values()
-            if tenant in {EVERY_TENANT, question.tenant}
-            and run_id in {None, question.run_id}
-            and not (open_only and (question.answered_at or question.closed_at))
-        ]
-        return sorted(found, key=lambda question: question.asked_at)[:limit]
+        questions = self._look().questions
+        if run_id is None:
+            return list(islice(questions.group("open" if open_only else "list", tenant), limit))
+        asked = questions.group("run", tenant, run_id)
+        found = (one for one in asked if not (open_only and (one.answered_at or one.closed_at)))
+        return list(islice(found, limit))

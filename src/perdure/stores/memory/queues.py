@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice, product
 
-from perdure.core.states import ENDED, run_after
-from perdure.core.suspicion import must_be_alone
 from perdure.stores.memory.state import State
 
 
@@ -17,25 +16,17 @@ class Queues:
         self._look = look
 
     async def next_due(self, queues: tuple[str, ...], workflows: tuple[str, ...], after: datetime) -> datetime | None:
-        waiting = (
-            run.due_at
-            for run in self._look().runs.values()
-            if run.queue in queues and run.workflow in workflows and run_after(run.status, "claim")
-        )
-        return min((at for at in waiting if at is not None and at > after), default=None)
+        index = self._look().runs.index
+        firsts = (index.entries(("due", *names), above=(after,)) for names in product(queues, workflows))
+        return min((place[0] for found in firsts for place, _, _ in islice(found, 1)), default=None)
 
     async def alone_since(self, queues: tuple[str, ...], workflows: tuple[str, ...]) -> datetime | None:
-        waiting = (
-            run.ready_at
-            for run in self._look().runs.values()
-            if run.queue in queues and run.workflow in workflows and run.worker_id is None and must_be_alone(run)
-        )
-        return min((at for at in waiting if at is not None), default=None)
+        index = self._look().runs.index
+        firsts = (index.entries(("alone", *names)) for names in product(queues, workflows))
+        return min((place[0] for found in firsts for place, _, _ in islice(found, 1)), default=None)
 
     async def counts(self) -> dict[str, dict[str, int]]:
         counts: dict[str, dict[str, int]] = {}
-        for run in self._look().runs.values():
-            if run.status not in ENDED:
-                statuses = counts.setdefault(run.queue, {})
-                statuses[run.status] = statuses.get(run.status, 0) + 1
+        for (_, queue, status), many in self._look().runs.index.sizes("open"):
+            counts.setdefault(str(queue), {})[str(status)] = many
         return counts

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from heapq import merge
+from itertools import chain, islice
+from operator import itemgetter
 
 from perdure.core.chunks import is_compacted
 from perdure.core.decisions import reads
 from perdure.core.messages import ToolCallPart, decode_part
 from perdure.core.records import RunRecord
-from perdure.core.states import ENDED, run_after
+from perdure.core.states import ENDED
 from perdure.core.threads import TurnRecord
 from perdure.core.values import Value
 from perdure.stores.memory.state import RunRows, State
-
-T = TypeVar("T")
 
 
 def rows_of(state: State, run: RunRecord) -> RunRows:
@@ -24,59 +24,61 @@ def rows_of(state: State, run: RunRecord) -> RunRows:
 
 def head_of(state: State, run: RunRecord) -> int:
     """The last seq of a run's log, 0 when empty."""
-    return max(rows_of(state, run).log, default=0)
-
-
-def claimable_since(run: RunRecord, request: reads.GetClaimable) -> float | None:
-    """Since when a run is claimable, as seconds; None where it is not."""
-    if run.queue != request.queue or run.workflow not in request.workflows or run.worker_id is not None:
-        return None
-    if run_after(run.status, "claim") is None:
-        return None
-    if run.ready_at is not None:
-        return run.ready_at.timestamp()
-    if run.due_at is not None and run.due_at <= request.at:
-        return run.due_at.timestamp()
-    return None
+    return rows_of(state, run).log.last
 
 
 def _claimable(state: State, request: reads.GetClaimable) -> list[RunRecord]:
-    since = [(claimable_since(run, request), run) for run in state.runs.values()]
-    found = sorted(((at, run) for at, run in since if at is not None), key=lambda one: one[0])
-    return [run for _, run in found[: request.limit]]
+    index = state.runs.index
+    ready = [index.entries(("ready", request.queue, name)) for name in request.workflows]
+    due = [index.entries(("due", request.queue, name), up_to=(request.at,)) for name in request.workflows]
+    free = (
+        run
+        for (since,), _, key in merge(*ready, *due)
+        if (run := state.runs[key]).worker_id is None and since == (run.ready_at or run.due_at)
+    )
+    return list(islice(free, request.limit))
 
 
 def _event(state: State, request: reads.GetEvent) -> Value:
-    events = rows_of(state, request.run).events.values()
-    wanted = (event for event in events if event.key == request.key)
-    return next((event for event in wanted if request.emit_id in {None, event.emit_id}), None)
+    events, emit_id = rows_of(state, request.run).events, request.emit_id
+    group = ("key", request.key) if emit_id is None else ("emit", request.key, emit_id)
+    return next(events.group(*group), None)
 
 
-def _owned(state: State, worker_id: str) -> list[RunRecord]:
-    return [run for run in state.runs.values() if run.worker_id == worker_id]
+def _owned_keys(state: State, worker_id: str) -> Value:
+    # in the order in which the runs were made, as any other list of keys
+    entries = sorted(state.runs.index.entries(("owned", worker_id)), key=itemgetter(1))
+    return [key for _, _, key in entries]
 
 
 def _holding(state: State, request: reads.GetHolding) -> tuple[bool, list[RunRecord]]:
-    owned = _owned(state, request.worker_id)
-    return bool(owned), [run for run in owned if run.suspicion is not None]
+    is_holding = state.runs.index.count(("owned", request.worker_id)) > 0
+    return is_holding, list(state.runs.group("suspects", request.worker_id))
+
+
+def _claimed(state: State, request: reads.GetClaimed) -> list[RunRecord]:
+    owned = state.runs.group("owned", request.worker_id)
+    return [run for run in owned if run.claim_id == request.claim_id]
+
+
+def _count_running(state: State, request: reads.CountRunning) -> int:
+    owned = (run for worker_id in state.workers for run in state.runs.group("owned", worker_id))
+    return sum(run.queue == request.queue for run in owned)
 
 
 def _children(state: State, request: reads.GetChildren) -> list[RunRecord]:
-    parent = (request.run.tenant, request.run.run_id)
-    children = (run for run in state.runs.values() if (run.tenant, run.parent_id) == parent)
-    return [run for run in children if run.status not in ENDED and run.status != "cancelling"][: request.limit]
+    return list(islice(state.runs.group("open children", request.run.tenant, request.run.run_id), request.limit))
 
 
-def _next_ticket(state: State, request: reads.GetNextTicket) -> RunRecord | None:
-    key = (request.key.tenant, request.key.key)
-    waiting = [run for run in state.runs.values() if (run.tenant, run.key) == key and run.ticket is not None]
-    return min(waiting, key=lambda run: run.ticket or 0, default=None)
+def _unanswered(state: State, request: reads.GetUnanswered) -> Value:
+    asked = state.questions.group("run", request.run.tenant, request.run.run_id)
+    return [question for question in asked if question.answered_at is None]
 
 
 def _pending_calls(state: State, request: reads.GetPendingCalls) -> list[tuple[int, ToolCallPart]]:
     message = request.message
-    parts = state.of_thread[message.tenant, message.thread_id].parts
-    found = [(place, decode_part(body)) for (of, place), (_, body) in parts.items() if of == message.message_id]
+    rows = state.of_thread[message.tenant, message.thread_id].parts.group("message", message.message_id)
+    found = [(row.place, decode_part(row.body)) for row in rows]
     return [(place, part) for place, part in found if isinstance(part, ToolCallPart) and part.state == "pending"]
 
 
@@ -86,38 +88,36 @@ def _message(state: State, request: reads.GetMessage) -> Value:
 
 
 def _find_message(state: State, request: reads.FindMessage) -> Value:
-    for message in state.of_thread[request.tenant, request.thread_id].messages.values():
-        is_there = (message.turn, message.place) == (request.turn, request.place)
-        if is_there or (request.client_id is not None and message.client_id == request.client_id):
-            return message
-    return None
+    messages = state.of_thread[request.tenant, request.thread_id].messages
+    there = (message for message in messages.group("turn", request.turn) if message.place == request.place)
+    from_client = messages.group("client", request.client_id) if request.client_id is not None else iter(())
+    return next(chain(there, from_client), None)
 
 
-def _turns(state: State, tenant: str | None, thread_id: str) -> dict[int, TurnRecord]:
-    rows = state.of_thread.get((tenant, thread_id))
-    return dict(rows.turns) if rows is not None else {}
+def _turn(state: State, request: reads.GetTurn) -> TurnRecord | None:
+    rows = state.of_thread.get((request.tenant, request.thread_id))
+    return rows.turns.get(request.turn) if rows is not None else None
 
 
 def _turn_of_run(state: State, request: reads.GetTurnOfRun) -> Value:
-    turns = _turns(state, request.tenant, request.thread_id).values()
-    return next((turn for turn in turns if turn.run_id == request.run_id), None)
+    rows = state.of_thread.get((request.tenant, request.thread_id))
+    return next(rows.turns.group("run", request.run_id), None) if rows is not None else None
 
 
 def _runs_of_turns(state: State, request: reads.GetRunsOfTurns) -> Value:
-    turns = reversed(_turns(state, request.tenant, request.thread_id).values())
-    keys = [(request.tenant, turn.run_id) for turn in turns]
-    runs = [state.runs[key] for key in keys if key in state.runs]
-    return [run for run in runs if not request.only_open or run.status not in ENDED][: request.limit]
+    rows = state.of_thread.get((request.tenant, request.thread_id))
+    turns = rows.turns.backwards() if rows is not None else iter(())
+    runs = (state.runs.get((request.tenant, turn.run_id)) for turn in turns)
+    wanted = (run for run in runs if run is not None and not (request.only_open and run.status in ENDED))
+    return list(islice(wanted, request.limit))
 
 
 def _thread_event(state: State, request: reads.GetThreadEvent) -> Value:
-    events = state.of_thread[request.tenant, request.thread_id].events.values()
-    return next((event for event in events if event.event_id == request.event_id), None)
+    return next(state.of_thread[request.tenant, request.thread_id].events.group("id", request.event_id), None)
 
 
 def _open_entries(state: State, request: reads.GetOpenEntries) -> Value:
-    log = rows_of(state, request.run).log
-    return [log[seq] for seq in sorted(log) if not is_compacted(log[seq])]
+    return [entry for entry in rows_of(state, request.run).log.values() if not is_compacted(entry)]
 
 
 def _steps(state: State, request: reads.GetSteps) -> Value:
@@ -134,28 +134,22 @@ READS: dict[type, Callable[[State, Value], Value]] = {
     reads.GetOpenEntries: _open_entries,
     reads.GetEvent: _event,
     reads.GetChildren: _children,
-    reads.GetOwned: lambda state, one: _owned(state, one.worker_id),
-    reads.GetOwnedKeys: lambda state, one: [(run.tenant, run.run_id) for run in _owned(state, one.worker_id)],
+    reads.GetOwned: lambda state, one: list(islice(state.runs.group("owned", one.worker_id), one.limit)),
+    reads.GetOwnedKeys: lambda state, one: _owned_keys(state, one.worker_id),
     reads.GetHolding: _holding,
-    reads.GetClaimed: lambda state, one: [run for run in _owned(state, one.worker_id) if run.claim_id == one.claim_id],
+    reads.GetClaimed: _claimed,
     reads.GetClaimable: _claimable,
-    reads.CountRunning: lambda state, one: sum(
-        run.queue == one.queue and run.worker_id is not None for run in state.runs.values()
-    ),
+    reads.CountRunning: _count_running,
     reads.GetWorker: lambda state, one: state.workers.get(one.worker_id),
     reads.GetLife: lambda _, __: "unknown",  # a process that dies takes its memory along: there is no death to prove
     reads.ProvesDeath: lambda _, __: False,
     reads.GetQuestion: lambda state, one: state.questions.get((one.tenant, one.question_id)),
-    reads.GetUnanswered: lambda state, one: [
-        question
-        for question in state.questions.values()
-        if (question.tenant, question.run_id) == (one.run.tenant, one.run.run_id) and question.answered_at is None
-    ],
+    reads.GetUnanswered: _unanswered,
     reads.GetKey: lambda state, one: state.keys.get((one.tenant, one.key)),
-    reads.GetNextTicket: _next_ticket,
+    reads.GetNextTicket: lambda state, one: next(state.runs.group("ticket", one.key.tenant, one.key.key), None),
     reads.GetThread: lambda state, one: state.threads.get((one.tenant, one.thread_id)),
     reads.GetDeletedThread: lambda state, one: state.hidden.get((one.tenant, one.thread_id)),
-    reads.GetTurn: lambda state, one: _turns(state, one.tenant, one.thread_id).get(one.turn),
+    reads.GetTurn: _turn,
     reads.GetTurnOfRun: _turn_of_run,
     reads.GetRunsOfTurns: _runs_of_turns,
     reads.GetMessage: _message,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import get_args
 
 import msgspec
 
 from perdure.core.records import Journal, News, RunRecord, RunStatus
 from perdure.stores.memory.copies import detached
+from perdure.stores.memory.index import Group
 from perdure.stores.memory.reads import head_of, rows_of
 from perdure.stores.memory.state import Key, State
 from perdure.stores.port import EVERY_TENANT, EveryTenant
@@ -48,7 +51,7 @@ class Runs:
         run = state.runs.get((tenant, run_id))
         if run is None:
             return None
-        events = tuple(event for seq, event in rows_of(state, run).events.items() if seq > after)
+        events = tuple(rows_of(state, run).events.after(after))
         return News(run.status, run.token, run.inbox, run.cancel_reason, events)
 
     async def status(self, run_id: str, *, tenant: str | None) -> RunStatus | None:
@@ -60,13 +63,11 @@ class Runs:
         return {key: runs[key].inbox for key in keys if key in runs}
 
     async def overdue(self) -> list[Key]:
-        runs, now = self._look().runs.values(), self._lease_now()
-        cancelling = [run for run in runs if run.status == "cancelling" and run.cancel_until is not None]
-        return [(run.tenant, run.run_id) for run in cancelling if (run.cancel_until or 0.0) <= now]
+        entries = self._look().runs.index.entries(("cancelling",), up_to=(self._lease_now(),))
+        return [key for _, _, key in entries]
 
     async def cancelling_children(self, limit: int = 100) -> list[Key]:
-        runs = self._look().runs.values()
-        return [(run.tenant, run.run_id) for run in runs if run.cancels_children][:limit]
+        return list(islice(self._look().runs.index.keys(("cancels children",)), limit))
 
     async def parked(
         self,
@@ -76,12 +77,10 @@ class Runs:
         after: tuple[datetime, str, str] | None = None,
         limit: int = 100,
     ) -> list[RunRecord]:
-        runs = [run for run in self._look().runs.values() if run.is_parked]
-        found = {(run.created_at, run.run_id, run.tenant or ""): run for run in runs}
-        places = sorted(place for place in found if after is None or place > after)
-        wanted = (found[place] for place in places)
-        page = [run for run in wanted if run.queue in queues and run.workflow in workflows]
-        return [detached(run) for run in page[:limit]]
+        runs = self._look().runs
+        places = (runs[key] for _, _, key in runs.index.entries(("parked",), above=after))
+        page = (run for run in places if run.queue in queues and run.workflow in workflows)
+        return [detached(run) for run in islice(page, limit)]
 
     async def list(
         self,
@@ -95,14 +94,20 @@ class Runs:
         before: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[RunRecord]:
+        runs = self._look().runs
+        groups: list[Group] = [("list", tenant, one, workflow) for one in status or get_args(RunStatus)]
+        if parent_id is not None:
+            groups = [("children", parent_id)]
+        elif thread_id is not None:
+            groups = [("thread", thread_id)]
         wanted = {"workflow": workflow, "queue": queue, "thread_id": thread_id, "parent_id": parent_id}
-        found = [
+        given = {name: value for name, value in wanted.items() if value is not None}
+        newest = (runs[key] for key in runs.index.backwards(groups, below=before))
+        found = (
             run
-            for run in self._look().runs.values()
+            for run in newest
             if tenant in {EVERY_TENANT, run.tenant}
-            and all(value is None or getattr(run, name) == value for name, value in wanted.items())
             and (not status or run.status in status)
-            and (before is None or (run.created_at, run.run_id) < before)
-        ]
-        found.sort(key=lambda run: (run.created_at, run.run_id), reverse=True)
-        return [detached(msgspec.structs.replace(run, result=None)) for run in found[:limit]]
+            and all(getattr(run, name) == value for name, value in given.items())
+        )
+        return [detached(msgspec.structs.replace(run, result=None)) for run in islice(found, limit)]

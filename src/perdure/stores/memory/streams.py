@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from perdure.core.states import ENDED
 from perdure.errors import RunNotFound
@@ -23,5 +24,4 @@ class Streams:
         if run is None:
             raise RunNotFound(run_id)
         log = rows_of(state, run).log
-        entries = tuple(log[seq] for seq in sorted(log) if seq > after)
-        return StreamPage(entries[:limit], head_of(state, run), run.status in ENDED)
+        return StreamPage(tuple(islice(log.after(after), limit)), head_of(state, run), run.status in ENDED)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 
 from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord, TurnRef, with_status
 from perdure.stores.memory.copies import detached
 from perdure.stores.memory.state import State
-from perdure.stores.port import EVERY_TENANT, EveryTenant
+from perdure.stores.port import EveryTenant
 
 
 def path_of(state: State, tenant: str | None, thread_id: str, turn: int | None) -> list[TurnRecord]:
@@ -48,16 +49,8 @@ class Threads:
         limit: int = 100,
     ) -> list[ThreadRecord]:
         state = self._look()
-        found = [
-            thread
-            for thread in state.threads.values()
-            if tenant in {EVERY_TENANT, thread.tenant}
-            and owner in {None, thread.owner}
-            and agent in {None, thread.agent}
-            and (before is None or (thread.created_at, thread.thread_id) < before)
-        ]
-        found.sort(key=lambda thread: (thread.created_at, thread.thread_id), reverse=True)
-        return [_with_status(state, thread) for thread in found[:limit]]
+        found = islice(state.threads.index.backwards([("list", tenant, owner, agent)], below=before), limit)
+        return [_with_status(state, state.threads[key]) for key in found]
 
     async def path(self, thread_id: str, *, tenant: str | None, turn: int | None = None) -> list[TurnRecord]:
         state = self._look()
@@ -67,7 +60,7 @@ class Threads:
         state = self._look()
         if (tenant, thread_id) not in state.threads:
             return []
-        return [turn for number, turn in state.of_thread[tenant, thread_id].turns.items() if number > after]
+        return list(state.of_thread[tenant, thread_id].turns.after(after))
 
     async def events(
         self, thread_id: str, *, tenant: str | None, after: int = 0, limit: int = 500
@@ -75,14 +68,14 @@ class Threads:
         state = self._look()
         if (tenant, thread_id) not in state.threads:
             return []
-        events = state.of_thread[tenant, thread_id].events
-        return [detached(event) for seq, event in events.items() if seq > after][:limit]
+        events = state.of_thread[tenant, thread_id].events.after(after)
+        return [detached(event) for event in islice(events, limit)]
 
 
 def _with_status(state: State, thread: ThreadRecord) -> ThreadRecord:
     run = state.runs.get((thread.tenant, thread.run_id)) if thread.run_id is not None else None
-    messages = state.of_thread[thread.tenant, thread.thread_id].messages.values()
-    said = [one for one in messages if one.turn == thread.head and one.role == "assistant"]
+    messages = state.of_thread[thread.tenant, thread.thread_id].messages.group("turn", thread.head)
+    said = [one for one in messages if one.role == "assistant"]
     last = max(said, key=lambda message: message.place, default=None)
     return detached(
         with_status(

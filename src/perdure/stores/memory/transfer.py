@@ -41,8 +41,9 @@ def _every(state: State) -> Iterator[changes.Row]:
         yield from (changes.InsertThreadEvent(event) for _, event in sorted(rows.events.items()))
         for _, message in sorted(rows.messages.items()):
             yield changes.InsertMessage(message)
-        for (message_id, place), (version, body) in sorted(rows.parts.items()):
-            yield changes.WriteParts(rows.messages[message_id], place, (decode_part(body),), version)
+        for _, part in sorted(rows.parts.items()):
+            message = rows.messages[part.message_id]
+            yield changes.WriteParts(message, part.place, (decode_part(part.body),), part.version)
     for key, run in _sorted(state.runs):
         rows = state.of_run[key]
         yield changes.InsertRun(run, rows.manifest)

@@ -9,6 +9,7 @@ import msgspec
 from perdure.core.decisions import changes
 from perdure.core.messages import encode_part
 from perdure.core.values import Value
+from perdure.stores.memory.places import PartRow
 from perdure.stores.memory.reads import rows_of
 from perdure.stores.memory.state import RunRows, State, ThreadRows
 
@@ -31,9 +32,8 @@ def _update_run(state: State, change: changes.UpdateRun) -> None:
 def _remove_run(state: State, change: changes.RemoveRun) -> None:
     key = (change.run.tenant, change.run.run_id)
     del state.runs[key], state.of_run[key]
-    for of, question in list(state.questions.items()):
-        if (question.tenant, question.run_id) == key:
-            del state.questions[of]
+    for of in list(state.questions.index.keys(("run", *key))):
+        del state.questions[of]
 
 
 def _insert_entries(state: State, change: changes.InsertEntries) -> None:
@@ -43,8 +43,9 @@ def _insert_entries(state: State, change: changes.InsertEntries) -> None:
 
 def _remove_entries(state: State, change: changes.RemoveEntries) -> None:
     log = rows_of(state, change.run).log
-    for seq in [seq for seq, entry in log.items() if entry.lane == change.lane and change.first <= seq <= change.last]:
-        del log[seq]
+    for entry in log.between(change.first, change.last):
+        if entry.lane == change.lane:
+            del log[entry.seq]
 
 
 def _insert_thread(state: State, change: changes.InsertThread) -> None:
@@ -77,7 +78,7 @@ def _insert_message(state: State, change: changes.InsertMessage) -> None:
     updated_at = message.updated_at or message.created_at
     rows.messages[message.message_id] = msgspec.structs.replace(message, parts=(), usage=None, updated_at=updated_at)
     for place, part in enumerate(message.parts):
-        rows.parts[message.message_id, place] = (0, encode_part(part))
+        rows.parts[message.message_id, place] = PartRow(message.message_id, place, 0, encode_part(part))
 
 
 def _write_parts(state: State, change: changes.WriteParts) -> None:
@@ -85,8 +86,9 @@ def _write_parts(state: State, change: changes.WriteParts) -> None:
     parts = state.of_thread[message.tenant, message.thread_id].parts
     for place, part in enumerate(change.parts, change.first):
         known = parts.get((message.message_id, place))
-        if known is None or known[0] < change.version:
-            parts[message.message_id, place] = (change.version, encode_part(part))
+        if known is None or known.version < change.version:
+            row = PartRow(message.message_id, place, change.version, encode_part(part))
+            parts[message.message_id, place] = row
 
 
 def _update_message(state: State, change: changes.UpdateMessage) -> None:
@@ -109,7 +111,7 @@ def _insert_usage(state: State, change: changes.InsertUsage) -> None:
 
 
 def _write_tombstone(state: State, change: changes.WriteTombstone) -> None:
-    for key in [key for key, until in state.tombstones.items() if until <= change.at]:
+    for _, _, key in list(state.tombstones.index.entries(("until",), up_to=(change.at,))):
         del state.tombstones[key]
     state.tombstones[change.tenant, change.kind, change.id] = change.until
 

@@ -24,7 +24,12 @@ class WorkerOperations(RunOperations):
         return self._incarnations.get(worker_id, f"{worker_id}: none")
 
     def register(
-        self, worker_id: str = "ana", *, lease_for: float = LEASE_FOR, stall_limit: float = STALL_LIMIT
+        self,
+        worker_id: str = "ana",
+        *,
+        lease_for: float = LEASE_FOR,
+        stall_limit: float = STALL_LIMIT,
+        limit: int = 100,
     ) -> RegisterWorker:
         """A new incarnation of a worker."""
         self._incarnations[worker_id] = f"{worker_id}: {self.next_number()}"
@@ -38,6 +43,7 @@ class WorkerOperations(RunOperations):
             pid=1,
             process_token="1",  # noqa: S106 - not a password
             queues=("default",),
+            limit=limit,
         )
 
     def renew(
@@ -53,9 +59,9 @@ class WorkerOperations(RunOperations):
             executing=None if executing is None else frozenset((self.tenant, run_id) for run_id in executing),
         )
 
-    def retire(self, worker_id: str = "ana") -> RetireWorker:
+    def retire(self, worker_id: str = "ana", *, limit: int = 100) -> RetireWorker:
         """The end of a worker that stops."""
-        return RetireWorker(worker_id=worker_id, incarnation=self.incarnation(worker_id), at=self.at)
+        return RetireWorker(worker_id=worker_id, incarnation=self.incarnation(worker_id), at=self.at, limit=limit)
 
     def claim(
         self,
@@ -89,6 +95,6 @@ class WorkerOperations(RunOperations):
             at=self.at,
         )
 
-    def take_over(self, worker_id: str = "ana") -> TakeOver:
+    def take_over(self, worker_id: str = "ana", *, limit: int = 100) -> TakeOver:
         """The runs of a dead worker."""
-        return TakeOver(worker_id=worker_id, incarnation=self.incarnation(worker_id), at=self.at)
+        return TakeOver(worker_id=worker_id, incarnation=self.incarnation(worker_id), at=self.at, limit=limit)

@@ -24,6 +24,34 @@ class TakeoverPromises(Promises):
             assert run.ready_at == harness.at
         assert await harness.store.workers.list() == []
 
+    async def test_a_takeover_takes_so_many_runs_at_a_time_and_the_row_with_the_last(
+        self, harness: StoreHarness
+    ) -> None:
+        for run_id in ("a", "b", "c", "d"):
+            await harness.running(run_id, "ana")
+            harness.advance(1)
+        harness.advance(STALL_LIMIT)
+        assert await harness.do(harness.take_over("ana", limit=2)) == ((None, "a"), (None, "b"))
+        assert [await harness.status(one) for one in "abcd"] == ["queued", "queued", "running", "running"]
+        assert [worker.worker_id for worker in await harness.store.workers.list()] == ["ana"]
+        assert await harness.do(harness.take_over("ana", limit=2)) == ((None, "c"), (None, "d"))
+        assert [await harness.status(one) for one in "abcd"] == ["queued"] * 4
+        assert await harness.store.workers.list() == []
+        assert await harness.do(harness.take_over("ana", limit=2)) == ()
+
+    async def test_a_worker_that_renews_in_the_middle_of_its_takeover_keeps_what_it_has_left(
+        self, harness: StoreHarness
+    ) -> None:
+        taken = await harness.running("taken", "ana")
+        harness.advance(1)
+        kept = await harness.running("kept", "ana")
+        harness.advance(STALL_LIMIT)
+        assert await harness.do(harness.take_over("ana", limit=1)) == ((None, "taken"),)
+        await harness.do(harness.renew("ana"))
+        assert await harness.do(harness.take_over("ana", limit=1)) == ()
+        await harness.commit(kept, harness.step())
+        await harness.commit_refused(LeaseLost, taken, harness.step())
+
     async def test_a_takeover_raises_each_token(self, harness: StoreHarness) -> None:
         lease = await harness.running("run", "ana")
         await harness.lapse("ana")

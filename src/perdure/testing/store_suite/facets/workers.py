@@ -171,6 +171,37 @@ class WorkerPromises(Promises):
         assert await harness.store.workers.list() == []
         await harness.commit_refused(LeaseLost, lease, harness.step())
 
+    async def test_a_worker_that_retires_gives_back_so_many_runs_at_a_time_and_is_gone_with_the_last(
+        self, harness: StoreHarness
+    ) -> None:
+        for run_id in ("a", "b", "c"):
+            await harness.running(run_id, "ana")
+            harness.advance(1)
+        assert await harness.do(harness.retire("ana", limit=2)) is True
+        assert [await harness.status(one) for one in "abc"] == ["queued", "queued", "running"]
+        assert [worker.worker_id for worker in await harness.store.workers.list()] == ["ana"]
+        assert await harness.do(harness.retire("ana", limit=2)) is False
+        assert [await harness.status(one) for one in "abc"] == ["queued"] * 3
+        assert await harness.store.workers.list() == []
+        assert await harness.do(harness.retire("ana", limit=2)) is False
+
+    async def test_a_worker_that_registers_again_is_there_once_its_earlier_runs_are_taken_over(
+        self, harness: StoreHarness
+    ) -> None:
+        for run_id in ("a", "b", "c"):
+            await harness.running(run_id, "ana")
+            harness.advance(1)
+        earlier = harness.incarnation("ana")
+        harness.advance(STALL_LIMIT)
+        again = harness.register("ana", limit=2)
+        assert await harness.do(again) is True
+        assert [await harness.status(one) for one in "abc"] == ["queued", "queued", "running"]
+        assert [worker.incarnation for worker in await harness.store.workers.list()] == [earlier]
+        assert await harness.do(again) is False
+        assert [await harness.status(one) for one in "abc"] == ["queued"] * 3
+        assert [worker.incarnation for worker in await harness.store.workers.list()] == [again.incarnation]
+        assert await harness.do(again) is False
+
     async def test_a_worker_that_retires_leaves_the_runs_of_others(self, harness: StoreHarness) -> None:
         await harness.worker("ana")
         lease = await harness.running("run", "bob")
