@@ -8,6 +8,8 @@ from functools import cache
 import pytest
 from hypothesis import settings
 
+from tests.thread_starts import thread_starts_fail
+
 # No deadline: it would read the wall clock of a busy machine. The parent is Hypothesis' own choice, its CI profile too.
 settings.register_profile("perdure", parent=settings.default, deadline=None)
 settings.load_profile("perdure")
@@ -30,3 +32,11 @@ def certificates() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         yield
+
+
+@pytest.fixture
+def unstartable() -> Generator[set[str]]:
+    """The names of threads that can't be started, as on a machine that has no more."""
+    names = set[str]()
+    with thread_starts_fail(names.__contains__):
+        yield names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,7 +23,6 @@ from perdure.stores.port import Store
 from perdure.stores.sqlite import identity
 from perdure.testing.wrapped import RunKeys, WrappedStore
 from tests.runs.cluster import LEASE_FOR, Cluster, takes
-from tests.thread_starts import thread_starts_fail
 
 HOUR = 3600.0
 FEWER_TICKS = 1.0
@@ -178,14 +177,6 @@ async def test_a_heartbeat_that_meets_an_unexpected_error_renews_the_next_time(
     assert await cluster.result(run, within=90) == "done"
     assert simulated.worker.worker_id == worker_id
     assert "ZeroDivisionError" in caplog.text
-
-
-@pytest.fixture
-def unstartable() -> Iterator[set[str]]:
-    """The names of threads that can't be started."""
-    names = set[str]()
-    with thread_starts_fail(names.__contains__):
-        yield names
 
 
 async def test_a_worker_whose_heartbeat_can_not_start_is_not_registered_until_it_can(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from perdure.stores.background import BackgroundThread, tell
 from perdure.stores.sqlite import group, turnstile, writer
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
-from tests.thread_starts import thread_starts_fail
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 WITHIN = 10.0
@@ -232,14 +231,6 @@ def test_a_thread_whose_turn_raises_takes_the_next_one(error: BaseException, cap
 
 
 # Threads that can't start.
-
-
-@pytest.fixture
-def unstartable() -> Iterator[set[str]]:
-    """The names of threads that can't be started, as on a machine that has no more."""
-    names = set[str]()
-    with thread_starts_fail(names.__contains__):
-        yield names
 
 
 def descriptors() -> int:

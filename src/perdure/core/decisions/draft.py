@@ -7,8 +7,17 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from perdure.core.decisions.changes import Change, InsertRun, RemoveRun, UpdateRun, UpdateThreadRow
-from perdure.core.decisions.reads import GetRun, GetThread, Read
+from perdure.core.decisions.changes import (
+    Change,
+    InsertMessage,
+    InsertRun,
+    RemoveRun,
+    UpdateMessage,
+    UpdateRun,
+    UpdateThreadRow,
+)
+from perdure.core.decisions.reads import GetMessage, GetRun, GetThread, Read
+from perdure.core.messages import Message
 from perdure.core.records import RunRecord
 from perdure.core.threads import ThreadRecord
 from perdure.core.values import Value
@@ -27,13 +36,14 @@ class Draft:
     up, and is one write.
     """
 
-    __slots__ = ("_changes", "_runs", "_threads", "_updates", "topics")
+    __slots__ = ("_changes", "_messages", "_runs", "_threads", "_updates", "topics")
 
     def __init__(self) -> None:
         self._changes: list[Change] = []
         self._updates: dict[tuple[str | None, str], int] = {}  # where the latest change of a run's row stands
         self._runs: dict[tuple[str | None, str], RunRecord | None] = {}
         self._threads: dict[tuple[str | None, str], ThreadRecord | None] = {}
+        self._messages: dict[tuple[str | None, str, str], Message | None] = {}
         self.topics: set[str] = set()
 
     def add(self, change: Change) -> None:
@@ -122,3 +132,26 @@ class Draft:
                 return after
         self.add(UpdateThreadRow(after, fields))
         return after
+
+    # Messages, without their parts.
+
+    def find_message(self, tenant: str | None, thread_id: str, message_id: str) -> Decision[Message | None]:
+        """The message as it will be, or None."""
+        key = (tenant, thread_id, message_id)
+        if key not in self._messages:
+            self._messages[key] = yield GetMessage(tenant, thread_id, message_id)
+        return self._messages[key]
+
+    def insert_message(self, message: Message) -> None:
+        """A message that is new."""
+        self._messages[message.tenant, message.thread_id, message.message_id] = msgspec.structs.replace(
+            message, parts=()
+        )
+        self.add(InsertMessage(message))
+
+    def update_message(self, change: UpdateMessage) -> None:
+        """Change some fields of a message's row."""
+        message = change.message
+        after = msgspec.structs.replace(message, version=change.version, status=change.status or message.status)
+        self._messages[message.tenant, message.thread_id, message.message_id] = after
+        self.add(change)

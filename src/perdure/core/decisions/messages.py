@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from perdure.core import topics
-from perdure.core.decisions.changes import InsertMessage, UpdateMessage, WriteParts
+from perdure.core.decisions.changes import UpdateMessage, WriteParts
 from perdure.core.decisions.draft import Decision, Draft
-from perdure.core.decisions.reads import FindMessage, GetMessage
+from perdure.core.decisions.reads import FindMessage
 from perdure.core.messages import Message, MessageStatus
 from perdure.core.operations.messages import AddMessage, PutParts, SetMessage
 from perdure.core.records import RunRecord
@@ -28,7 +28,7 @@ def add_message(draft: Draft, operation: AddMessage, run: RunRecord | None = Non
 
 def insert_message(draft: Draft, message: Message) -> Decision[None]:
     """A message, unless it is there. Raises: MessageExists."""
-    same: Message | None = yield GetMessage(message.tenant, message.thread_id, message.message_id)
+    same = yield from draft.find_message(message.tenant, message.thread_id, message.message_id)
     if same is not None:
         if (same.turn, same.run_id, same.role) != (message.turn, message.run_id, message.role):
             raise MessageExists(message.message_id)
@@ -36,34 +36,35 @@ def insert_message(draft: Draft, message: Message) -> Decision[None]:
     taken = yield FindMessage(message.tenant, message.thread_id, message.client_id, message.turn, message.place)
     if taken is not None:
         raise MessageExists(message.message_id)
-    draft.add(InsertMessage(message))
+    draft.insert_message(message)
     draft.topics.add(topics.thread(message.tenant, message.thread_id))
 
 
 def put_parts(draft: Draft, operation: PutParts, run: RunRecord) -> Decision[None]:
     """Decide PutParts."""
-    message = yield from _own(run, operation.message_id)
+    message = yield from _own(draft, run, operation.message_id)
     draft.add(WriteParts(message, operation.first, operation.parts, operation.version))
     draft.topics.add(topics.thread(message.tenant, message.thread_id))
 
 
 def set_message(draft: Draft, operation: SetMessage, run: RunRecord) -> Decision[None]:
     """Decide SetMessage."""
-    message = yield from _own(run, operation.message_id)
+    message = yield from _own(draft, run, operation.message_id)
     if operation.version <= message.version:
         return
     status = operation.status
     if status is not None and _RANK[status] < _RANK[message.status]:
         status = None
-    draft.add(UpdateMessage(message, operation.at, operation.version, status, operation.finish_reason, operation.model))
+    given = (operation.at, operation.version, status, operation.finish_reason, operation.model)
+    draft.update_message(UpdateMessage(message, *given))
     draft.topics.add(topics.thread(message.tenant, message.thread_id))
 
 
-def _own(run: RunRecord, message_id: str) -> Decision[Message]:
+def _own(draft: Draft, run: RunRecord, message_id: str) -> Decision[Message]:
     """A message that the run writes. Raises: MessageNotFound."""
     message: Message | None = None
     if run.thread_id is not None:
-        message = yield GetMessage(run.tenant, run.thread_id, message_id)
+        message = yield from draft.find_message(run.tenant, run.thread_id, message_id)
     if message is None or message.run_id != run.run_id:
         raise MessageNotFound(message_id)
     return message

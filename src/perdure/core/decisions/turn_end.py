@@ -16,7 +16,7 @@ from perdure.core.chunks import RUN_LANE, Chunk, Entry, chunk_entry
 from perdure.core.compaction import compact
 from perdure.core.decisions.changes import InsertEntries, RemoveEntries, UpdateMessage, WriteParts
 from perdure.core.decisions.draft import Decision, Draft
-from perdure.core.decisions.reads import GetHead, GetMessage, GetOpenEntries, GetPendingCalls
+from perdure.core.decisions.reads import GetHead, GetOpenEntries, GetPendingCalls
 from perdure.core.messages import LAST_NUMBER, Message, write_version
 from perdure.core.records import RunRecord, RunStatus
 from perdure.core.salvage import UNKNOWN_OUTCOME, OpenLane, open_lanes, partial_parts
@@ -27,7 +27,7 @@ def end_turn(draft: Draft, run: RunRecord, at: datetime) -> Decision[None]:
     """Finish the message and the log of a turn that has just ended."""
     assert run.thread_id is not None  # noqa: S101 - a run with a reply is a turn
     assert run.reply_id is not None  # noqa: S101
-    message: Message | None = yield GetMessage(run.tenant, run.thread_id, run.reply_id)
+    message = yield from draft.find_message(run.tenant, run.thread_id, run.reply_id)
     if message is None or message.status != "streaming":
         return
     entries: list[Entry] = yield GetOpenEntries(run)
@@ -40,7 +40,7 @@ def end_turn(draft: Draft, run: RunRecord, at: datetime) -> Decision[None]:
         draft.add(WriteParts(message, place, (ended,), version))
     finish = chunk_entry(finish_chunk(run, run.status), RUN_LANE, head + 1, head + 1)  # it takes nothing back
     draft.add(InsertEntries(run, (finish,)))
-    draft.add(UpdateMessage(message, at, version, status=MESSAGE_STATUS[run.status]))
+    draft.update_message(UpdateMessage(message, at, version, status=MESSAGE_STATUS[run.status]))
     draft.topics.add(topics.thread(run.tenant, run.thread_id))
 
 
