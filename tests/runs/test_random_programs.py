@@ -216,7 +216,7 @@ async def fault_of(seed: int, machine: Machine) -> str | None:
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(120 + PROGRAMS)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("batch", range(BATCHES))
 async def test_random_programs_under_random_deaths_do_what_the_model_says(batch: int) -> None:

@@ -141,7 +141,7 @@ async def check(seed: int, url: str) -> str | None:
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(120 + PROGRAMS)
 @pytest.mark.parametrize("batch", range(BATCHES))
 async def test_random_programs_in_every_trouble_do_what_the_model_says(batch: int, tmp_path: Path) -> None:
     faults = list[str]()

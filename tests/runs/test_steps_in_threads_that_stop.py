@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ import perdure
 from perdure.errors import Divergence, RunFailed, StepFailed
 from perdure.runs.branch import BranchTask
 from perdure.runs.halting import Halt
+from perdure.runs.pool import MAX_THREADS
 from tests.runs.cluster import Cluster
 from tests.runs.diverging import assert_diverged, value
 from tests.runs.driving import Driver
@@ -27,6 +29,10 @@ def let_go() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+def branches() -> list[BranchTask[Any]]:
+    return [task for task in asyncio.all_tasks() if isinstance(task, BranchTask)]
 
 
 class Effect:
@@ -219,9 +225,8 @@ async def test_a_task_that_is_cancelled_from_outside_ends_with_what_its_function
 ) -> None:
     effect = Effect(let_go)
     await begin(cluster, effect)
-    for task in asyncio.all_tasks():
-        if isinstance(task, BranchTask):
-            task.cancel()
+    for task in branches():
+        task.cancel()
     await cluster.clock.advance(1)
     assert await cluster.status() == "running"
     let_go.set()
@@ -231,12 +236,35 @@ async def test_a_task_that_is_cancelled_from_outside_ends_with_what_its_function
     assert (await cluster.step("0")).result == b"1"
 
 
+@pytest.mark.parametrize("ended_by", ["cancel", "expire"])
+async def test_a_function_that_still_waits_for_a_thread_keeps_no_task(
+    memory: Cluster, let_go: threading.Event, ended_by: str
+) -> None:
+    """As where no thread can be started: its task once waited for a call that never came."""
+    effects = [Effect(let_go) for _ in range(MAX_THREADS + 1)]
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.gather(*(ctx.step("effect", effect) for effect in effects))
+
+    await memory.start(flow)
+    await memory.start_worker()
+    for effect in effects[:-1]:
+        await asyncio.to_thread(effect.began.wait, 10)
+    (task,) = (task for task in branches() if task.branch.prefix.endswith(str(MAX_THREADS)))
+    getattr(task, ended_by)()
+    async with asyncio.timeout(10):
+        await asyncio.wait([task])
+    let_go.set()
+    await memory.clock.advance(10)
+    assert effects[-1].calls <= 1
+
+
 async def test_a_function_that_does_not_end_keeps_no_loop_open(memory: Cluster, let_go: threading.Event) -> None:
     effect = Effect(let_go)
     await begin(memory, effect)
     worker = memory.workers[0].worker
     await memory.clock.until(worker.stop(at_once=True))
-    left = [task for task in asyncio.all_tasks() if isinstance(task, BranchTask)]
+    left = branches()
     assert left
     await worker.abandon()
     async with asyncio.timeout(10):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.guarding import is_of
@@ -36,14 +37,19 @@ class Calling(asyncio.Future[Value]):
         self.of = of
         self.when_ended: Callable[[], None] | None = None
         """Called on the loop when a call that was abandoned has ended."""
+        self.withdraw: Callable[[], bool] = bool
+        """Keep the function from being called; whether that was still possible."""
         self.has_ended = False
         """Whether the function has returned or raised; it is settled soon."""
         self.is_kept: Callable[[], bool] = bool
         """Asked where who awaits it is cancelled: whether they are to have its outcome all the same."""
 
     def cancel(self, msg: Value = None) -> bool:
-        """Where this does nothing, the task that awaits it is cancelled when it is settled, and finds its outcome."""
-        return not (self.has_ended or self.is_kept()) and super().cancel(msg)
+        """Where this does nothing, the task that awaits it is cancelled when it is settled, and finds its outcome.
+
+        One whose function has not been called is always cancelled: it has no outcome, and may never have one.
+        """
+        return (self.withdraw() or not (self.has_ended or self.is_kept())) and super().cancel(msg)
 
 
 class Pool:
@@ -53,7 +59,7 @@ class Pool:
         self._limit = limit
         self._clock = clock or SystemClock()
         self._stuck_limit = stuck_limit
-        self._waiting: deque[tuple[Calling, Callable[[], None]]] = deque()
+        self._waiting: OrderedDict[Calling, Callable[[], None]] = OrderedDict()
         self._running: set[Calling] = set()
         self._stuck: set[Calling] = set()
         self._ready = threading.Condition()
@@ -78,6 +84,7 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         calling = Calling(loop, of)
+        calling.withdraw = partial(self._withdraw, calling)
         context = copy_context()
 
         def work() -> None:
@@ -100,7 +107,7 @@ class Pool:
                     "%s can't begin: %d calls that nobody waits for any more still run in threads", of, self.stuck
                 )
                 raise ThreadsExhausted(self.stuck)
-            self._waiting.append((calling, work))
+            self._waiting[calling] = work
             self._serve_next()
         return calling
 
@@ -111,8 +118,12 @@ class Pool:
                 self._stuck.add(calling)
                 self._serve_next()
                 return True
-            self._waiting = deque(each for each in self._waiting if each[0] is not calling)
+        self._withdraw(calling)
         return False
+
+    def _withdraw(self, calling: Calling) -> bool:
+        with self._ready:
+            return self._waiting.pop(calling, None) is not None
 
     def close(self) -> None:
         """Let the threads end, one that still runs a call when that has ended. Safe twice."""
@@ -134,15 +145,19 @@ class Pool:
             self._start()
         elif not self._said:
             self._said = True
-            last = self._waiting[-1][0].of
-            _log.warning("all %d threads for synchronous functions are busy; %s waits for one", self._limit, last)
+            what = self._last()
+            _log.warning("all %d threads for synchronous functions are busy; %s waits for one", self._limit, what)
+
+    def _last(self) -> str:
+        """Whose call came last."""
+        return next(reversed(self._waiting)).of if self._waiting else "a call"
 
     def _start(self) -> None:
         """Start a thread; where none can be started and none will come to what waits, again later."""
         try:
             BackgroundThread("perdure-call", self._serve).start()
         except StoreUnavailable as error:
-            _log.warning("%s waits for a thread: %s", self._waiting[-1][0].of if self._waiting else "a call", error)
+            _log.warning("%s waits for a thread: %s", self._last(), error)
             if not self._threads:
                 self._clock.call_after(START_AGAIN_AFTER, self._start_again)
         else:
@@ -164,7 +179,7 @@ class Pool:
                     return False
                 self._idle += 1
                 self._ready.wait()
-            calling, work = self._waiting.popleft()
+            calling, work = self._waiting.popitem(last=False)
             self._running.add(calling)
         work()
         return True
