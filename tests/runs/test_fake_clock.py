@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from perdure.core.clock import Clock
+from perdure.runs.pool import Pool
 from perdure.testing.clock import FakeClock
 from tests.runs.cluster import Cluster
 
@@ -132,6 +133,21 @@ async def test_until_says_that_it_takes_too_long() -> None:
     with pytest.raises(AssertionError, match="within 10"):
         await clock.until(asyncio.Event().wait(), within=10)
     assert clock.elapsed() == 0.0
+
+
+async def test_until_gives_a_call_that_it_no_longer_waits_for_real_time_to_end() -> None:
+    clock, pool, let_go = FakeClock(), Pool(), threading.Event()
+    clock.call_after(100.0, lambda: None)
+
+    async def call() -> object:
+        return await pool.start(lambda: let_go.wait(30))
+
+    calling = asyncio.ensure_future(call())
+    await clock.settle()
+    threading.Timer(0.2, let_go.set).start()
+    assert await clock.until(calling, within=10) is True
+    assert clock.elapsed() <= 10
+    pool.close()
 
 
 async def test_the_clock_of_a_process_dies_alone() -> None:
