@@ -15,7 +15,7 @@ import perdure
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.operations import RegisterWorker
 from perdure.errors import StoreMoved, StoreReplaced, StoreUnavailable
-from perdure.runs import lease_holder
+from perdure.runs import tick
 from perdure.runs.durable import run_durable
 from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.pool import Pool
@@ -79,7 +79,7 @@ async def test_an_outage_of_many_leases_is_waited_out_and_leaves_nothing_behind(
     cluster: Cluster, error: type[Exception], outage: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if outage == HOUR:
-        monkeypatch.setattr(lease_holder, "SHOW_AFTER", FEWER_TICKS)
+        monkeypatch.setattr(tick, "SHOW_AFTER", FEWER_TICKS)
     away = Away(cluster.store, error)
     run = await cluster.client.start(takes(cluster, 45), run_id="run")
     simulated = await cluster.start_worker(store=away)
@@ -245,7 +245,7 @@ def rename(path: str, to: str) -> None:
 async def test_a_file_that_is_away_for_an_hour_is_waited_out_and_each_step_keeps_its_outcome(
     sqlite: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease_holder, "SHOW_AFTER", FEWER_TICKS)
+    monkeypatch.setattr(tick, "SHOW_AFTER", FEWER_TICKS)
 
     async def flow(ctx: perdure.Context) -> str:
         for number in range(3):
