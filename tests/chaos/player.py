@@ -1,7 +1,8 @@
 """What the child processes of the chaos tests do: `python -m tests.chaos.player ACTION URL LEDGER [ARGUMENT…]`.
 
-A child says `ready` when it works, then what its action says, a line each; it ends politely when its input ends. Every
-effect goes to the ledger, a file outside the store, in the order in which it really happened.
+A child says `ready` when it works (a worker in trouble: when it begins to start), then what its action says, a line
+each; it ends politely when its input ends. Every effect goes to the ledger, a file outside the store, in the order in
+which it really happened.
 """
 
 from __future__ import annotations
@@ -188,9 +189,11 @@ async def work(url: str, ledger: str, lease_for: str = "30", worker_id: str = ""
         worker_id=worker_id or None,
         grace=5.0,
     )
+    if in_trouble is None:
+        await worker.start()
     say("ready")
     async with in_trouble.lasts() if in_trouble is not None else nullcontext():
-        await worker.start()
+        await worker.start()  # in trouble too; nothing happens where it has started
         say(worker.worker_id)
         await told_to_end()
     await worker.stop()
