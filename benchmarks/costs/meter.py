@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,14 @@ from unittest import mock
 
 from benchmarks.costs.log import written
 from perdure.stores.port import Store
-from perdure.stores.sqlite import writer
+from perdure.stores.sqlite import group, identity, writer
 
 EVERY = 10
 """Units: instructions of SQLite's between two counts."""
+LOOKS = 10
+"""Looks that find the same count until a store is at rest; turns of the loop, so a slow machine has more time."""
+PATIENCE = 10.0
+"""Units: seconds within which a store is at rest, or a run waits again."""
 
 
 class Cost(NamedTuple):
@@ -44,6 +49,23 @@ class Meter:
         log = written(self._path)
         return Cost(log.commits, log.pages, self._statements, self._instructions)
 
+    async def at_rest(self) -> Cost:
+        """What has been counted when nothing more comes. Raises: TimeoutError where there is always more."""
+        same, before = 0, (self._statements, self._instructions)
+        async with asyncio.timeout(PATIENCE):
+            while same < LOOKS:
+                await asyncio.sleep(0.002)
+                now = self._statements, self._instructions
+                same, before = (same + 1 if now == before else 0), now
+        return self.now()
+
+    @contextmanager
+    def looks_away(self) -> Generator[None]:
+        """What is asked inside is not counted: small reads only, which nothing comes between."""
+        before = self._statements, self._instructions
+        yield
+        self._statements, self._instructions = before
+
     def _took(self, _: Any, sql: str, __: Any) -> bool:
         self._statements += 1
         self.texts.add(sql)
@@ -55,9 +77,18 @@ class Meter:
 
 
 @contextmanager
-def quick_disk() -> Generator[None]:
-    """Commits stay on the loop, however slow the machine is just now: what is counted does not depend on time."""
-    with mock.patch.object(writer, "SLOW_AFTER", 1e9), mock.patch.object(writer, "SLICE", 1e9):
+def regardless_of_time() -> Generator[None]:
+    """What is counted does not depend on time: how slow the machine is just now, and when it last looked at the file.
+
+    Commits stay on the loop, and no checkpoint lets the log begin anew, in which they are counted.
+    """
+    with (
+        mock.patch.object(writer, "SLOW_AFTER", 1e9),
+        mock.patch.object(writer, "SLICE", 1e9),
+        mock.patch.object(identity, "LOOK_EVERY", 1e9),
+        mock.patch.object(identity, "MARK_EVERY", 1e9),
+        mock.patch.object(group, "CHECKPOINT_PAGES", 10**9),
+    ):
         yield
 
 

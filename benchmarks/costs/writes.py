@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.costs.held_claims import HeldApp
 from benchmarks.costs.limits import Sizes
 from benchmarks.costs.log import written
-from benchmarks.costs.meter import Cost, Meter, quick_disk
+from benchmarks.costs.meter import PATIENCE, Cost, Meter, regardless_of_time
 from perdure import Agent, App, Context, Run
 from perdure.core.messages import TextPart, Usage
 from perdure.models.protocol import ModelDelta, ModelEvent, ModelReply, ModelRequest
@@ -19,8 +19,6 @@ from perdure.testing.scripted import ScriptedModel, call, say
 
 TIMES = 7
 STEPS = 100
-SETTLED_AFTER = 0.05
-"""Units: seconds after which a run that was woken waits again; nobody asks, since questions are counted too."""
 
 
 class Paced:
@@ -53,8 +51,8 @@ class Paced:
 
 
 async def measure(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
-    """Shape: counts; pages of a delta, and all of a step, as a mean; of the others the median of some."""
-    with quick_disk():
+    """Shape: counts; pages of a delta as a mean; all of a step as the median of some means; else a median of some."""
+    with regardless_of_time():
         turn = await _turn(folder / "turn.db")
         delta, deltas = await _deltas(folder / "delta.db", min(sizes.deltas, 150))
         step, event, wakeup = await _step_event_and_wakeup(folder / "step.db")
@@ -110,7 +108,10 @@ async def _deltas(path: Path, words: int) -> tuple[Cost, list[Cost]]:
 
 
 async def _step_event_and_wakeup(path: Path) -> tuple[Cost, Cost, Cost]:
-    """A wake-up is a claim, and all until the run waits again."""
+    """A wake-up is a claim, and all until the run waits again.
+
+    Shape: of `STEPS` steps that follow each other, of an event, of a wake-up; each the usual one of `TIMES`.
+    """
     app = HeldApp(f"sqlite:///{path}")
     taken, events, wakeups = list[Cost](), list[Cost](), list[Cost]()
 
@@ -119,33 +120,41 @@ async def _step_event_and_wakeup(path: Path) -> tuple[Cost, Cost, Cost]:
 
     @app.workflow
     async def count(ctx: Context) -> None:
-        await ctx.step("first", no_op, 0)
-        before = meter.now()
-        for number in range(STEPS):
-            await ctx.step("step", no_op, number)
-        taken.append(meter.now().since(before))
+        for _ in range(TIMES):
+            before = meter.now()
+            for number in range(STEPS):
+                await ctx.step("step", no_op, number)
+            taken.append(meter.now().since(before))  # and nothing, each time that this is replayed
         for number in range(TIMES + 1):
             await ctx.await_event(f"go {number}")
 
     async with app:
         meter = Meter(path, app.held.inner)
         run = await app.start(count)
-        await suspended(run)
+        await _waits_for(meter, run, "go 0")
         for number in range(TIMES):
             app.held.goes_on.clear()
-            before = meter.now()
+            before = await meter.at_rest()
             await run.emit_event(f"go {number}")
-            await asyncio.sleep(SETTLED_AFTER)
-            emitted = meter.now()
+            emitted = await meter.at_rest()
             app.held.goes_on.set()
-            await asyncio.sleep(SETTLED_AFTER)
+            await _waits_for(meter, run, f"go {number + 1}")
             events.append(emitted.since(before))
-            wakeups.append(meter.now().since(emitted))
-            if (await run.record()).waiting_for != (f"event:go {number + 1}",):
-                raise RuntimeError(f"the run did not wait again within {SETTLED_AFTER} s")
+            wakeups.append((await meter.at_rest()).since(emitted))
         await run.emit_event(f"go {TIMES}")
         await run.result()
-        return taken[0], _usual(events), _usual(wakeups)
+        return _usual(taken[:TIMES]), _usual(events), _usual(wakeups)
+
+
+async def _waits_for(meter: Meter, run: Run[Any], event: str) -> None:
+    """Return when the run waits for this event. Raises: TimeoutError where it takes longer than `PATIENCE`."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with meter.looks_away():
+                found = await run.record()
+            if found.waiting_for == (f"event:{event}",):
+                return
+            await asyncio.sleep(0.002)
 
 
 async def suspended(run: Run[Any]) -> None:
