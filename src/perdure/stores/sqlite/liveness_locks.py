@@ -8,6 +8,9 @@ other for the worker, and a worker that registers at that instant can tell them 
 
 A store that is closed before a worker was retired keeps its lock until the process ends: a step's function of the
 worker's may go on, and nobody may take its run for a dead one's before the lease has ended.
+
+A file may stay that no row names: where a worker stood still, was taken over, and was killed before it could give its
+lock back, or where a process was killed between the lock and the row. Whoever registers next removes such files.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -114,6 +118,27 @@ class LivenessLocks:
         file = self._file(worker_id)
         file.unlink(missing_ok=True)
         _close(_left.pop(file, None))
+
+    def tidy(self, known: Iterable[str]) -> None:
+        """Remove the files of dead processes that no row names any more, or none has named yet.
+
+        Shape: `known` are the workers that have a row. Only where nobody else can write one meanwhile.
+        """
+        named = {self._file(worker_id).name for worker_id in known}
+        try:
+            files = [file for file in self._folder.iterdir() if file.name not in named]
+        except FileNotFoundError:
+            return
+        for file in files:
+            try:
+                handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                if _lock(handle, fcntl.LOCK_SH):
+                    file.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
 
     def lose(self, worker_id: str) -> None:
         """What the kernel does when a worker's process dies: the lock is free, its file stays."""

@@ -54,8 +54,12 @@ class WriteTransaction(Transaction):
         self.topics: set[str] = set()
 
     def hold(self, worker_id: str) -> None:
-        """Take a worker's lock now. Raises: SettingInvalid where a living process is this worker."""
+        """Take a worker's lock now, and remove what dead ones have left who have no row.
+
+        Raises: SettingInvalid where a living process is this worker.
+        """
         self._gone.pop(worker_id, None)
+        self._locks.tidy(cast("str", row[0]) for row in self.rows("SELECT worker_id FROM workers"))
         self._locks.hold(worker_id)
 
     def let_go(self, worker_id: str, *, died: bool) -> None:
