@@ -200,7 +200,7 @@ async def test_a_step_keeps_its_outcome_where_its_commit_failed_while_its_run_wa
 
     async def let_go(_: tuple[Operation, ...]) -> None:
         [attempt] = simulated.worker.holder.attempts.values()
-        attempt.let_go()
+        attempt.let_go(asyncio.get_running_loop())
 
     store = InterleavingStore(cluster.store)
     simulated = await cluster.start_worker(store=store)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from perdure.core.failures import Failure
+from perdure.core.guarding import is_of
 from perdure.core.operations import FinishRun
 from perdure.core.records import RunStatus
 from perdure.core.values import Value, encode
@@ -29,7 +31,9 @@ async def run_main(attempt: Attempt) -> None:
     except Unwind:
         return
     except BaseException as error:  # the end itself went wrong: a run without an end and without a worker would hang
-        if not is_of_user_code(error, attempt.root):
+        task = attempt.root.task
+        is_let_go = task is not None and task.is_let_go and is_of(error, asyncio.CancelledError)
+        if is_let_go or not is_of_user_code(error, attempt.root):
             raise
         await _end_anyhow(attempt, error)
 

@@ -67,6 +67,8 @@ class AttemptTasks:
         self.root = Branch("")
         self.effects = Effects(host.clock)
         self.is_held = False
+        self.end_task: asyncio.Task[Value] | None = None
+        self._has_left = False
         self._active = 0
         self._tasks: set[BranchTask[Value]] = set()
         self._given_up: set[BranchTask[Value]] = set()
@@ -115,7 +117,7 @@ class AttemptTasks:
         self._active -= 1
         error = None if task.cancelled() else task.exception()
         if error is not None and is_of(error, SystemExit, KeyboardInterrupt):
-            self.let_go()  # a signal handler raised it: the loop is about to end
+            self.let_go(task.get_loop())  # a signal handler raised it: the loop is about to end
         elif joined is None and error is not None and not is_of(error, Unwind):
             self.error = error  # whoever joins a task raises what it raised; a root has only us to tell
             log_anyhow(partial(_log.error, "run %s: its end could not be written", self.run_id, exc_info=error))
@@ -153,6 +155,9 @@ class AttemptTasks:
         if halt.kind != "lost" and (self.halt is not None or self.ending):
             return
         self.halt = halt
+        self._unwind(halt)
+
+    def _unwind(self, halt: Halt) -> None:
         self.effects.changed()
         for wait in tuple(self.waits.values()):
             wait.unwind(halt)
@@ -170,13 +175,17 @@ class AttemptTasks:
         """Whether this attempt is over, for whatever reason."""
         return self.halt is not None
 
-    def let_go(self) -> None:
-        """Somebody has cancelled a task whom nobody has asked to: somebody else goes on with the run."""
+    def let_go(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Somebody has cancelled a task whom nobody has asked to: somebody else goes on with the run.
+
+        Its tasks find that at once. The rest follows on the loop, which does not run while its end cancels all tasks.
+        """
         if self.halt is None and not self.ending:
             inside = ", ".join(named(step) for step in self.running.values())
             where = f", in {inside}" if inside else ""
             _log.warning("run %s: its task was cancelled from outside%s; released", self.run_id, where)
-            self.stop(Halt("release", "its task was cancelled from outside"))
+            halt = self.halt = Halt("release", "its task was cancelled from outside")
+            loop.call_soon(lambda: self._has_left or self._unwind(halt))
 
     def reopen(self) -> None:
         """Make the context usable again, for what is to be cleaned up after a cancel."""
@@ -227,11 +236,18 @@ class AttemptTasks:
         """No task is left, and none comes any more."""
         raise NotImplementedError
 
+    def leave_if_over(self) -> None:
+        """Leave where no task goes on, and the end of one has not said so: a signal handler's error broke it off."""
+        if all(task.done() for task in self._tasks):
+            self._leave()
+
     def _leave(self) -> None:
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
-        self.left()
+        if not self._has_left:
+            self.left()
+            self._has_left = True  # only now: it may be broken off
 
 
 def key_of(run: RunRecord) -> RunKey:

@@ -94,7 +94,7 @@ class BranchTask(asyncio.Task[R]):
             if asker is None or asker.owner is not owner:
                 self.is_let_go = True
                 if not loop.is_closed():
-                    loop.call_soon(owner.let_go)  # before the task is woken: it must find that the attempt is over
+                    owner.let_go(loop)  # before the task goes on: it must find that the attempt is over
             elif self.branch.step is None or current_task(loop) is not self:
                 self.is_cut_off = True  # else a step's function cancels itself: that is how it fails
         return super().cancel(msg)

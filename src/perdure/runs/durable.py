@@ -213,6 +213,7 @@ class _Driver:
             attempt.stop(Halt("release", "its driver was cancelled"))
         if self._holder.is_busy:
             self._free = asyncio.get_running_loop().create_future()
+            self._holder.end_attempts()
             with suppress(asyncio.CancelledError):  # once more cancelled: that changes nothing
                 await wait_patiently(self._free)
         await self._holder.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from perdure.core import topics
-from perdure.core.clock import Clock
+from perdure.core.clock import Clock, Timer
 from perdure.core.manifest import Outcome
 from perdure.core.observe import Observer
 from perdure.core.operations import ClaimedRun
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("perdure.worker")
 _LEFT: dict[EndedAs, RunStatus] = {"suspended": "suspended", "parked": "suspended", "released": "queued"}
+
+LOOK_AFTER = 0.1
+"""Units: seconds between two looks at whether anything of an attempt runs, while a worker stops."""
 
 Ended = Callable[[Attempt, EndedAs], None]
 
@@ -82,6 +85,7 @@ class LeaseHolder(WorkerLease):
         self._left_running: dict[RunKey, Attempt] = {}
         self._waiting: set[RunKey] = set()
         self._stops: dict[RunKey, Callable[[], None]] = {}
+        self._ends: Timer | None = None
         self.tick = Tick(self)
         self._background = Background(self.loop, lambda: self.worker_id)
         self._heartbeat = Heartbeat(self, self.loop)
@@ -147,6 +151,8 @@ class LeaseHolder(WorkerLease):
     async def _let_go(self) -> None:
         self.pool.close()
         self.tick.stop()
+        if self._ends is not None:
+            self._ends.cancel()
         await self._background.end()
         for stop in self._stops.values():
             stop()
@@ -214,8 +220,28 @@ class LeaseHolder(WorkerLease):
         """The attempt has no task left."""
         if attempt.halt is None:
             self._done(attempt, "ended")
-        else:
-            self.spawn(self._end(attempt)).add_done_callback(partial(self._ending_ended, attempt))
+        elif attempt.end_task is None:
+            attempt.end_task = self.spawn(self._end(attempt))
+            attempt.end_task.add_done_callback(partial(self._ending_ended, attempt))
+
+    def go_on(self) -> None:
+        """End each attempt of which nothing runs any more. Safe at any time.
+
+        A signal handler may raise anywhere, also where the end of an attempt's last task is told on.
+        """
+        for attempt in tuple(self.attempts.values()):
+            if attempt.end_task is None:
+                attempt.leave_if_over()
+            elif attempt.end_task.done():
+                self._done(attempt, "lost")
+        self._held()  # so whoever waits for their ends looks again
+
+    def end_attempts(self) -> None:
+        """From now on see to it that each attempt ends, until the last has. Safe twice."""
+        if self._ends is not None:
+            self._ends.cancel()
+        self._ends = self.clock.call_after(LOOK_AFTER, self.end_attempts)
+        self.go_on()
 
     async def _end(self, attempt: Attempt) -> None:
         ended_as: EndedAs = "lost"
@@ -254,7 +280,8 @@ class LeaseHolder(WorkerLease):
             _log.warning("run %s: its children are cancelled later: %s", run.run_id, error)
 
     def _ending_ended(self, attempt: Attempt, task: asyncio.Task[Value]) -> None:
-        if task.cancelled():
+        is_broken_off = task.cancelled() or task.exception() is not None
+        if is_broken_off and self.attempts.get(attempt.key) is attempt:
             self._done(attempt, "lost")  # whether its end has landed is not known; where it has not, it is a stray
 
     def _held(self) -> None:

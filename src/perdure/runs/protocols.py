@@ -168,7 +168,7 @@ class BranchOwner(Protocol):
         """Whether the attempt is over, for whatever reason."""
         ...
 
-    def let_go(self) -> None:
+    def let_go(self, loop: asyncio.AbstractEventLoop) -> None:
         """Somebody has cancelled one of its tasks whom nobody has asked to: release the run."""
         ...
 

@@ -174,6 +174,7 @@ class Worker:
                 task = self._task
                 self._news.set()
                 self._end_when_idle()
+                self.holder.end_attempts()
                 timer = self._clock.call_after(0 if self._at_once else self._grace, self._release)
                 await self._all_gone()
                 timer.cancel()

@@ -7,16 +7,20 @@ CancelledError then; the outcome stands on the future.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Shielded(asyncio.Future[T]):
-    """A future that can't be cancelled."""
+    """A future that can't be cancelled. Whoever settles it may be told of a try, by `on_cancel`."""
+
+    on_cancel: Callable[[], object] | None = None
 
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature is asyncio's
+        if self.on_cancel is not None:
+            self.on_cancel()
         return False
 
     def withdraw(self) -> None:

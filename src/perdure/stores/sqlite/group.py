@@ -227,6 +227,11 @@ class Group:
             with suppress(apsw.Error):
                 self._tx.run("ROLLBACK")
 
+    def abandon(self) -> None:
+        """Take back what was broken off in its middle."""
+        self._connection.set_busy_timeout(0)
+        self._roll_back()
+
     # What others commit.
 
     @property

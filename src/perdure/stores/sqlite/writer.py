@@ -10,6 +10,10 @@ Fates are not shared: a refusal undoes only its own commit (see `group`). Where 
 disk, a failing fsync), its commits are landed again one by one: landing twice is landing once. Only where a COMMIT
 failed on the disk, and landing it again failed too, is the outcome unknown; its owner lands it again then.
 
+A signal handler of the program's may raise anywhere in the code that runs on the loop. So no commit is ever held
+only by a frame: it stays in `_pending` or `_handed` until its future is settled, and
+`go_on` begins again with what is there after an error, and when somebody is cancelled who waits.
+
 What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off, and the
 thread makes them, inside the turnstile: one during which others commit would never catch up with them.
 """
@@ -18,12 +22,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
-
-import msgspec
 
 from perdure.core.clock import Clock
 from perdure.core.operations import CommitResult, HolderOperation, OutsideOperation
@@ -33,7 +35,9 @@ from perdure.errors import StoreClosed, StoreUnavailable
 from perdure.stores.background import BackgroundThread, tell
 from perdure.stores.shielded import AfterATurn, Present, Shielded
 from perdure.stores.sqlite.decider import Load, Request
+from perdure.stores.sqlite.entry import Entry
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
+from perdure.stores.sqlite.handing import Handed, Item, deliver, share_out
 
 GROUP = 512
 SLICE = 0.002
@@ -42,15 +46,8 @@ POLL_AFTER = 0.03
 _log = logging.getLogger("perdure.store")
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """A commit on its way."""
-
-    request: Request
-    future: Shielded[Value]
-
-
-Work: TypeAlias = list[Item] | None
-"""Commits for the thread; empty to look at the rest of its work, None to stop."""
+Work: TypeAlias = Handed | None
+"""None to stop."""
 
 
 class Writer:
@@ -65,12 +62,12 @@ class Writer:
         self._pending: list[Item] = []
         self._lone: Lease | None = None
         self._turned_after = 0.0
-        self._handed = 0
-        self._checkpointing = False
-        self._busy = threading.Lock()
+        self._handed: deque[Handed] = deque()
+        self._entry = Entry(group)
+        self._busy = self._entry.busy
         self._work: SimpleQueue[Work] = SimpleQueue()
         self._put_back: list[Work] = []
-        self._watching = threading.Event()
+        self._is_watching = False
         self._idle: Shielded[None] | None = None
         self._ended: Shielded[None] | None = None
         self._closed = False
@@ -94,12 +91,17 @@ class Writer:
 
     def load(self, request: Load) -> Awaitable[Value]:
         """Let the thread write rows of another store, all in one transaction."""
-        future: Shielded[Value] = Shielded(loop=self._loop)
+        future = self._awaited()
         self._hand_over([Item(request, future)])
         return future
 
-    def _put(self, request: Request) -> Shielded[Value]:
+    def _awaited(self) -> Shielded[Value]:
         future: Shielded[Value] = Shielded(loop=self._loop)
+        future.on_cancel = self._go_on
+        return future
+
+    def _put(self, request: Request) -> Shielded[Value]:
+        future = self._awaited()
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(Item(request, future))
@@ -120,40 +122,68 @@ class Writer:
 
     def watch(self) -> None:
         """Look for other processes' commits from now on."""
-        if not self._watching.is_set():
-            self._watching.set()
+        if not self._is_watching:
+            self._is_watching = True
             self._hand_over([])
 
     async def close(self) -> None:
         """Land what is on its way, then stop the thread. Safe twice, and at once."""
+        self._recover()
         while self._pending or self._handed:
+            self._go_on()
             waiting = [item.future for item in self._pending]
             self._flush()
             await asyncio.gather(*waiting, return_exceptions=True)
             if self._handed:
-                self._idle = self._idle or Shielded(loop=self._loop)
+                self._idle = self._idle or self._awaited()
                 await self._idle
-        if self._ended is None:
-            self._ended = Shielded(loop=self._loop)
-            self._work.put(None)
+        self._ended = self._ended or self._awaited()
+        self._work.put(None)  # again where a close before was broken off
         await self._ended
         self._thread.join()
 
+    def _go_on(self) -> None:
+        """Go on with what is on its way, in case it was broken off. Safe at any time: to land twice is to land once."""
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon(self._delivered)
+        self._loop.call_soon(self._flush)
+        for handed in tuple(self._handed):
+            if not handed.is_taken:
+                self._work.put(handed)
+
+    @property
+    def _is_checkpointing(self) -> bool:
+        """Whether the thread makes a checkpoint, or looks at whether one is due."""
+        return any(not handed.items for handed in self._handed)
+
     def _flush(self) -> None:
         """Commit what is pending, on the loop where that is quick, else by the thread."""
-        if self._checkpointing or not self._pending:
+        if self._entry.is_inside:
+            self._recover()
+        if not self._pending or self._is_checkpointing:
             return  # what is pending is flushed after the checkpoint
-        items, self._pending = self._pending[:GROUP], self._pending[GROUP:]
+        try:
+            self._flush_some()
+        except BaseException:
+            self._go_on()
+            raise
+
+    def _flush_some(self) -> None:
+        items = self._pending[:GROUP]
         self._turned_after = self._clock.elapsed()
-        if self._pending:
+        if len(self._pending) > GROUP:
             self._loop.call_soon(self._flush)
         settled = None
         if not self._handed and self._group.pace <= SLOW_AFTER:
             settled = self._settle_now([item.request for item in items], self._turned_after)
         if settled is None:
             self._hand_over(items)
+            del self._pending[: len(items)]
             return
-        self._deliver(items, settled)
+        deliver(items, settled)
+        del self._pending[: len(items)]
+        self._publish(settled)
         if len(items) == 1 and not self._pending:
             request = items[0].request
             self._lone = request[0] if isinstance(request, tuple) else None
@@ -162,7 +192,6 @@ class Writer:
     def _checkpoint_if_due(self) -> None:
         """Let the thread make a checkpoint where the log has grown long; nobody here commits meanwhile."""
         if self._group.is_checkpoint_due:
-            self._checkpointing = True
             self._hand_over([])
 
     def _at_once(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> Present[CommitResult] | None:
@@ -174,11 +203,10 @@ class Writer:
         now, group = self._clock.elapsed(), self._group
         if now >= group.file.due_after:
             return None
-        if not self._busy.acquire(blocking=False):
+        self._recover()
+        if not self._entry.get_inside(now):
             return None
         try:
-            if not self._try_enter(now):
-                return None
             landed = group.commit_alone(lease, operations)
             is_turn_due = now - self._turned_after > SLICE
             if is_turn_due:
@@ -186,9 +214,10 @@ class Writer:
                 if group.is_behind or group.pace > SLOW_AFTER:
                     self._lone = None  # the next one is for the loop, or for the thread
             changed = group.take_topics()
-        finally:
-            self._leave()
-            self._busy.release()
+        except BaseException:
+            self._recover()
+            raise
+        self._entry.get_out()
         if landed is None:
             return None
         if changed:
@@ -201,19 +230,23 @@ class Writer:
 
     def _settle_now(self, requests: list[Request], now: float) -> Settled | None:
         """Commit a group if nobody is in the turnstile, and nobody else writes."""
-        if not self._busy.acquire(blocking=False):
+        self._recover()
+        if not self._entry.get_inside(now):
             return None
         try:
-            if not self._try_enter(now):
-                return None
-            try:
-                return self._group.commit_if_free(requests)
-            except Exception as error:
-                return _failed(error, len(requests), unknown=True)
-            finally:
-                self._leave()
-        finally:
-            self._busy.release()
+            settled = self._group.commit_if_free(requests)
+        except Exception as error:
+            settled = _failed(error, len(requests), unknown=True)
+        except BaseException:
+            self._recover()
+            raise
+        self._entry.get_out()
+        return settled
+
+    def _recover(self) -> None:
+        """Where a signal handler's error broke off what the loop's thread wrote, nothing of it stays."""
+        if self._entry.recover():
+            self._publish(Settled([], frozenset(), missed=True))  # what has landed may have been news
 
     def _settle(self, requests: list[Request]) -> Settled:
         """Commit a group when it is our turn."""
@@ -225,34 +258,13 @@ class Writer:
         except Exception as error:
             return _failed(error, len(requests), unknown=entered)
         finally:
-            self._leave()
-
-    def _try_enter(self, now: float) -> bool:
-        try:
-            return self._group.try_enter(now)
-        except Exception:
-            _log.exception("the turnstile could not be looked at")
-            return False  # so the commit goes to the thread, which waits for its turn, or says what is wrong
-
-    def _leave(self) -> None:
-        """What has landed has landed: an error here is for the log."""
-        try:
-            self._group.leave()
-        except Exception:
-            _log.exception("the turnstile could not be left")
+            self._entry.leave()
 
     def _hand_over(self, items: list[Item]) -> None:
         self._lone = None
-        self._handed += 1
-        self._work.put(items)
-
-    def _deliver(self, items: list[Item], settled: Settled) -> None:
-        for item, outcome in zip(items, settled.outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                item.future.set_exception(outcome)
-            else:
-                item.future.set_result(outcome)
-        self._publish(settled)
+        handed = Handed(items)
+        self._handed.append(handed)
+        self._work.put(handed)
 
     def _publish(self, settled: Settled) -> None:
         """Whoever listens is told; what one of them raises is no reason for the commit to fail, or for the next."""
@@ -261,31 +273,35 @@ class Writer:
         except Exception:
             _log.exception("a listener failed")
 
-    def _delivered(self, items: list[Item], settled: Settled, taken: int) -> None:
-        self._handed -= taken
-        self._deliver(items, settled)
-        if self._handed:
-            return
-        if self._idle is not None:
-            self._idle.set_result(None)
+    def _delivered(self) -> None:
+        """Deliver what the thread has done, in its order."""
+        was_checkpointing = self._is_checkpointing
+        while self._handed and (settled := self._handed[0].settled) is not None:
+            deliver(self._handed[0].items, settled)
+            self._publish(settled)
+            self._handed.popleft()
+        if not self._handed and self._idle is not None:
+            if not self._idle.done():
+                self._idle.set_result(None)
             self._idle = None
-        if self._checkpointing:
-            self._checkpointing = False
-            if self._pending:
-                self._flush()
+        if was_checkpointing and self._pending:
+            self._flush()
 
     # The thread.
 
     def _serve(self) -> bool:
         try:
-            work = self._next(POLL_AFTER if self._watching.is_set() else None)
+            work = self._next(POLL_AFTER if self._is_watching else None)
         except Empty:
             self._look()
             return True
         if work is None:
             self._end()
             return False
-        items, taken = self._gather(work)
+        taken = self._gather(work)
+        if not taken:
+            return True
+        items = [item for handed in taken for item in handed.items]
         settled = _NOTHING
         try:
             with self._busy:
@@ -294,7 +310,8 @@ class Writer:
                 self._checkpoint()
         except BaseException as error:
             settled = _failed(error, len(items), unknown=True)
-        self._tell(self._delivered, items, settled, taken)
+        share_out(taken, settled)
+        self._tell(self._delivered)
         return True
 
     def _end(self) -> None:
@@ -306,20 +323,24 @@ class Writer:
     def _next(self, timeout: float | None) -> Work:
         return self._put_back.pop() if self._put_back else self._work.get(timeout=timeout)
 
-    def _gather(self, work: list[Item]) -> tuple[list[Item], int]:
-        """What has come in the meantime joins the group."""
-        items, taken = list(work), 1
-        while len(items) < GROUP:
+    def _gather(self, work: Handed) -> list[Handed]:
+        """What has come in the meantime joins the group; what was handed over twice is done once."""
+        taken, count = list[Handed](), 0
+        more: Work = work
+        while more is not None:
+            if not more.is_taken:
+                more.is_taken = True
+                taken.append(more)
+                count += len(more.items)
+            if count >= GROUP:
+                break
             try:
                 more = self._work.get_nowait()
             except Empty:
                 break
-            if more is None:
-                self._put_back.append(more)
-                break
-            items += more
-            taken += 1
-        return items, taken
+        else:
+            self._put_back.append(None)
+        return taken
 
     def _checkpoint(self) -> None:
         """Make a checkpoint where one is due; one that fails is made the next time."""
@@ -331,9 +352,11 @@ class Writer:
         except Exception:
             _log.exception("a checkpoint failed")
         finally:
-            self._leave()
+            self._entry.leave()
 
     def _look(self) -> None:
+        if self._pending:  # a signal handler's error may have kept the loop from it
+            self._tell(self._flush)
         if not self._busy.acquire(blocking=False):
             return
         try:

@@ -1,0 +1,64 @@
+"""How the loop's thread gets to write and gives that up again, also where a signal handler's error breaks it off."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+
+from perdure.stores.sqlite.group import Group
+
+_log = logging.getLogger("perdure.store")
+
+
+class Entry:
+    """One group's. Shape: `busy` is held by whoever writes; only the thread that has taken it can release it."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self.busy = threading.RLock()
+        self.is_inside = False
+        """Whether the loop's thread writes, or was broken off while it did."""
+
+    def get_inside(self, now: float) -> bool:
+        """Whether the loop's thread may write now; then it gets out, or recovers, afterwards."""
+        self.is_inside = True
+        if self.busy.acquire(blocking=False):
+            if self._try_enter(now):
+                return True
+            self.get_out()
+        self.is_inside = False
+        return False
+
+    def get_out(self) -> None:
+        """The loop's thread has written."""
+        self.leave()
+        self.busy.release()
+        self.is_inside = False
+
+    def recover(self) -> bool:
+        """Where the loop's thread was broken off, take back what it has not committed; whether it was."""
+        if not self.is_inside:
+            return False
+        if self.busy.acquire(blocking=False):  # else another thread has it, so this one has given it back
+            self._group.abandon()
+            self.leave()
+            with suppress(RuntimeError):  # however often this thread has taken it
+                while True:
+                    self.busy.release()
+        self.is_inside = False
+        return True
+
+    def _try_enter(self, now: float) -> bool:
+        try:
+            return self._group.try_enter(now)
+        except Exception:
+            _log.exception("the turnstile could not be looked at")
+            return False  # so the commit goes to the thread, which waits for its turn, or says what is wrong
+
+    def leave(self) -> None:
+        """Leave the turnstile. What has landed has landed: an error here is for the log."""
+        try:
+            self._group.leave()
+        except Exception:
+            _log.exception("the turnstile could not be left")
