@@ -43,6 +43,27 @@ _manifests = msgspec.json.Decoder(Manifest)
 class Attempt(AttemptTasks):
     """One attempt of one run, under one lease."""
 
+    __slots__ = (
+        "_has_noted_cleanups",
+        "_head",
+        "_log",
+        "_manifest",
+        "_on_ended",
+        "_versions",
+        "at_end",
+        "calls",
+        "cleanups",
+        "context_of",
+        "events",
+        "halt_at_frontier",
+        "inbox",
+        "outcome",
+        "replay",
+        "seq",
+        "status",
+        "workflow",
+    )
+
     def __init__(
         self,
         host: AttemptHost,
@@ -60,7 +81,8 @@ class Attempt(AttemptTasks):
         self.events: dict[str, EventRecord] = {}
         self.seq = 0
         self.inbox = max(run.inbox, journal.inbox)
-        self.log = LogWriter(self.commit, journal.head)
+        self._head = journal.head
+        self._log: LogWriter | None = None
         self.take_in(journal.events)
         self.calls: dict[str, Called] = {}
         self.outcome: Outcome | None = None
@@ -78,6 +100,13 @@ class Attempt(AttemptTasks):
         """What the run was asked to do."""
         return _manifests.decode(self._manifest)
 
+    @property
+    def log(self) -> LogWriter:
+        """What gives the entries of the run's log their seqs; most runs have none."""
+        if self._log is None:
+            self._log = LogWriter(self.commit, self._head)
+        return self._log
+
     def start(self, main: Callable[[Attempt], Awaitable[None]]) -> asyncio.Task[None]:
         """Begin with the run's own branch; the task ends when this attempt has."""
         return self.spawn(self.root, partial(main, self))
@@ -87,7 +116,8 @@ class Attempt(AttemptTasks):
 
     def journal(self) -> Journal:
         """The run's journal as it is now, with what this attempt has written."""
-        return Journal(self.replay.now(), tuple(self.events.values()), self.inbox, self.log.head)
+        head = self._head if self._log is None else self._log.head
+        return Journal(self.replay.now(), tuple(self.events.values()), self.inbox, head)
 
     @property
     def encoded_manifest(self) -> bytes:
@@ -120,6 +150,8 @@ class Attempt(AttemptTasks):
 
     def take_in(self, events: tuple[EventRecord, ...]) -> list[EventRecord]:
         """The events that are new here."""
+        if not events:
+            return []
         fresh = [event for event in events if self.events.setdefault(event.key, event) is event]
         self.seq = max((self.seq, *(event.seq for event in events)))
         return fresh
@@ -161,14 +193,14 @@ class Attempt(AttemptTasks):
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        return insist(self, partial(self.host.store.commit, self.lease, *operations), operations)
+        return insist(self, self.host.store.commit, self.lease, *operations)
 
     async def read(self, ask: Callable[[Store], Awaitable[R]]) -> R:
         """Read from the store: the one way in which an attempt does. Tried again as `commit` is.
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        return await insist(self, partial(ask, self.host.store))
+        return await insist(self, ask, self.host.store)
 
     @property
     def is_given_up(self) -> bool:

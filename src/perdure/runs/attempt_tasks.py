@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from perdure.core.records import Lease, RunRecord
 from perdure.core.values import Value
 from perdure.runs.branch import Branch, BranchTask, current_branch
 from perdure.runs.effects import Effects
-from perdure.runs.halting import HELD, Halt, Suspension, Unwind
+from perdure.runs.halting import HELD, NO_SUSPENSION, Halt, Suspension, Unwind
 from perdure.runs.interrupts import carrying
 from perdure.runs.protocols import AttemptHost, StepInfo, Waiting, named
 from perdure.runs.telling import log_anyhow
@@ -53,6 +54,27 @@ class AttemptTasks:
     why it ends before its workflow does; `error` is what the workflow raised; `ending` says that its end is written.
     """
 
+    __slots__ = (
+        "_active",
+        "_given_up",
+        "_giving_up",
+        "_halted_after",
+        "_tasks",
+        "effects",
+        "ending",
+        "error",
+        "halt",
+        "host",
+        "is_held",
+        "key",
+        "lease",
+        "root",
+        "run",
+        "running",
+        "suspension",
+        "waits",
+    )
+
     def __init__(self, host: AttemptHost, run: RunRecord) -> None:
         self.host = host
         self.run = run
@@ -63,7 +85,7 @@ class AttemptTasks:
         self.ending = False
         self.running: dict[str, StepInfo] = {}
         self.waits: dict[str, Waiting] = {}
-        self.suspension = Suspension(None, ())
+        self.suspension = NO_SUSPENSION
         self.root = Branch("")
         self.effects = Effects(host.clock)
         self.is_held = False
@@ -71,7 +93,7 @@ class AttemptTasks:
         self._has_left = False
         self._active = 0
         self._tasks: set[BranchTask[Value]] = set()
-        self._given_up: set[BranchTask[Value]] = set()
+        self._given_up: AbstractSet[BranchTask[Value]] = frozenset()
         self._giving_up: Timer | None = None
         self._halted_after = 0.0
 
@@ -93,12 +115,12 @@ class AttemptTasks:
         self._active += 1
         token = current_branch.set(branch)
         try:
-            task = BranchTask[Value](carrying(work), branch, asyncio.get_running_loop())
+            task: BranchTask[Value] = BranchTask(carrying(work), branch, asyncio.get_running_loop(), joined)
         finally:
             current_branch.reset(token)
         branch.begin(task, self)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, branch=branch, joined=joined))
+        task.add_done_callback(self._ended)
         return task
 
     def wake(self) -> None:
@@ -110,8 +132,9 @@ class AttemptTasks:
         self._active -= 1
         self._check_parked()
 
-    def _ended(self, task: BranchTask[Value], *, branch: Branch, joined: Callable[[], None] | None) -> None:
-        branch.end()
+    def _ended(self, task: BranchTask[Value]) -> None:
+        joined = task.joined
+        task.branch.end()
         if joined is not None:
             joined()
         self._active -= 1

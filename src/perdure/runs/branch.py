@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import current_task
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar, copy_context
 from threading import get_ident
 from typing import TYPE_CHECKING, TypeVar
@@ -77,13 +77,20 @@ class BranchTask(asyncio.Task[R]):
     """A branch's task. Made directly and not by the loop's task factory: an eager one would start it too early.
 
     Shape: `context` is what its code runs in; `is_cut_off` says whether the workflow's own code has cancelled it, and
-    nothing has handled that yet, `is_let_go` whether somebody from outside has.
+    nothing has handled that yet, `is_let_go` whether somebody from outside has; `joined` is told of its end.
     """
 
-    def __init__(self, work: Coroutine[Value, Value, R], branch: Branch, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        work: Coroutine[Value, Value, R],
+        branch: Branch,
+        loop: asyncio.AbstractEventLoop,
+        joined: Callable[[], None] | None = None,
+    ) -> None:
         self.context = copy_context()
         super().__init__(work, loop=loop, context=self.context)
         self.branch = branch
+        self.joined = joined
         self.is_cut_off = False
         self.is_let_go = False
 

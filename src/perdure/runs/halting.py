@@ -30,6 +30,9 @@ class Suspension(NamedTuple):
     keys: tuple[str, ...]
 
 
+NO_SUSPENSION = Suspension(None, ())
+
+
 class Carried(Exception):
     """Carries what user code raised through the end of its task: there asyncio lets it end the loop."""
 

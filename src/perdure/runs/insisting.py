@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from perdure.core.operations import HolderOperation, PutStep
+from perdure.core.operations import PutStep
+from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import LeaseLost, StoreClosed, StoreError, StoreForked, StoreReplaced, StoreUnavailable
 from perdure.runs.halting import Halt, Unwind
@@ -28,14 +29,14 @@ _LOST = (LeaseLost, StoreClosed, StoreForked, StoreReplaced)
 _log = logging.getLogger("perdure.runs")
 
 
-async def insist(who: Insistent, ask: Callable[[], Awaitable[R]], operations: Sequence[HolderOperation] = ()) -> R:
-    """What the store answers. Shape: `operations` are what is to be committed, to name its steps in the log.
+async def insist(who: Insistent, ask: Callable[..., Awaitable[R]], *given: Value) -> R:
+    """What the store answers. Shape: `given` is what it is asked for: a lease and what is committed, or what is read.
 
     Raises: Unwind where the lease is lost, and who asks was told before; CancelledError where the task was cancelled: a
     commit has landed then, or was refused.
     """
     cancelled: asyncio.CancelledError | None = None
-    asking = ask()
+    asking = ask(*given)
     try:
         return await asking
     except _LOST as error:  # none of them is a fault of the run's
@@ -47,7 +48,7 @@ async def insist(who: Insistent, ask: Callable[[], Awaitable[R]], operations: Se
         if failure is None:
             raise
         first, cancelled = failure, error
-    again = asyncio.ensure_future(_again(who, ask, first, operations))
+    again = asyncio.ensure_future(_again(who, ask, given, first))
     await wait_patiently(again)
     if cancelled is not None:
         raise cancelled
@@ -62,18 +63,18 @@ def _failure_of(asking: Awaitable[Value]) -> StoreUnavailable | None:
     return error if isinstance(error, StoreUnavailable) else None
 
 
-async def _again(
-    who: Insistent, ask: Callable[[], Awaitable[R]], error: StoreError, operations: Sequence[HolderOperation]
-) -> R:
+async def _again(who: Insistent, ask: Callable[..., Awaitable[R]], given: tuple[Value, ...], error: StoreError) -> R:
     pause = AGAIN_AFTER
-    steps = [f"{named(one.step)} is {one.step.status}" for one in operations if isinstance(one, PutStep)]
+    steps = [f"{named(one.step)} is {one.step.status}" for one in given if isinstance(one, PutStep)]
     what = f" that {', '.join(steps)}" if steps else ""
-    _log.warning("run %s: %s; %s%s again", who.run_id, error, "committing" if operations else "reading", what)
+    _log.warning(
+        "run %s: %s; %s%s again", who.run_id, error, "committing" if isinstance(given[0], Lease) else "reading", what
+    )
     while not who.is_given_up:
         await who.host.pause(pause)
         pause = min(pause * 2, AGAIN_AT_LEAST_EVERY)
         try:
-            return await ask()
+            return await ask(*given)
         except _LOST as lost:
             raise _lost(who, lost) from None
         except StoreUnavailable as again:

@@ -23,17 +23,17 @@ class Replay:
         self.seen: dict[str, str] = {}
         self._furthest: dict[str, int] | None = None
         self._by_branch: dict[str, list[str]] | None = None
-        self._numbers = {step.position: step.number for step in steps}
-        self._next_number = max(self._numbers.values(), default=-1) + 1
+        self._next_number = max((step.number for step in steps), default=-1) + 1
         self.written: dict[str, StepRecord] = {}
         self._told: dict[str, dict[str, int]] = {}
 
     def number_of(self, position: str) -> int:
         """As which of the run's steps a position is written: the number that it has, or the next one."""
-        number = self._numbers.get(position)
-        if number is None:
-            number = self._numbers[position] = self._next_number
-            self._next_number = number + 1
+        record = self.written.get(position) or self.recorded.get(position)
+        if record is not None:
+            return record.number
+        number = self._next_number
+        self._next_number = number + 1
         return number
 
     def now(self) -> tuple[StepRecord, ...]:
