@@ -50,7 +50,9 @@ class Client(Door):
     @property
     def access(self) -> Access:
         """The open store, and nobody in particular, for no tenant. Raises: StoreClosed outside `async with`."""
-        return Access(store=self.store, clock=self.clock, authorize=self._authorize)
+        if self._given is None:
+            self._given = Access(store=self.store, clock=self.clock, authorize=self._authorize)
+        return self._given
 
     async def open_store(self) -> Store:
         """Open the store that this door is for; a test may put another one before it."""
@@ -72,7 +74,7 @@ class Client(Door):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        store, self._store = self._store, None
+        store, self._store, self._given = self._store, None, None
         try:
             if store is not None:
                 await bring_to_its_end(store.close)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import partial
 from threading import Lock
 
 
@@ -17,24 +16,29 @@ class Notices:
     """The listeners of one store, by topic."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, dict[object, Callable[[], None]]] = {}
+        self._listeners: dict[str, dict[Listening, None]] = {}
         self._kinds = defaultdict[str, dict[str, None]](dict)  # the topics that have listeners, by kind
         self._kinds_change = Lock()
 
     def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back at news of a topic, until the function that comes back is called."""
-        key = object()
+        listening = Listening(self, topic, callback)
         listeners = self._listeners.get(topic)
         if listeners is None:
             listeners = self._listeners[topic] = {}
             with self._kinds_change:
                 self._kinds[_kind(topic)][topic] = None
-        listeners[key] = callback
-        return partial(self._stop, topic, key)
+        listeners[listening] = None
+        return listening
 
-    def _stop(self, topic: str, key: object) -> None:
+    def stop(self, listening: Listening) -> None:
+        """Call it back no more. Safe twice."""
+        topic = listening.topic
         listeners = self._listeners.get(topic)
-        if listeners is not None and listeners.pop(key, None) is not None and not listeners:
+        if listeners is None or listening not in listeners:
+            return
+        del listeners[listening]
+        if not listeners:
             del self._listeners[topic]
             with self._kinds_change:
                 del self._kinds[_kind(topic)][topic]
@@ -54,12 +58,26 @@ class Notices:
         """Tell whoever wants news of one of the topics."""
         if self._listeners:
             for topic in topics:
-                for callback in tuple(self._listeners.get(topic, {}).values()):
-                    callback()
+                for listening in tuple(self._listeners.get(topic, ())):
+                    listening.callback()
 
     def publish_all(self) -> None:
         """Tell everybody: something was missed, or the store closes."""
         self.publish(tuple(self._listeners))
+
+
+class Listening:
+    """One who listens to a topic; to call it ends that."""
+
+    __slots__ = ("_notices", "callback", "topic")
+
+    def __init__(self, notices: Notices, topic: str, callback: Callable[[], None]) -> None:
+        self._notices = notices
+        self.topic = topic
+        self.callback = callback
+
+    def __call__(self) -> None:
+        self._notices.stop(self)
 
 
 def _kind(topic: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
+import msgspec
+
 from perdure.core.values.value import NESTING, Loss, Value
 
 NEVER_STORED = "a secret is never stored; pass the name under which it is found, and read it where it is used"
@@ -34,13 +36,15 @@ def class_of(value: Value) -> type:
 
 def fields_of(value: Value) -> dict[str, Value] | None:
     """The fields of an object by name; None for what is no dataclass, msgspec, attrs or pydantic object."""
+    if isinstance(value, msgspec.Struct):
+        return {name: getattr(value, name, None) for name in value.__struct_fields__}
     kind = cast("Value", type(value))
     if is_model_type(kind):
         extra: dict[str, Value] = getattr(value, "__pydantic_extra__", None) or {}
         private: dict[str, Value] = getattr(value, "__pydantic_private__", None) or {}
         own = {name: getattr(value, name, None) for name in kind.model_fields}
         return own | extra | private
-    names = getattr(kind, "__struct_fields__", None) or getattr(kind, "__dataclass_fields__", None)
+    names = getattr(kind, "__dataclass_fields__", None)
     if names is None:
         names = [attribute.name for attribute in getattr(kind, "__attrs_attrs__", ())] or None
     return None if names is None else {name: getattr(value, name, None) for name in names}
