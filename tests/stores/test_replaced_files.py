@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from perdure.core.operations import RegisterWorker, RenewWorker
-from perdure.errors import StoreMoved, StoreReplaced
+from perdure.errors import StoreInvalid, StoreMoved, StoreReplaced
 from perdure.stores import open_store
 from perdure.stores.sqlite import identity
 from perdure.stores.sqlite.driver import open_connection
@@ -103,6 +103,10 @@ def move(path: Path, to: Path) -> Path:
 
 def content(path: Path) -> bytes:
     return path.read_bytes()
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
 
 
 def write(path: Path, data: bytes) -> None:
@@ -262,6 +266,44 @@ async def test_a_file_that_was_emptied_is_refused(path: Path) -> None:
     os.truncate(path, 0)
     with pytest.raises(StoreReplaced, match="has been emptied"):
         await opened_at(path)
+
+
+async def test_a_new_database_never_takes_the_log_of_one_that_was_moved_away(path: Path, tmp_path: Path) -> None:
+    """SQLite removes a log that it finds beside an empty file, and with it what was committed last."""
+    killed_after(path, "one", "two")
+    moved = move(path, tmp_path / "moved.db")
+    with pytest.raises(StoreInvalid, match=r"its log is.*put the file back"):
+        await opened_at(path)
+    assert not is_there(path)
+    write(path, b"")
+    with pytest.raises(StoreReplaced, match="another file"):
+        await opened_at(path)
+    move(moved, path)
+    store = await opened_at(path)
+    assert await workers(store) == ["one", "two"]
+    await store.close()
+
+
+async def test_a_database_that_is_moved_away_while_it_is_open_keeps_its_log(path: Path, tmp_path: Path) -> None:
+    store = await opened_at(path)
+    await store.execute(registration("one"))
+    moved = move(path, tmp_path / "moved.db")
+    with pytest.raises(StoreInvalid, match="its log is"):
+        await opened_at(path)
+    move(moved, path)
+    await store.execute(registration("two"))
+    await store.close()
+    again = await opened_at(path)
+    assert await workers(again) == ["one", "two"]
+    await again.close()
+
+
+async def test_a_new_database_is_made_where_the_log_of_one_that_was_removed_is_gone_too(path: Path) -> None:
+    killed_after(path, "one")
+    remove(path, path.with_name("perdure.db-wal"), path.with_name("perdure.db-shm"))
+    store = await opened_at(path)
+    assert await workers(store) == []
+    await store.close()
 
 
 # What is right, and stays so.

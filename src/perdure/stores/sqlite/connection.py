@@ -20,6 +20,10 @@ _OWNER = (
     " FROM pragma_user_version, pragma_application_id"
 )
 
+_PUT_BACK = "put the file back, or, if it was removed on purpose, remove {}-wal too"
+_SHORT_OF = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EINTR}
+"""Errors of the system that pass: of its handles, its memory or its disk."""
+
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "ncpfs"}
 
 
@@ -27,7 +31,8 @@ def prepare(path: str, url: str, *, create: bool = True) -> bool:
     """Check the place and make the file, readable by its owner only; whether it was made.
 
     Raises: StoreUrlInvalid for a folder that is missing or can't be written, a network file system, whose locks
-    are not to be trusted, or a missing file that may not be made; StoreInvalid for what is no database file.
+    are not to be trusted, or a missing file that may not be made; StoreInvalid for what is no database file, and where
+    only the log of one is there; StoreUnavailable where the system can't make a file now.
     """
     folder = Path(path).resolve().parent
     if not folder.is_dir():
@@ -37,6 +42,9 @@ def prepare(path: str, url: str, *, create: bool = True) -> bool:
         raise StoreUrlInvalid(url, f"{folder} is on a network file system ({kind}), whose locks can't be trusted")
     if Path(path).is_dir():
         raise StoreInvalid(path, "is a folder")
+    # in this order: one that is being made has a log only after it has its file
+    if Path(f"{path}-wal").exists() and not Path(path).exists():
+        raise StoreInvalid(path, f"is not there, but its log is, which may hold commits: {_PUT_BACK.format(path)}")
     if not (create or Path(path).exists()):
         raise StoreUrlInvalid(url, "there is no such file, and looking into it makes none")
     try:
@@ -45,6 +53,8 @@ def prepare(path: str, url: str, *, create: bool = True) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
+        if error.errno in _SHORT_OF:
+            raise translate(error, path) from None
         raise StoreUrlInvalid(url, f"can't write there: {os.strerror(error.errno or errno.EIO)}") from None
     return True
 

@@ -99,12 +99,13 @@ def check_unopened(path: str) -> None:
 
     Raises: StoreReplaced where the log is that of another file, or where the file has been emptied.
     """
+    has_log = log_bytes(path) > 0  # asked first: whoever makes a new file has no log before it has no known identity
     known, found = beside(path), os.stat(path)  # noqa: PTH116 - see beside
     if known is None:
         return
     if found.st_size == 0 and known.inode == found.st_ino:
         raise StoreReplaced(path, "the file was a database, and has been emptied")
-    if found.st_size and known.inode != found.st_ino and log_bytes(path):
+    if has_log and known.inode != found.st_ino:
         raise StoreReplaced(path, f"another file was put in its place, and {path}-wal may be the log of the old one")
 
 

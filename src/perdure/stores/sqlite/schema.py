@@ -237,7 +237,8 @@ def migrate(connection: Connection, path: str, target: int = VERSION) -> None:
                 connection.pragma("user_version", version)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
             raise
 
 
