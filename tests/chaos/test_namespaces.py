@@ -39,8 +39,8 @@ async def test_nobody_is_condemned_while_both_live_and_a_death_is_proven_across(
         child("work", url, ledger.path, "3", prefix=alike) as one,
         child("work", url, ledger.path, "3", prefix=alike) as other,
     ):
+        ids = [await one.line(), await other.line()]  # said when both have registered
         workers = {worker.worker_id: worker for worker in await store.workers.list()}
-        ids = [await one.line(), await other.line()]
         assert {(workers[name].host, workers[name].pid) for name in ids} == {("twin", 1)}
         assert len({workers[name].boot_id for name in ids}) == 1
         runs = [await start(store, "stalls", f"run {number}", str(flag)) for number in range(8)]
