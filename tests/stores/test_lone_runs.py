@@ -29,6 +29,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(writer, "POLL_AFTER", 60.0)  # nobody but the committing run looks
     monkeypatch.setattr(identity, "LOOK_EVERY", 60.0)  # a look at the file is due when the store is opened, then not
     monkeypatch.setattr(identity, "MARK_EVERY", 60.0)
+    monkeypatch.setattr(writer, "SLOW_AFTER", 1e9)  # whatever the disk is doing, commits stay on the loop
     return f"sqlite:///{tmp_path}/perdure.db"
 
 

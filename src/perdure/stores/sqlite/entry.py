@@ -14,9 +14,9 @@ _log = logging.getLogger("perdure.store")
 class Entry:
     """One group's. Shape: `busy` is held by whoever writes; only the thread that has taken it can release it."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, busy: threading.RLock) -> None:
         self._group = group
-        self.busy = threading.RLock()
+        self.busy = busy
         self.is_inside = False
         """Whether the loop's thread writes, or was broken off while it did."""
 
@@ -56,9 +56,9 @@ class Entry:
             _log.exception("the turnstile could not be looked at")
             return False  # so the commit goes to the thread, which waits for its turn, or says what is wrong
 
-    def leave(self) -> None:
+    def leave(self, *, may_stay: bool = False) -> None:
         """Leave the turnstile. What has landed has landed: an error here is for the log."""
         try:
-            self._group.leave()
+            self._group.leave(may_stay=may_stay)
         except Exception:
             _log.exception("the turnstile could not be left")

@@ -33,7 +33,7 @@ from perdure.stores.sqlite.news import News
 from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.together import kind_of, land_together
 from perdure.stores.sqlite.transaction import WriteTransaction
-from perdure.stores.sqlite.turnstile import Turnstile
+from perdure.stores.sqlite.turns import Turns
 
 CHECKPOINT_PAGES = 500  # while a log grows each fsync writes its size too, and costs twice as much: so not for long
 SLOW_AFTER = 0.00075
@@ -63,7 +63,7 @@ class Group:
         self,
         connection: Connection,
         path: str,
-        turnstile: Turnstile,
+        turns: Turns,
         locks: LivenessLocks,
         clock: Clock,
         lease_time: LeaseTime,
@@ -86,9 +86,9 @@ class Group:
         self.pace = 0.0
         connection.pragma("wal_autocheckpoint", 0)  # it would run inside a COMMIT
         connection.set_busy_timeout(0)  # the loop waits for nobody
-        self.enter = turnstile.enter
-        self.try_enter = turnstile.try_enter
-        self.leave = turnstile.leave
+        self.enter = turns.enter
+        self.try_enter = turns.try_enter
+        self.leave = turns.leave
 
     def commit_alone(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> CommitResult | None:
         """Commit one operation of a run that has the store for itself, by a single statement.

@@ -35,6 +35,7 @@ from perdure.stores.sqlite.steps import Steps
 from perdure.stores.sqlite.streams import Streams
 from perdure.stores.sqlite.threads import Threads
 from perdure.stores.sqlite.transfer import Transfer
+from perdure.stores.sqlite.turns import Turns
 from perdure.stores.sqlite.turnstile import Turnstile
 from perdure.stores.sqlite.workers import Workers
 from perdure.stores.sqlite.writer import Writer
@@ -81,8 +82,9 @@ class SqliteStore:
             opened.callback(self._reader.close)
             lease_time = LeaseTime(clock, self._locks)
             followed = partial(self._notices.topics, topics.STREAM)
-            group = Group(connection, path, self._turnstile, self._locks, clock, lease_time, self._file, followed)
-            self._writer = Writer(group, clock, self._publish)
+            turns = Turns(self._turnstile, clock.elapsed)
+            group = Group(connection, path, turns, self._locks, clock, lease_time, self._file, followed)
+            self._writer = Writer(group, turns, clock, self._publish)
             self._reader.start()
             self._writer.start()
             opened.pop_all()

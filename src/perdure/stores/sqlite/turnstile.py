@@ -2,8 +2,10 @@
 
 SQLite's own busy handler polls, and starves: of two busy writers one gets everything. Here a writer takes `next`,
 takes `lock`, releases `next`, commits, releases `lock`. Whoever waits for the lock holds `next`, so the one that has
-just committed queues behind it. The files lie beside the database, and are never the database itself: closing any
-descriptor of a file drops SQLite's own locks on it.
+just committed queues behind it. One that had to wait may make several commits before it leaves: see `turns`.
+
+The files lie beside the database, and are never the database itself: closing any descriptor of a file drops SQLite's
+own locks on it.
 
 Fairness is all that the turnstile is for; safety is SQLite's own. So a process that is alone goes around it: each
 holds a shared lock on a third file, and looks every `LOOK_AFTER` whether it could have that one for itself. For so
@@ -41,16 +43,17 @@ class Turnstile:
         self._inside = False
         self._place: _Place | None = None
 
-    def enter(self) -> None:
-        """Wait for our turn, at most `PATIENCE`."""
+    def enter(self) -> bool:
+        """Wait until we are let in, at most `PATIENCE`; whether that was after somebody else."""
         if self._is_stuck() or self._take():
-            return
+            return False
         place = self._queue_up()
         if place is None:
-            return
+            return False
         if place.come.wait(PATIENCE) or not place.give_up():
             self._place = None
             self._inside = True
+        return self._inside
 
     def _queue_up(self) -> _Place | None:
         """A place in the queue; None where no thread can be started for it: SQLite's own lock has to do then."""

@@ -2,9 +2,11 @@
 
 Commits of one tick of the event loop travel together. While the disk is quick they are committed on the loop itself,
 which spares two thread switches (on small machines these cost more than the fsync does). When commits have been slow,
-when another process is inside the turnstile, or when a checkpoint is due, the group goes to the writer thread and
-the loop goes on. The order of commits is kept: as long as the thread has work, everything goes there. A run that has
-the store for itself commits at once, without two turns of the loop, and gives the loop a turn every two milliseconds.
+when another process is inside the turnstile, or when a checkpoint is due, the group goes to the writer thread and the
+loop goes on. The order of commits is kept: as long as the thread has work, everything goes there. Where the thread had
+to wait for another process, a turn at the file begins (see `turns`), and the next commits are the loop's again. A run
+that has the store for itself commits at once, without two rounds of the loop, and gives the loop one every two
+milliseconds.
 
 Fates are not shared: a refusal undoes only its own commit (see `group`). Where the transaction as a whole fails (a full
 disk, a failing fsync), its commits are landed again one by one: landing twice is landing once. Only where a COMMIT
@@ -38,6 +40,7 @@ from perdure.stores.sqlite.decider import Load, Request
 from perdure.stores.sqlite.entry import Entry
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
 from perdure.stores.sqlite.handing import Handed, Item, deliver, share_out
+from perdure.stores.sqlite.turns import TURN, Turns
 
 GROUP = 512
 SLICE = 0.002
@@ -53,9 +56,10 @@ Work: TypeAlias = Handed | None
 class Writer:
     """The one writer of a store in this process."""
 
-    def __init__(self, group: Group, clock: Clock, publish: Callable[[Settled], None]) -> None:
+    def __init__(self, group: Group, turns: Turns, clock: Clock, publish: Callable[[Settled], None]) -> None:
         """Shape: `publish` is called on the loop with what there is news of."""
         self._group = group
+        self._turns = turns
         self._clock = clock
         self._publish_news = publish
         self._loop = asyncio.get_running_loop()
@@ -63,8 +67,8 @@ class Writer:
         self._lone: Lease | None = None
         self._turned_after = 0.0
         self._handed: deque[Handed] = deque()
-        self._entry = Entry(group)
-        self._busy = self._entry.busy
+        self._entry = Entry(group, turns.busy)
+        self._busy = turns.busy
         self._work: SimpleQueue[Work] = SimpleQueue()
         self._put_back: list[Work] = []
         self._is_watching = False
@@ -184,10 +188,14 @@ class Writer:
         deliver(items, settled)
         del self._pending[: len(items)]
         self._publish(settled)
+        self._note_lone(items)
+        self._checkpoint_if_due()
+
+    def _note_lone(self, items: list[Item]) -> None:
+        """A run that had a group for itself makes the next commit at once."""
         if len(items) == 1 and not self._pending:
             request = items[0].request
             self._lone = request[0] if isinstance(request, tuple) else None
-        self._checkpoint_if_due()
 
     def _checkpoint_if_due(self) -> None:
         """Let the thread make a checkpoint where the log has grown long; nobody here commits meanwhile."""
@@ -248,8 +256,8 @@ class Writer:
         if self._entry.recover():
             self._publish(Settled([], frozenset(), missed=True))  # what has landed may have been news
 
-    def _settle(self, requests: list[Request]) -> Settled:
-        """Commit a group when it is our turn."""
+    def _settle(self, requests: list[Request], *, may_stay: bool = False) -> Settled:
+        """Commit a group when we are let in."""
         entered = False
         try:
             self._group.enter()
@@ -258,7 +266,7 @@ class Writer:
         except Exception as error:
             return _failed(error, len(requests), unknown=entered)
         finally:
-            self._entry.leave()
+            self._entry.leave(may_stay=may_stay)
 
     def _hand_over(self, items: list[Item]) -> None:
         self._lone = None
@@ -275,11 +283,14 @@ class Writer:
 
     def _delivered(self) -> None:
         """Deliver what the thread has done, in its order."""
-        was_checkpointing = self._is_checkpointing
+        was_checkpointing, items = self._is_checkpointing, list[Item]()
+        self._turns.end_when_idle(self._loop)
         while self._handed and (settled := self._handed[0].settled) is not None:
             deliver(self._handed[0].items, settled)
             self._publish(settled)
-            self._handed.popleft()
+            items += self._handed.popleft().items
+        if not self._handed and self._group.pace <= SLOW_AFTER:
+            self._note_lone(items)
         if not self._handed and self._idle is not None:
             if not self._idle.done():
                 self._idle.set_result(None)
@@ -290,10 +301,14 @@ class Writer:
     # The thread.
 
     def _serve(self) -> bool:
+        is_our_turn = self._turns.is_on
         try:
-            work = self._next(POLL_AFTER if self._is_watching else None)
+            work = self._next(TURN if is_our_turn else POLL_AFTER if self._is_watching else None)
         except Empty:
-            self._look()
+            if is_our_turn:
+                self._turns.end_unless_busy()
+            else:
+                self._look()
             return True
         if work is None:
             self._end()
@@ -306,7 +321,7 @@ class Writer:
         try:
             with self._busy:
                 if items:
-                    settled = self._settle([item.request for item in items])
+                    settled = self._settle([item.request for item in items], may_stay=True)
                 self._checkpoint()
         except BaseException as error:
             settled = _failed(error, len(items), unknown=True)
@@ -317,6 +332,7 @@ class Writer:
     def _end(self) -> None:
         with self._busy:  # a heartbeat may be committing
             self._closed = True
+            self._turns.end()
         if self._ended is not None:
             self._tell(self._ended.set_result, None)
 

@@ -1,0 +1,294 @@
+"""Processes take turns at a file: some commits each, none for long, and none for a process that commits nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.stores import open_store
+from perdure.stores.sqlite import turns, turnstile, writer
+from perdure.stores.sqlite.turns import IDLE, TURN, Turns
+from perdure.stores.sqlite.turnstile import Turnstile
+from perdure.testing.manual_clock import ManualClock
+from perdure.testing.store_suite.harness import StoreHarness
+from tests.chaos.processes import eventually
+
+WITHIN = 10.0
+
+
+class Process:
+    """The turns of one process: it has opened the lock files for itself, and that is all that the locks know."""
+
+    def __init__(self, path: str) -> None:
+        self.now = 0.0
+        self.turnstile = Turnstile(path)
+        self.turns = Turns(self.turnstile, lambda: self.now)
+
+    def is_let_in(self) -> bool:
+        """Whether it can commit at once; it leaves again."""
+        try:
+            return self.turns.try_enter(self.now)
+        finally:
+            self.turns.leave()
+
+    def wait_for(self, other: Process) -> None:
+        """Enter after the other one, which is inside and leaves meanwhile."""
+        waiting = threading.Thread(target=self.turns.enter)
+        waiting.start()
+        mine: Any = self.turnstile
+        while mine._place is None:
+            time.sleep(0.001)
+        other.turns.leave()
+        waiting.join(WITHIN)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Process, Process]]:
+    made = Process(str(tmp_path / "x.db")), Process(str(tmp_path / "x.db"))
+    yield made
+    for process in made:
+        process.turnstile.close()
+
+
+@pytest.fixture
+def turn(two: tuple[Process, Process]) -> tuple[Process, Process]:
+    """The first one has a turn: it had to wait for the other one, and has committed."""
+    first, second = two
+    assert second.turns.try_enter(0.0)
+    first.wait_for(second)
+    first.turns.leave(may_stay=True)
+    return two
+
+
+def test_who_had_to_wait_commits_again_before_anybody_else(turn: tuple[Process, Process]) -> None:
+    first, second = turn
+    for _ in range(5):
+        assert not second.is_let_in()
+        assert first.is_let_in()
+
+
+def test_a_turn_ends_with_the_first_commit_after_its_time(turn: tuple[Process, Process]) -> None:
+    first, second = turn
+    first.now = TURN * 0.99
+    assert first.is_let_in()
+    assert not second.is_let_in()
+    first.now = TURN
+    assert first.is_let_in()
+    assert second.is_let_in()
+
+
+def test_who_waits_is_let_in_before_the_one_whose_turn_has_ended(turn: tuple[Process, Process]) -> None:
+    first, second = turn
+    first.now = TURN
+    second.wait_for(first)
+    assert not first.is_let_in()
+    second.turns.leave(may_stay=True)
+    assert not first.is_let_in()
+
+
+def test_who_did_not_have_to_wait_has_no_turn(two: tuple[Process, Process]) -> None:
+    first, second = two
+    first.turns.enter()
+    assert not second.is_let_in()
+    first.turns.leave(may_stay=True)
+    assert second.is_let_in()
+
+
+def test_only_who_will_see_to_its_end_begins_a_turn(two: tuple[Process, Process]) -> None:
+    first, second = two
+    assert second.turns.try_enter(0.0)
+    first.wait_for(second)
+    first.turns.leave()
+    assert second.is_let_in()
+
+
+def test_a_turn_is_not_ended_within_a_commit(turn: tuple[Process, Process]) -> None:
+    first, second = turn
+    with first.turns.busy:
+        first.turns.end_unless_busy()
+        assert not second.is_let_in()
+    first.turns.end_unless_busy()
+    assert second.is_let_in()
+
+
+async def test_a_turn_ends_when_the_loop_has_nothing_to_commit(turn: tuple[Process, Process]) -> None:
+    first, second = turn
+    first.turns.end_when_idle(asyncio.get_running_loop())
+    for _ in range(3 * IDLE):
+        await asyncio.sleep(0)
+        assert first.is_let_in()
+    assert not second.is_let_in()
+    for _ in range(IDLE + 2):
+        first.turns.end_when_idle(asyncio.get_running_loop())  # whoever asks again does not shorten it
+        await asyncio.sleep(0)
+    assert second.is_let_in()
+
+
+# A store beside another process.
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "perdure.db")
+
+
+@pytest.fixture
+def lock(path: str) -> Iterator[int]:
+    """The lock, as another process that is there has it."""
+    handles = [os.open(f"{path}-{name}", os.O_RDWR | os.O_CREAT, 0o600) for name in ("lock", "present")]
+    fcntl.flock(handles[1], fcntl.LOCK_SH)
+    yield handles[0]
+    for handle in handles:
+        os.close(handle)
+
+
+@pytest.fixture
+async def harness(path: str, lock: int) -> AsyncIterator[StoreHarness]:
+    url, clock = f"sqlite:///{path}", ManualClock()
+    harness = StoreHarness(await open_store(url, clock=clock), url, "", open_store, clock)
+    yield harness
+    await harness.close()
+
+
+async def lands_after_others(harness: StoreHarness, lock: int, commit: Coroutine[Any, Any, object]) -> None:
+    """Let a commit wait for another process; it is the store's turn then."""
+    store: Any = harness.store
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    waiting = asyncio.create_task(commit)
+
+    async def is_in_the_queue() -> bool:
+        return store._turnstile._place is not None
+
+    await eventually(is_in_the_queue, "the commit waits")
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    await waiting
+
+
+def is_free(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    return True
+
+
+@pytest.fixture
+def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn has no end in time."""
+    monkeypatch.setattr(turns, "TURN", 1e9)
+    monkeypatch.setattr(writer, "TURN", 1e9)
+    monkeypatch.setattr(writer, "SLOW_AFTER", 1e9)  # whatever the disk is doing, commits stay on the loop
+
+
+@pytest.mark.usefixtures("for_ever")
+async def test_in_its_turn_a_store_commits_on_the_loop_and_a_lone_run_at_once(
+    harness: StoreHarness, lock: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.worker()
+    lease = await harness.lease(await harness.run("run"))
+    store: Any = harness.store
+    await lands_after_others(harness, lock, harness.commit(lease, harness.step("0")))
+    handed: list[object] = []
+    monkeypatch.setattr(store._writer, "_hand_over", handed.append)
+    for number in range(1, 20):
+        assert not is_free(lock)
+        assert store._writer._lone is lease
+        await harness.commit(lease, harness.step(str(number)))
+    monkeypatch.undo()
+    assert handed == []
+
+
+@pytest.mark.usefixtures("for_ever")
+async def test_a_store_that_has_nothing_more_to_commit_lets_others_in_at_once(harness: StoreHarness, lock: int) -> None:
+    await lands_after_others(harness, lock, harness.run())
+    assert not is_free(lock)
+    for _ in range(IDLE + 2):
+        await asyncio.sleep(0)
+    assert is_free(lock)
+
+
+@pytest.mark.usefixtures("for_ever")
+async def test_a_store_that_is_closed_in_its_turn_ends_it(harness: StoreHarness, lock: int) -> None:
+    await lands_after_others(harness, lock, harness.run())
+    await harness.store.close()
+    assert is_free(lock)
+
+
+async def test_a_function_that_holds_the_loop_up_does_not_hold_others_up(harness: StoreHarness, lock: int) -> None:
+    await lands_after_others(harness, lock, harness.run())
+    begun = time.monotonic()
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the loop stands still until another thread has given it up
+    assert time.monotonic() - begun < WITHIN
+    fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+HOLDER = """
+import sys
+from perdure.stores.sqlite.turns import Turns
+from perdure.stores.sqlite.turnstile import Turnstile
+
+turns = Turns(Turnstile(sys.argv[1]), lambda: 0.0)
+print("there", flush=True)
+turns.enter()
+turns.leave(may_stay=True)
+print("its turn" if turns.is_on else "none", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+async def holder(path: str, lock: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process whose turn it is."""
+    pipe = asyncio.subprocess.PIPE
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, path, stdin=pipe, stdout=pipe)
+    assert process.stdout is not None
+    queue = os.open(f"{path}-next", os.O_RDWR | os.O_CREAT, 0o600)
+    assert await process.stdout.readline() == b"there\n"
+
+    async def is_in_the_queue() -> bool:
+        return not is_free(queue)
+
+    await eventually(is_in_the_queue, "the process waits")
+    os.close(queue)
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    assert await process.stdout.readline() == b"its turn\n"
+    yield process
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_turn_of_a_process_that_is_killed_ends(
+    holder: asyncio.subprocess.Process, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "PATIENCE", 1e6)
+    async with asyncio.timeout(WITHIN):
+        waiting = asyncio.create_task(harness.run("run"))
+        await asyncio.wait([waiting], timeout=0.1)
+        assert not waiting.done()
+        holder.kill()
+        await waiting
+
+
+async def test_a_turn_of_a_process_that_stands_still_holds_nobody_up_for_ever(
+    holder: asyncio.subprocess.Process, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "PATIENCE", 0.2)
+    holder.send_signal(signal.SIGSTOP)
+    async with asyncio.timeout(WITHIN):
+        for number in range(3):
+            await harness.run(f"run{number}")
+    holder.send_signal(signal.SIGCONT)
+    assert len(await harness.store.runs.list(tenant=None)) == 3
