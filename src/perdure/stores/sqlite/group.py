@@ -41,6 +41,10 @@ SLOW_AFTER = 0.00075
 
 _BUSY_MILLISECONDS = int(BUSY_SECONDS * 1000)
 _CAP = 2 * SLOW_AFTER
+_WEIGHT = 0.05
+_STALLED = 0.02
+_AFTER_A_STALL = SLOW_AFTER / (1 - _WEIGHT) ** 100
+"""What the average is set to by a COMMIT of more than `_STALLED` seconds, so that it is low again after a hundred."""
 _PAGE_TAKES = 5e-6  # to write a page to the log; what a COMMIT takes beyond that is the disk
 
 _NOTHING: frozenset[str] = frozenset()
@@ -294,8 +298,10 @@ class Group:
         """
         self._pages = self._log()
         written = 0 if before is None else max(0, self._pages - before)
-        # one slow commit says little: a disk is slow when many are
-        self.pace += (min(took - written * _PAGE_TAKES, _CAP) - self.pace) * 0.05
+        # one slow commit says little: a disk is slow when many are; but one that stalls will not be the only one
+        self.pace += (min(took - written * _PAGE_TAKES, _CAP) - self.pace) * _WEIGHT
+        if took > _STALLED:
+            self.pace = max(self.pace, _AFTER_A_STALL)
 
     def _log(self) -> int:
         """The pages in the log; none where all of them are in the database, for then it begins anew."""

@@ -2,11 +2,11 @@
 
 Commits of one tick of the event loop travel together. While the disk is quick they are committed on the loop itself,
 which spares two thread switches (on small machines these cost more than the fsync does). When commits have been slow,
-when another process is inside the turnstile, or when a checkpoint is due, the group goes to the writer thread and the
-loop goes on. The order of commits is kept: as long as the thread has work, everything goes there. Where the thread had
-to wait for another process, a turn at the file begins (see `turns`), and the next commits are the loop's again. A run
-that has the store for itself commits at once, without two rounds of the loop, and gives the loop one every two
-milliseconds.
+when one has just stalled, when another process is inside the turnstile, or when a checkpoint is due, the group goes to
+the writer thread and the loop goes on. The order of commits is kept: as long as the thread has work, everything goes
+there. Where the thread had to wait for another process, a turn at the file begins (see `turns`), and the next commits
+are the loop's again. A run that has the store for itself commits at once, without two rounds of the loop, and gives the
+loop one every two milliseconds.
 
 Fates are not shared: a refusal undoes only its own commit (see `group`). Where the transaction as a whole fails (a full
 disk, a failing fsync), its commits are landed again one by one: landing twice is landing once. Only where a COMMIT
@@ -216,9 +216,10 @@ class Writer:
             return None
         try:
             landed = group.commit_alone(lease, operations)
-            is_turn_due = now - self._turned_after > SLICE
+            ended = self._clock.elapsed()
+            is_turn_due = ended - self._turned_after > SLICE  # always after a commit that stalled
             if is_turn_due:
-                group.measure(self._clock.elapsed() - now)
+                group.measure(ended - now)
                 if group.is_behind or group.pace > SLOW_AFTER:
                     self._lone = None  # the next one is for the loop, or for the thread
             changed = group.take_topics()
@@ -231,7 +232,7 @@ class Writer:
         if changed:
             self._publish(Settled([], changed))
         if is_turn_due:
-            self._turned_after = now
+            self._turned_after = ended
             self._checkpoint_if_due()
             return AfterATurn(landed)
         return Present(landed)
