@@ -32,10 +32,10 @@ def test_a_commit_that_is_broken_off_on_the_loop_lands_and_its_program_ends(
             group = store._writer._group
             inner = getattr(group, part)
 
-            def broken_off(*args: Any) -> Any:
+            def broken_off(*args: Any, **options: Any) -> Any:
                 setattr(group, part, inner)
                 if where == "after":
-                    inner(*args)
+                    inner(*args, **options)
                 sys.exit(3)
 
             setattr(group, part, broken_off)

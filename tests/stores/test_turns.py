@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,11 @@ def test_only_who_will_see_to_its_end_begins_a_turn(two: tuple[Process, Process]
 
 def test_a_turn_is_not_ended_within_a_commit(turn: tuple[Process, Process]) -> None:
     first, second = turn
-    with first.turns.busy:
+    with ThreadPoolExecutor(1) as committing:
+        committing.submit(first.turns.busy.acquire).result()
         first.turns.end_unless_busy()
         assert not second.is_let_in()
+        committing.submit(first.turns.busy.release).result()
     first.turns.end_unless_busy()
     assert second.is_let_in()
 
