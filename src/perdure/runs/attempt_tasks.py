@@ -43,6 +43,8 @@ UNWIND_FOR = 5.0
 
 _log = logging.getLogger("perdure.runs")
 
+_NONE: frozenset[BranchTask[Value]] = frozenset()
+
 RunKey = tuple[str | None, str]
 """A run by its tenant and its id."""
 
@@ -95,7 +97,7 @@ class AttemptTasks:
         self._has_left = False
         self._active = 0
         self._tasks: set[BranchTask[Value]] = set()
-        self._given_up: AbstractSet[BranchTask[Value]] = frozenset()
+        self._given_up: AbstractSet[BranchTask[Value]] = _NONE
         self._giving_up: Timer | None = None
         self._halted_after = 0.0
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import chain
-from operator import methodcaller
+from collections.abc import Iterable
 from typing import cast
 
 import msgspec
@@ -13,6 +11,7 @@ from perdure.core.values.fields import fields_of
 from perdure.core.values.value import Loss, Value
 
 _TEXT = {str}
+_SEVERAL = (list, tuple, set, frozenset)
 _WITHOUT_KEYS = {str, int, float, bool, type(None), bytes}
 _NO_KEYS = (
     msgspec.inspect.BoolType,
@@ -23,7 +22,6 @@ _NO_KEYS = (
     msgspec.inspect.DataclassType,
     msgspec.inspect.NamedTupleType,
 )
-_values: Callable[[dict[Value, Value]], Iterable[Value]] = methodcaller("values")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 NO_FORM = "a key is text, a number, bytes, a date, a time, a UUID or an enum"
@@ -33,17 +31,21 @@ def has_other_keys(value: Value) -> bool:
     """Whether a dict in a value has keys that are not text. A level at a time: it is asked of every value."""
     level = [] if type(value) in _WITHOUT_KEYS else [value]
     while level:
-        dicts = [cast("dict[Value, Value]", one) for one in level if isinstance(one, dict)]
-        if not {*map(type, chain.from_iterable(dicts))} <= _TEXT:
-            return True
-        others = (_inside(one) for one in level if not isinstance(one, dict))
-        inside = chain(chain.from_iterable(map(_values, dicts)), chain.from_iterable(others))
+        inside: list[Value] = []
+        for one in level:
+            if isinstance(one, dict):
+                members = cast("dict[Value, Value]", one)
+                if not _TEXT.issuperset(map(type, members)):
+                    return True
+                inside += members.values()
+            else:
+                inside += _inside(one)
         level = [one for one in inside if type(one) not in _WITHOUT_KEYS]
     return False
 
 
 def _inside(value: Value) -> Iterable[Value]:
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, _SEVERAL):
         return cast("Iterable[Value]", value)
     return (fields_of(value) or {}).values()
 
