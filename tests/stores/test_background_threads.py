@@ -16,7 +16,7 @@ from perdure.core.operations import RegisterWorker, RenewWorker
 from perdure.errors import StoreUnavailable
 from perdure.stores import background, open_store
 from perdure.stores.background import BackgroundThread, tell
-from perdure.stores.sqlite import group, turnstile, writer
+from perdure.stores.sqlite import group, turnstile, writer_thread
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
@@ -146,7 +146,7 @@ async def test_a_checkpoint_that_meets_an_unexpected_error_holds_no_commit_up(
 
 
 async def test_a_look_that_meets_an_unexpected_error_is_made_again(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "POLL_AFTER", 0.001)
+    monkeypatch.setattr(writer_thread, "POLL_AFTER", 0.001)
     raised, look = threading.Event(), store._writer._group.look
 
     def faulty() -> Any:

@@ -20,7 +20,7 @@ from perdure.core.records import MAX_ENTRIES, TOMBSTONE_FOR, Lease
 from perdure.errors import InputError, SeqConflict, StoreUnavailable
 from perdure.stores import open_store
 from perdure.stores.notices import Notices
-from perdure.stores.sqlite import writer
+from perdure.stores.sqlite import writer_thread
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 from tests.stores.dying_workers import let_die
@@ -35,7 +35,7 @@ class MovedClock(ManualClock):
 
 @pytest.fixture
 async def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreHarness]:
-    monkeypatch.setattr(writer, "POLL_AFTER", 60.0)  # only the test looks
+    monkeypatch.setattr(writer_thread, "POLL_AFTER", 60.0)  # only the test looks
     clock, url = MovedClock(), f"sqlite:///{tmp_path}/perdure.db"
     harness = StoreHarness(await open_store(url, clock=clock), url, "", open_store, clock, let_die)
     yield harness

@@ -16,7 +16,7 @@ from perdure.core.operations import AppendEntries, HolderOperation, PutStep
 from perdure.core.records import Lease, Suspicion
 from perdure.errors import LeaseLost, SeqConflict, StepFinal, StoreTooNew, StoreUnavailable
 from perdure.stores import open_store
-from perdure.stores.sqlite import group, identity, lone, schema, writer
+from perdure.stores.sqlite import group, identity, lone, schema, writer, writer_thread
 from perdure.stores.sqlite.driver import open_connection
 from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.testing.manual_clock import ManualClock
@@ -26,7 +26,7 @@ from tests.stores.dying_workers import let_die
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(writer, "POLL_AFTER", 60.0)  # nobody but the committing run looks
+    monkeypatch.setattr(writer_thread, "POLL_AFTER", 60.0)  # nobody but the committing run looks
     monkeypatch.setattr(identity, "LOOK_EVERY", 60.0)  # a look at the file is due when the store is opened, then not
     monkeypatch.setattr(identity, "MARK_EVERY", 60.0)
     monkeypatch.setattr(writer, "SLOW_AFTER", 1e9)  # whatever the disk is doing, commits stay on the loop

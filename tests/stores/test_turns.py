@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from perdure.stores import open_store
-from perdure.stores.sqlite import turns, turnstile, writer
+from perdure.stores.sqlite import turns, turnstile, writer, writer_thread
 from perdure.stores.sqlite.turns import IDLE, TURN, Turns
 from perdure.stores.sqlite.turnstile import Turnstile
 from perdure.testing.manual_clock import ManualClock
@@ -190,7 +190,7 @@ def is_free(lock: int) -> bool:
 def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn has no end in time."""
     monkeypatch.setattr(turns, "TURN", 1e9)
-    monkeypatch.setattr(writer, "TURN", 1e9)
+    monkeypatch.setattr(writer_thread, "TURN", 1e9)
     monkeypatch.setattr(writer, "SLOW_AFTER", 1e9)  # whatever the disk is doing, commits stay on the loop
 
 

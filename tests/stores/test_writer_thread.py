@@ -11,7 +11,7 @@ import pytest
 
 from perdure.errors import StoreUnavailable
 from perdure.stores import open_store
-from perdure.stores.sqlite import group, writer
+from perdure.stores.sqlite import group, writer, writer_thread
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
@@ -54,7 +54,7 @@ async def test_a_commit_that_fails_as_nobody_expected_is_answered_and_the_next_o
 async def test_other_work_that_fails_stops_no_commit(
     harness: StoreHarness, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(writer, "POLL_AFTER", 0.001)
+    monkeypatch.setattr(writer_thread, "POLL_AFTER", 0.001)
     monkeypatch.setattr(group, "CHECKPOINT_PAGES", -1)
     heard = asyncio.Event()
     stop = harness.store.listen("queue:default", heard.set)

@@ -174,7 +174,7 @@ def releases_a_run_whose_step_goes_on(patch: pytest.MonkeyPatch) -> None:
 def takes_a_cancellation_from_outside_for_the_workflows_own(patch: pytest.MonkeyPatch) -> None:
     """Who cancelled a task is not asked."""
 
-    def goes_on(self: Any) -> None:
+    def goes_on(self: Any, loop: object) -> None:
         return None
 
     patch.setattr(Attempt, "let_go", goes_on)

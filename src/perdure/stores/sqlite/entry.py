@@ -1,4 +1,4 @@
-"""How the loop's thread gets to write and gives that up again, also where a signal handler's error breaks it off."""
+"""How a thread gets to write and gives that up again, also where a signal handler's error breaks the loop's off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import logging
 import threading
 from contextlib import suppress
 
-from perdure.stores.sqlite.group import Group
+from perdure.errors import StoreUnavailable
+from perdure.stores.sqlite.decider import Request
+from perdure.stores.sqlite.group import Group, Settled
 
 _log = logging.getLogger("perdure.store")
 
@@ -49,6 +51,18 @@ class Entry:
         self.is_inside = False
         return True
 
+    def settle(self, requests: list[Request], *, may_stay: bool = False) -> Settled:
+        """Commit a group when this thread is let in; whoever calls has taken `busy`."""
+        entered = False
+        try:
+            self._group.enter()
+            entered = True
+            return self._group.commit(requests)
+        except Exception as error:
+            return failed(error, len(requests), unknown=entered)
+        finally:
+            self.leave(may_stay=may_stay)
+
     def _try_enter(self, now: float) -> bool:
         try:
             return self._group.try_enter(now)
@@ -62,3 +76,11 @@ class Entry:
             self._group.leave(may_stay=may_stay)
         except Exception:
             _log.exception("the turnstile could not be left")
+
+
+def failed(error: BaseException, count: int, *, unknown: bool) -> Settled:
+    """A group that an error which nobody expected has ended. Shape: `unknown` as in StoreUnavailable."""
+    if not isinstance(error, OSError | StoreUnavailable):
+        _log.error("a group of %d commits failed", count, exc_info=error)
+    reason = f"{type(error).__name__}: {error}"
+    return Settled([StoreUnavailable(reason, unknown=unknown) for _ in range(count)], frozenset(), missed=unknown)

@@ -13,7 +13,7 @@ disk, a failing fsync), its commits are landed again one by one: landing twice i
 failed on the disk, and landing it again failed too, is the outcome unknown; its owner lands it again then.
 
 A signal handler of the program's may raise anywhere in the code that runs on the loop. So no commit is ever held
-only by a frame: it stays in `_pending` or `_handed` until its future is settled, and
+only by a frame: it stays in `pending` or `_handed` until its future is settled, and
 `go_on` begins again with what is there after an error, and when somebody is cancelled who waits.
 
 What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off, and the
@@ -26,31 +26,25 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from queue import Empty, SimpleQueue
-from typing import TypeAlias
 
 from perdure.core.clock import Clock
 from perdure.core.operations import CommitResult, HolderOperation, OutsideOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
-from perdure.errors import StoreClosed, StoreUnavailable
-from perdure.stores.background import BackgroundThread, tell
+from perdure.errors import StoreClosed
+from perdure.stores.background import tell
 from perdure.stores.shielded import AfterATurn, Present, Shielded
 from perdure.stores.sqlite.decider import Load, Request
-from perdure.stores.sqlite.entry import Entry
+from perdure.stores.sqlite.entry import Entry, failed
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
-from perdure.stores.sqlite.handing import Handed, Item, deliver, share_out
-from perdure.stores.sqlite.turns import TURN, Turns
+from perdure.stores.sqlite.handing import Handed, Item, deliver
+from perdure.stores.sqlite.turns import Turns
+from perdure.stores.sqlite.writer_thread import GROUP, WriterThread
 
-GROUP = 512
 SLICE = 0.002
-POLL_AFTER = 0.03
+"""Units: seconds after which a lone run gives the loop a turn."""
 
 _log = logging.getLogger("perdure.store")
-
-
-Work: TypeAlias = Handed | None
-"""None to stop."""
 
 
 class Writer:
@@ -63,19 +57,15 @@ class Writer:
         self._clock = clock
         self._publish_news = publish
         self._loop = asyncio.get_running_loop()
-        self._pending: list[Item] = []
+        self.pending: list[Item] = []
         self._lone: Lease | None = None
         self._turned_after = 0.0
         self._handed: deque[Handed] = deque()
         self._entry = Entry(group, turns.busy)
         self._busy = turns.busy
-        self._work: SimpleQueue[Work] = SimpleQueue()
-        self._put_back: list[Work] = []
-        self._is_watching = False
         self._idle: Shielded[None] | None = None
         self._ended: Shielded[None] | None = None
-        self._closed = False
-        self._thread = BackgroundThread("perdure-writer", self._serve)
+        self._thread = WriterThread(group, turns, self._entry, self._loop, self)
 
     def start(self) -> None:
         """Start the thread. Raises: StoreUnavailable."""
@@ -106,19 +96,19 @@ class Writer:
 
     def _put(self, request: Request) -> Shielded[Value]:
         future = self._awaited()
-        if not self._pending:
-            self._loop.call_soon(self._flush)
-        self._pending.append(Item(request, future))
+        if not self.pending:
+            self._loop.call_soon(self.flush)
+        self.pending.append(Item(request, future))
         self._lone = None
         return future
 
     def call(self, operation: OutsideOperation) -> Value:
         """Execute an operation on this thread, not the loop's, and wait. Raises: StoreClosed; what it raises."""
         with self._busy:
-            if self._closed:
+            if self._thread.is_closed:
                 raise StoreClosed("the store was closed; use it inside `async with app:`")
-            settled = self._settle([operation])
-        self._tell(self._publish, settled)
+            settled = self._entry.settle([operation])
+        tell(self._loop, self.publish, settled)
         outcome = settled.outcomes[0]
         if isinstance(outcome, Exception):
             raise outcome
@@ -126,23 +116,23 @@ class Writer:
 
     def watch(self) -> None:
         """Look for other processes' commits from now on."""
-        if not self._is_watching:
-            self._is_watching = True
+        if not self._thread.is_watching:
+            self._thread.is_watching = True
             self._hand_over([])
 
     async def close(self) -> None:
         """Land what is on its way, then stop the thread. Safe twice, and at once."""
         self._recover()
-        while self._pending or self._handed:
+        while self.pending or self._handed:
             self._go_on()
-            waiting = [item.future for item in self._pending]
-            self._flush()
+            waiting = [item.future for item in self.pending]
+            self.flush()
             await asyncio.gather(*waiting, return_exceptions=True)
             if self._handed:
                 self._idle = self._idle or self._awaited()
                 await self._idle
         self._ended = self._ended or self._awaited()
-        self._work.put(None)  # again where a close before was broken off
+        self._thread.stop(self._ended)  # again where a close before was broken off
         await self._ended
         self._thread.join()
 
@@ -150,22 +140,22 @@ class Writer:
         """Go on with what is on its way, in case it was broken off. Safe at any time: to land twice is to land once."""
         if self._loop.is_closed():
             return
-        self._loop.call_soon(self._delivered)
-        self._loop.call_soon(self._flush)
+        self._loop.call_soon(self.delivered)
+        self._loop.call_soon(self.flush)
         for handed in tuple(self._handed):
             if not handed.is_taken:
-                self._work.put(handed)
+                self._thread.put(handed)
 
     @property
     def _is_checkpointing(self) -> bool:
         """Whether the thread makes a checkpoint, or looks at whether one is due."""
         return any(not handed.items for handed in self._handed)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Commit what is pending, on the loop where that is quick, else by the thread."""
         if self._entry.is_inside:
             self._recover()
-        if not self._pending or self._is_checkpointing:
+        if not self.pending or self._is_checkpointing:
             return  # what is pending is flushed after the checkpoint
         try:
             self._flush_some()
@@ -174,26 +164,26 @@ class Writer:
             raise
 
     def _flush_some(self) -> None:
-        items = self._pending[:GROUP]
+        items = self.pending[:GROUP]
         self._turned_after = self._clock.elapsed()
-        if len(self._pending) > GROUP:
-            self._loop.call_soon(self._flush)
+        if len(self.pending) > GROUP:
+            self._loop.call_soon(self.flush)
         settled = None
         if not self._handed and self._group.pace <= SLOW_AFTER:
             settled = self._settle_now([item.request for item in items], self._turned_after)
         if settled is None:
             self._hand_over(items)
-            del self._pending[: len(items)]
+            del self.pending[: len(items)]
             return
         deliver(items, settled)
-        del self._pending[: len(items)]
-        self._publish(settled)
+        del self.pending[: len(items)]
+        self.publish(settled)
         self._note_lone(items)
         self._checkpoint_if_due()
 
     def _note_lone(self, items: list[Item]) -> None:
         """A run that had a group for itself makes the next commit at once."""
-        if len(items) == 1 and not self._pending:
+        if len(items) == 1 and not self.pending:
             request = items[0].request
             self._lone = request[0] if isinstance(request, tuple) else None
 
@@ -230,7 +220,7 @@ class Writer:
         if landed is None:
             return None
         if changed:
-            self._publish(Settled([], changed))
+            self.publish(Settled([], changed))
         if is_turn_due:
             self._turned_after = ended
             self._checkpoint_if_due()
@@ -245,7 +235,7 @@ class Writer:
         try:
             settled = self._group.commit_if_free(requests)
         except Exception as error:
-            settled = _failed(error, len(requests), unknown=True)
+            settled = failed(error, len(requests), unknown=True)
         except BaseException:
             self._recover()
             raise
@@ -255,40 +245,28 @@ class Writer:
     def _recover(self) -> None:
         """Where a signal handler's error broke off what the loop's thread wrote, nothing of it stays."""
         if self._entry.recover():
-            self._publish(Settled([], frozenset(), missed=True))  # what has landed may have been news
-
-    def _settle(self, requests: list[Request], *, may_stay: bool = False) -> Settled:
-        """Commit a group when we are let in."""
-        entered = False
-        try:
-            self._group.enter()
-            entered = True
-            return self._group.commit(requests)
-        except Exception as error:
-            return _failed(error, len(requests), unknown=entered)
-        finally:
-            self._entry.leave(may_stay=may_stay)
+            self.publish(Settled([], frozenset(), missed=True))  # what has landed may have been news
 
     def _hand_over(self, items: list[Item]) -> None:
         self._lone = None
         handed = Handed(items)
         self._handed.append(handed)
-        self._work.put(handed)
+        self._thread.put(handed)
 
-    def _publish(self, settled: Settled) -> None:
+    def publish(self, settled: Settled) -> None:
         """Whoever listens is told; what one of them raises is no reason for the commit to fail, or for the next."""
         try:
             self._publish_news(settled)
         except Exception:
             _log.exception("a listener failed")
 
-    def _delivered(self) -> None:
+    def delivered(self) -> None:
         """Deliver what the thread has done, in its order."""
         was_checkpointing, items = self._is_checkpointing, list[Item]()
         self._turns.end_when_idle(self._loop)
         while self._handed and (settled := self._handed[0].settled) is not None:
             deliver(self._handed[0].items, settled)
-            self._publish(settled)
+            self.publish(settled)
             items += self._handed.popleft().items
         if not self._handed and self._group.pace <= SLOW_AFTER:
             self._note_lone(items)
@@ -296,106 +274,5 @@ class Writer:
             if not self._idle.done():
                 self._idle.set_result(None)
             self._idle = None
-        if was_checkpointing and self._pending:
-            self._flush()
-
-    # The thread.
-
-    def _serve(self) -> bool:
-        is_our_turn = self._turns.is_on
-        try:
-            work = self._next(TURN if is_our_turn else POLL_AFTER if self._is_watching else None)
-        except Empty:
-            if is_our_turn:
-                self._turns.end_unless_busy()
-            else:
-                self._look()
-            return True
-        if work is None:
-            self._end()
-            return False
-        taken = self._gather(work)
-        if not taken:
-            return True
-        items = [item for handed in taken for item in handed.items]
-        settled = _NOTHING
-        try:
-            with self._busy:
-                if items:
-                    settled = self._settle([item.request for item in items], may_stay=True)
-                self._checkpoint()
-        except BaseException as error:
-            settled = _failed(error, len(items), unknown=True)
-        share_out(taken, settled)
-        self._tell(self._delivered)
-        return True
-
-    def _end(self) -> None:
-        with self._busy:  # a heartbeat may be committing
-            self._closed = True
-            self._turns.end()
-        if self._ended is not None:
-            self._tell(self._ended.set_result, None)
-
-    def _next(self, timeout: float | None) -> Work:
-        return self._put_back.pop() if self._put_back else self._work.get(timeout=timeout)
-
-    def _gather(self, work: Handed) -> list[Handed]:
-        """What has come in the meantime joins the group; what was handed over twice is done once."""
-        taken, count = list[Handed](), 0
-        more: Work = work
-        while more is not None:
-            if not more.is_taken:
-                more.is_taken = True
-                taken.append(more)
-                count += len(more.items)
-            if count >= GROUP:
-                break
-            try:
-                more = self._work.get_nowait()
-            except Empty:
-                break
-        else:
-            self._put_back.append(None)
-        return taken
-
-    def _checkpoint(self) -> None:
-        """Make a checkpoint where one is due; one that fails is made the next time."""
-        try:
-            if not self._group.is_checkpoint_due:
-                return
-            self._group.enter()
-            self._group.checkpoint()
-        except Exception:
-            _log.exception("a checkpoint failed")
-        finally:
-            self._entry.leave()
-
-    def _look(self) -> None:
-        if self._pending:  # a signal handler's error may have kept the loop from it
-            self._tell(self._flush)
-        if not self._busy.acquire(blocking=False):
-            return
-        try:
-            settled = self._group.look()
-        except Exception:  # it looks again after the next interval
-            settled = Settled([], frozenset(), missed=True)
-        finally:
-            self._busy.release()
-        if settled.topics or settled.missed:
-            self._tell(self._publish, settled)
-
-    def _tell(self, callback: Callable[..., object], *args: object) -> None:
-        """Call back on the loop; a loop that is closed has nobody who waits."""
-        tell(self._loop, callback, *args)
-
-
-_NOTHING = Settled([], frozenset())
-
-
-def _failed(error: BaseException, count: int, *, unknown: bool) -> Settled:
-    """A group that an error which nobody expected has ended. Shape: `unknown` as in StoreUnavailable."""
-    if not isinstance(error, OSError | StoreUnavailable):
-        _log.error("a group of %d commits failed", count, exc_info=error)
-    reason = f"{type(error).__name__}: {error}"
-    return Settled([StoreUnavailable(reason, unknown=unknown) for _ in range(count)], frozenset(), missed=unknown)
+        if was_checkpointing and self.pending:
+            self.flush()
