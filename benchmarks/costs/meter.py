@@ -17,7 +17,7 @@ EVERY = 10
 """Units: instructions of SQLite's between two counts."""
 LOOKS = 10
 """Looks that find the same count until a store is at rest; turns of the loop, so a slow machine has more time."""
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Units: seconds within which a store is at rest, or a run waits again."""
 
 
@@ -52,7 +52,7 @@ class Meter:
     async def at_rest(self) -> Cost:
         """What has been counted when nothing more comes. Raises: TimeoutError where there is always more."""
         same, before = 0, (self._statements, self._instructions)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while same < LOOKS:
                 await asyncio.sleep(0.002)
                 now = self._statements, self._instructions

@@ -1,4 +1,4 @@
-"""What is asked and written for a lone turn, a delta, a step, an event, and what the event wakes."""
+"""What is asked and written for a single turn, a delta, a step, an event, and what the event wakes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.costs.held_claims import HeldApp
 from benchmarks.costs.limits import Sizes
 from benchmarks.costs.log import written
-from benchmarks.costs.meter import PATIENCE, Cost, Meter, regardless_of_time
+from benchmarks.costs.meter import TIMEOUT, Cost, Meter, regardless_of_time
 from perdure import Agent, App, Context, Run
 from perdure.core.messages import TextPart, Usage
 from perdure.models.protocol import ModelDelta, ModelEvent, ModelReply, ModelRequest
@@ -147,8 +147,8 @@ async def _step_event_and_wakeup(path: Path) -> tuple[Cost, Cost, Cost]:
 
 
 async def _waits_for(meter: Meter, run: Run[Any], event: str) -> None:
-    """Return when the run waits for this event. Raises: TimeoutError where it takes longer than `PATIENCE`."""
-    async with asyncio.timeout(PATIENCE):
+    """Return when the run waits for this event. Raises: TimeoutError where it takes longer than `TIMEOUT`."""
+    async with asyncio.timeout(TIMEOUT):
         while True:
             with meter.looks_away():
                 found = await run.record()

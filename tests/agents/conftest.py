@@ -10,7 +10,8 @@ import pytest
 
 from perdure import Agent, App, Thread
 from perdure.agents.history import valid
-from perdure.core.chunks import Chunk, Fold
+from perdure.core.chunks import Chunk
+from perdure.core.fold import Fold
 from perdure.core.messages import Message, TextPart
 from perdure.core.states import ENDED
 from perdure.core.values import Value

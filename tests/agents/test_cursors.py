@@ -15,8 +15,9 @@ import pytest
 
 import perdure
 from perdure import Agent, App
-from perdure.core.chunks import Chunk, Fold
+from perdure.core.chunks import Chunk
 from perdure.core.cursors import BEGINNING, Cursor
+from perdure.core.fold import Fold
 from perdure.core.records import StepRecord
 from perdure.core.values import Value
 from perdure.errors import ModelUnavailable

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from perdure import Agent, App, Retry, Thread, ToolContext, Turn, tool
-from perdure.core.chunks import Fold
+from perdure.core.fold import Fold
 from perdure.core.messages import Message, ToolCallPart
 from perdure.core.operations import CancelRun, Operation
 from perdure.core.records import RunStatus

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from perdure import Agent
-from perdure.core.chunks import Chunk, Fold
+from perdure.core.chunks import Chunk
+from perdure.core.fold import Fold
 from perdure.errors import CursorInvalid, ModelUnavailable
 from perdure.testing.scripted import call, calls, fail, say, think
 from tests.agents.conftest import Stage

@@ -152,19 +152,19 @@ async def test_to_leave_while_the_work_stops_waits_for_it(tmp_path: Path) -> Non
 async def test_leaving_an_app_whose_step_will_not_end_closes_its_store_and_leaves_the_run_held(tmp_path: Path) -> None:
     clock = FakeClock()
     app = an_app(tmp_path, clock=clock, grace=1.0)
-    begun, let_go = asyncio.Event(), asyncio.Event()
+    begun, may_end = asyncio.Event(), asyncio.Event()
 
-    async def deaf() -> None:
+    async def unresponsive() -> None:
         begun.set()
-        while not let_go.is_set():
+        while not may_end.is_set():
             try:
-                await let_go.wait()
+                await may_end.wait()
             except asyncio.CancelledError:
                 continue
 
     @app.workflow
     async def works(ctx: Context) -> None:
-        await ctx.step("deaf", deaf)
+        await ctx.step("unresponsive", unresponsive)
 
     await app.__aenter__()
     await app.start(works, run_id="run")
@@ -180,4 +180,4 @@ async def test_leaving_an_app_whose_step_will_not_end_closes_its_store_and_leave
             assert [worker.worker_id for worker in await client.store.workers.list()] == [record.worker_id]
             assert await client.store.workers.dead() == [], "its process lives"
     finally:
-        let_go.set()
+        may_end.set()

@@ -31,7 +31,7 @@ async def test_a_store_is_at_rest_when_what_was_begun_has_been_counted(tmp_path:
 
 
 async def test_a_store_that_is_never_at_rest_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs_meter, "PATIENCE", 0.1)
+    monkeypatch.setattr(costs_meter, "TIMEOUT", 0.1)
     app = App(f"sqlite:///{tmp_path}/runs.db")
     async with app:
         meter = Meter(tmp_path / "runs.db", app.store)

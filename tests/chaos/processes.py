@@ -14,7 +14,7 @@ import apsw
 
 from perdure.stores.sqlite.driver import open_connection
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Units: real seconds, for what should come soon: a machine may be busy."""
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ class Child:
         self.process = process
         self.said: list[str] = []
 
-    async def line(self, *, within: float = PATIENCE) -> str:
+    async def line(self, *, within: float = TIMEOUT) -> str:
         """The next line that it says; empty where it says nothing more."""
         assert self.process.stdout is not None
         async with asyncio.timeout(within):
@@ -44,7 +44,7 @@ class Child:
         """Let it end politely; its exit code."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             return await self.process.wait()
 
     async def stop(self, url: str) -> None:
@@ -53,7 +53,7 @@ class Child:
         SQLite has one lock for all who write: whoever stands still with it holds every writer up until it goes on or
         dies, and nothing can be taken over.
         """
-        give_up_at = asyncio.get_running_loop().time() + PATIENCE
+        give_up_at = asyncio.get_running_loop().time() + TIMEOUT
         while True:
             os.kill(self.process.pid, signal.SIGSTOP)
             # until it has really stopped: a call of the system that is under way ends first
@@ -134,7 +134,7 @@ def damage(path: Path) -> list[str]:
     return [str(row[0]) for row in rows if row[0] != "ok"]
 
 
-async def eventually(look: Callable[[], Awaitable[bool]], what: str, *, within: float = PATIENCE) -> None:
+async def eventually(look: Callable[[], Awaitable[bool]], what: str, *, within: float = TIMEOUT) -> None:
     """Look again and again until it is so."""
     give_up_at = asyncio.get_running_loop().time() + within
     while not await look():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.core.chunks import Fold
+from perdure.core.fold import Fold
 from perdure.core.messages import ToolCallPart
 from perdure.core.positions import sort_key
 from perdure.stores import open_store

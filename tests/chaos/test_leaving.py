@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perdure.stores import open_store
-from tests.chaos.processes import PATIENCE, ROOT
+from tests.chaos.processes import ROOT, TIMEOUT
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ async def test_what_it_was_doing_goes_on_in_the_next_process(tmp_path: Path, how
     first = await program(how, url, ledger, what)
     try:
         assert first.stdout is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             assert await first.stdout.readline() == b"begun\n"
             first.send_signal(signal.SIGTERM if how in {"handler", "busy"} else signal.SIGINT)
             if how == "twice":
@@ -55,7 +55,7 @@ async def test_what_it_was_doing_goes_on_in_the_next_process(tmp_path: Path, how
     await store.close()
     assert run.status in {"queued", "running"}, f"{run.status} {run.failure}\n{said.decode()}"
     second = await program(how, url, ledger, what)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         out, said = await second.communicate()
     assert out.decode().strip() == ("Found it." if what == "turn" else "done"), said.decode()
     assert ledger.read_text() == "xx"

@@ -30,7 +30,7 @@ def alike() -> tuple[str, ...]:
     return (*command, inside, "sh")
 
 
-async def test_nobody_is_condemned_while_both_live_and_a_death_is_proven_across(
+async def test_nothing_is_poisoned_while_both_live_and_a_death_is_proven_across(
     tmp_path: Path, alike: tuple[str, ...]
 ) -> None:
     url, ledger, flag = f"sqlite:///{tmp_path}/runs.db", Ledger(tmp_path / "ledger"), tmp_path / "flag"

@@ -25,7 +25,7 @@ import msgspec
 import perdure.cli
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Units: real seconds, for a command to end."""
 
 
@@ -64,7 +64,7 @@ class Forker:
     def close(self) -> None:
         """Let the process end."""
         self._asked.close()
-        self._process.wait(PATIENCE)
+        self._process.wait(TIMEOUT)
 
     def _run(self, command: Command, files: list[int]) -> int:
         ours, theirs = socket.socketpair()
@@ -72,7 +72,7 @@ class Forker:
             socket.send_fds(self._asked, [b"."], [*files, theirs.fileno()])
             theirs.close()
             ours.sendall(msgspec.json.encode(command) + b"\n")
-            ours.settimeout(PATIENCE)
+            ours.settimeout(TIMEOUT)
             with ours.makefile("r") as answers:
                 pid = int(answers.readline())
                 try:

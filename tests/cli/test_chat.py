@@ -179,7 +179,7 @@ def test_ctrl_c_stops_the_answer_and_keeps_what_was_said(shell: Shell) -> None:
     assert said == f"{reply.text}\n", "what is shown is what is kept"
 
 
-DEAF = """
+UNRESPONSIVE = """
 import asyncio, perdure
 
 async def dig(where: str) -> str:
@@ -194,9 +194,9 @@ app = perdure.App(agents=[perdure.Agent("digger", tools=[dig])])
 """
 
 
-def test_a_second_ctrl_c_leaves_at_once_however_deaf_a_tool_is(shell: Shell) -> None:
-    shell.write("deaf", DEAF)
-    child = shell.begin("chat", "deaf:app", "-m", "Dig where Oslo is")
+def test_a_second_ctrl_c_leaves_at_once_however_unresponsive_a_tool_is(shell: Shell) -> None:
+    shell.write("unresponsive", UNRESPONSIVE)
+    child = shell.begin("chat", "unresponsive:app", "-m", "Dig where Oslo is")
     wait_until(shell, lambda seen: any(chunk.kind == "tool_call" for chunk in seen.chunks))
     child.send_signal(signal.SIGINT)
     wait_until(shell, lambda seen: seen.runs[0].status == "cancelling")

@@ -100,7 +100,7 @@ def test_what_a_killed_worker_left_is_taken_over_by_the_next_one(shell: Shell) -
     wait_until(shell, lambda seen: seen.runs[0].status == "completed")
 
 
-DEAF = """
+UNRESPONSIVE = """
 import perdure, perdure.runs.attempt_tasks
 perdure.runs.attempt_tasks.UNWIND_FOR = 0.2
 app = perdure.App(grace=0.2)
@@ -119,7 +119,7 @@ def begin() -> None: ...
 
 
 def test_a_workflow_that_swallows_everything_keeps_it_neither_from_others_nor_from_stopping(shell: Shell) -> None:
-    shell.write("working", DEAF)
+    shell.write("working", UNRESPONSIVE)
     start(shell, 0)
     child = shell.begin("worker", "working:app", "--store", shell.store)
     wait_until(shell, lambda seen: seen.runs[0].status == "suspended")

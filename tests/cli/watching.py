@@ -9,8 +9,9 @@ from typing import TypeVar
 from perdure import open_store
 from perdure.app.client import Client
 from perdure.core import topics
-from perdure.core.chunks import Chunk, Fold
+from perdure.core.chunks import Chunk
 from perdure.core.cursors import BEGINNING
+from perdure.core.fold import Fold
 from perdure.core.messages import Message
 from perdure.core.records import RunRecord
 from perdure.core.threads import ThreadRecord

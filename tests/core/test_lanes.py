@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from perdure.core import cursors
-from perdure.core.chunks import Chunk, Entry, Fold, Reader, chunk_entry, reset_entry
+from perdure.core.chunks import Chunk, Entry, chunk_entry, reset_entry
 from perdure.core.compaction import compact, expand
 from perdure.core.cursors import Cursor, cursor_of
+from perdure.core.fold import Fold, Reader
 from perdure.core.messages import TextPart
 from perdure.core.operations import ReplaceLane
 from perdure.testing.store_suite.lane_log import LaneLog, Write, check_log

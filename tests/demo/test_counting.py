@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from perdure.core.chunks import Chunk, Fold
+from perdure.core.chunks import Chunk
+from perdure.core.fold import Fold
 from perdure.core.messages import Message, Part, TextPart, ToolCallPart
 from perdure.core.records import StepRecord
 from perdure.demo.counting import Tally, differences, reruns

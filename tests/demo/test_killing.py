@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.core.ids import derived_random
-from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
+from perdure.core.suspicion import POISONED_AT, SUSPECT_AT
 from perdure.demo.killing import Killer, Landing, Sight, Where
 from perdure.demo.ledger import Execution
 from perdure.demo.tools import REPORT
@@ -94,7 +94,7 @@ def test_a_place_that_is_always_missed_is_given_up() -> None:
 
 def test_a_kill_that_would_poison_the_run_waits_for_progress() -> None:
     many = killer(12)
-    for _ in range(SUSPECT_AT + CONDEMNED_AT - 1):
+    for _ in range(SUSPECT_AT + POISONED_AT - 1):
         kill(many, any_time(), "elsewhere")
     assert many.due(any_time()) is None
     assert many.due(any_time(ended=1)) == "elsewhere"

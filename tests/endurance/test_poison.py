@@ -1,4 +1,4 @@
-"""A run that kills its worker takes no innocent run with it, whatever the innocent ones do."""
+"""A run that kills its worker takes no healthy run with it, whatever the healthy ones do."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.endurance.workers import FULL, workers
 
 DEATHS = 8
 WITHIN = 300.0 if FULL else 100.0
-"""Units: real seconds. With one worker and long steps, each innocent run of a death is tried alone, one by one."""
+"""Units: real seconds. With one worker and long steps, each healthy run of a death is tried alone, one by one."""
 
 pytestmark = [pytest.mark.endurance, pytest.mark.timeout(WITHIN + 60)]
 
 
-class Innocent(NamedTuple):
+class Healthy(NamedTuple):
     """Runs of one workflow. Shape: how many in CI, and at full size."""
 
     workflow: str
@@ -29,10 +29,10 @@ class Innocent(NamedTuple):
     ends_as: str = "completed"
 
 
-INNOCENT = {
-    "long": Innocent("long_step", (3.0,), 10, 50),
-    "short": Innocent("short_steps", (20,), 40, 400),
-    "waiting": Innocent("waits", (), 10, 50, "suspended"),
+HEALTHY = {
+    "long": Healthy("long_step", (3.0,), 10, 50),
+    "short": Healthy("short_steps", (20,), 40, 400),
+    "waiting": Healthy("waits", (), 10, 50, "suspended"),
 }
 
 
@@ -42,12 +42,12 @@ BAD: dict[str, tuple[Any, ...]] = {"in a step": ("kills_after", 0.3), "at its fi
 @pytest.mark.parametrize("dies", BAD)
 @pytest.mark.parametrize("count", [1, 2], ids=["one worker", "two workers"])
 @pytest.mark.parametrize("place", ["first", "last"])
-@pytest.mark.parametrize("kind", INNOCENT)
-async def test_every_innocent_run_ends_and_the_one_that_kills_is_poisoned(
+@pytest.mark.parametrize("kind", HEALTHY)
+async def test_every_healthy_run_ends_and_the_one_that_kills_is_poisoned(
     tmp_path: Path, kind: str, place: str, count: int, dies: str
 ) -> None:
-    innocent = INNOCENT[kind]
-    number = innocent.many if FULL else innocent.few
+    healthy = HEALTHY[kind]
+    number = healthy.many if FULL else healthy.few
     async with workers(tmp_path, count) as working, App(working.url).client() as client:
 
         async def start_the_bad_one() -> None:
@@ -56,13 +56,13 @@ async def test_every_innocent_run_ends_and_the_one_that_kills_is_poisoned(
         if place == "first":
             await start_the_bad_one()
         for one in range(number):
-            await client.start(innocent.workflow, *innocent.args, run_id=f"innocent {one}")
+            await client.start(healthy.workflow, *healthy.args, run_id=f"healthy {one}")
         if place == "last":
             await start_the_bad_one()
 
         async def all_ended() -> bool:
             records = await client.runs(limit=number + 1)
-            settled = {"failed", "cancelled", innocent.ends_as}
+            settled = {"failed", "cancelled", healthy.ends_as}
             return (
                 all(record.status in settled for record in records)
                 and (await client.run("bad").record()).status == "failed"
@@ -75,12 +75,12 @@ async def test_every_innocent_run_ends_and_the_one_that_kills_is_poisoned(
         records = {record.run_id: record for record in await client.runs(limit=number + 1)}
         bad = records.pop("bad")
         print(f"\n  {kind}, {place}, {dies}, {count} workers, {number} runs: {working.deaths} deaths, {took:.1f} s")
-        assert {record.status for record in records.values()} == {innocent.ends_as}
+        assert {record.status for record in records.values()} == {healthy.ends_as}
         assert len(records) == number
         assert bad.failure is not None
         assert bad.failure.reason == "poisoned"
         assert working.effects().count("death") <= DEATHS
-        if innocent.ends_as == "suspended":
+        if healthy.ends_as == "suspended":
             for run_id in records:
                 await client.emit_event(run_id, "go", run_id)
             for run_id in records:

@@ -1,4 +1,4 @@
-"""A worker that stands still past its lease and its stall limit, again and again, condemns no run that it held."""
+"""A worker that stands still past its lease and its stall limit, again and again, poisons no run that it held."""
 
 from __future__ import annotations
 

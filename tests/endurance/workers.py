@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.chaos.processes import PATIENCE, ROOT
+from tests.chaos.processes import ROOT, TIMEOUT
 from tests.endurance.house import LEDGER
 
 FULL = os.environ.get("PERDURE_ENDURANCE") == "full"
@@ -47,7 +47,7 @@ class Workers:
         for process in self.processes:
             if process.returncode is None:
                 process.terminate()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await asyncio.gather(*[process.wait() for process in self.leaving + self.processes])
 
     async def deploy(self) -> None:

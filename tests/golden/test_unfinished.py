@@ -9,9 +9,9 @@ import pytest
 
 from perdure.app.client import Client
 from perdure.core import keys
-from perdure.core.chunks import Fold
 from perdure.core.clock import SystemClock
 from perdure.core.decisions.changes import InsertRun
+from perdure.core.fold import Fold
 from perdure.core.messages import ToolCallPart
 from perdure.core.records import RunRecord
 from perdure.errors import Deleted, RunCancelled

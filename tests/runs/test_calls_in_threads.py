@@ -18,7 +18,7 @@ from tests.runs.driving import Driver
 
 
 @pytest.fixture
-def let_go() -> Iterator[threading.Event]:
+def may_end() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
@@ -30,13 +30,13 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def hang(pool: Pool, let_go: threading.Event) -> None:
+async def hang(pool: Pool, may_end: threading.Event) -> None:
     """A call that was given up while it runs."""
     began = threading.Event()
 
     def work() -> None:
         began.set()
-        let_go.wait(30)
+        may_end.wait(30)
 
     call = pool.start(work)
     await asyncio.to_thread(began.wait, 10)
@@ -44,12 +44,12 @@ async def hang(pool: Pool, let_go: threading.Event) -> None:
 
 
 async def test_calls_that_hang_past_their_timeout_keep_nobody_from_running(
-    memory: Cluster, let_go: threading.Event
+    memory: Cluster, may_end: threading.Event
 ) -> None:
     async def flow(ctx: perdure.Context) -> str:
         async def hangs() -> str:
             try:
-                await ctx.step("hangs", let_go.wait, timeout=0.5)
+                await ctx.step("hangs", may_end.wait, timeout=0.5)
             except StepTimedOut:
                 return "timed out"
             return "ended"
@@ -61,13 +61,13 @@ async def test_calls_that_hang_past_their_timeout_keep_nobody_from_running(
     assert await memory.run(flow) == "worked"
     pool = memory.workers[0].worker.holder.pool
     assert pool.stuck == MAX_THREADS + 6
-    let_go.set()
+    may_end.set()
     await until(lambda: pool.stuck == 0)
 
 
-async def test_a_steps_time_begins_when_its_function_does(memory: Cluster, let_go: threading.Event) -> None:
+async def test_a_steps_time_begins_when_its_function_does(memory: Cluster, may_end: threading.Event) -> None:
     def waits() -> str:
-        let_go.wait(30)
+        may_end.wait(30)
         return "ended"
 
     async def flow(ctx: perdure.Context) -> list[str]:
@@ -79,17 +79,17 @@ async def test_a_steps_time_begins_when_its_function_does(memory: Cluster, let_g
     await memory.start_worker()
     await memory.clock.advance(20)
     assert await memory.status() == "running"
-    let_go.set()
+    may_end.set()
     assert set(await memory.result(run)) == {"ended"}
 
 
-async def test_a_call_that_is_given_up_before_it_begins_never_begins(let_go: threading.Event) -> None:
+async def test_a_call_that_is_given_up_before_it_begins_never_begins(may_end: threading.Event) -> None:
     pool, begun = Pool(limit=1), list[str]()
-    first = pool.start(let_go.wait)
+    first = pool.start(may_end.wait)
     second = pool.start(lambda: begun.append("second"))
     assert not pool.abandon(second)
     third = pool.start(lambda: begun.append("third"))
-    let_go.set()
+    may_end.set()
     await asyncio.gather(first, third)
     assert begun == ["third"]
     assert not second.done()
@@ -97,35 +97,35 @@ async def test_a_call_that_is_given_up_before_it_begins_never_begins(let_go: thr
 
 
 async def test_that_calls_wait_for_a_thread_is_logged_once(
-    let_go: threading.Event, caplog: pytest.LogCaptureFixture
+    may_end: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = Pool(limit=2)
     with caplog.at_level(logging.WARNING):
-        calls = [pool.start(let_go.wait) for _ in range(20)]
+        calls = [pool.start(may_end.wait) for _ in range(20)]
     assert caplog.text.count("all 2 threads") == 1
-    let_go.set()
+    may_end.set()
     await asyncio.gather(*calls)
     pool.close()
 
 
 async def test_the_places_that_are_given_back_have_a_limit_and_then_a_typed_error(
-    let_go: threading.Event, caplog: pytest.LogCaptureFixture
+    may_end: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = Pool(limit=2, stuck_limit=3)
     for _ in range(5):
-        await hang(pool, let_go)
+        await hang(pool, may_end)
     with pytest.raises(ThreadsExhausted) as refused:
-        pool.start(let_go.wait)
+        pool.start(may_end.wait)
     assert refused.value.stuck == pool.stuck == 5
     assert "5 calls that nobody waits for any more still run in threads" in caplog.text
-    let_go.set()
+    may_end.set()
     await until(lambda: pool.stuck == 0)
     assert await pool.start(lambda: "again") == "again"
     pool.close()
 
 
 async def test_that_no_thread_is_left_is_a_failure_that_a_retry_may_repeat(
-    memory: Cluster, let_go: threading.Event
+    memory: Cluster, may_end: threading.Event
 ) -> None:
     async def flow(ctx: perdure.Context) -> str:
         try:
@@ -136,7 +136,7 @@ async def test_that_no_thread_is_left_is_a_failure_that_a_retry_may_repeat(
 
     await memory.start_worker()
     pool = memory.workers[0].worker.holder.pool = Pool(limit=1, stuck_limit=0)
-    await hang(pool, let_go)
+    await hang(pool, may_end)
     assert await memory.run(flow) == "threads_exhausted 2"
 
 
@@ -144,11 +144,11 @@ async def test_that_no_thread_is_left_is_a_failure_that_a_retry_may_repeat(
 
 
 async def test_who_is_cancelled_while_a_synchronous_step_runs_holds_the_run_until_it_ends(
-    cluster: Cluster, drive: Driver, let_go: threading.Event
+    cluster: Cluster, drive: Driver, may_end: threading.Event
 ) -> None:
     def work() -> int:
         cluster.done.append("began")
-        let_go.wait(30)
+        may_end.wait(30)
         return len(cluster.done)
 
     async def task(ctx: perdure.Context) -> int:
@@ -161,7 +161,7 @@ async def test_who_is_cancelled_while_a_synchronous_step_runs_holds_the_run_unti
         await cluster.clock.until(driving, within=10)
     await cluster.clock.advance(100)
     assert await cluster.status() == "running"
-    let_go.set()
+    may_end.set()
     async with asyncio.timeout(10):
         while await cluster.status() != "queued":  # noqa: ASYNC110 - a thread ends
             await asyncio.sleep(0.001)
@@ -170,11 +170,11 @@ async def test_who_is_cancelled_while_a_synchronous_step_runs_holds_the_run_unti
 
 
 async def test_a_run_whose_lease_was_lost_is_not_begun_beside_its_own_function(
-    cluster: Cluster, let_go: threading.Event
+    cluster: Cluster, may_end: threading.Event
 ) -> None:
     def work() -> str:
         cluster.done.append("began")
-        let_go.wait(30)
+        may_end.wait(30)
         cluster.done.append("ended")
         return "done"
 
@@ -189,6 +189,6 @@ async def test_a_run_whose_lease_was_lost_is_not_begun_beside_its_own_function(
     assert other is not None
     await cluster.clock.advance(60)
     assert cluster.done == ["began"]
-    let_go.set()
+    may_end.set()
     assert await cluster.result(run) == "done"
     assert cluster.done == ["began", "ended", "began", "ended"]

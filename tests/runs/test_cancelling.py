@@ -1,4 +1,4 @@
-"""Stop is a fact in the store: honoured wherever a run stands, within a bound even when its owner is dead or deaf."""
+"""Stop is a fact in the store: honoured wherever a run stands, within a bound also where its owner does not respond."""
 
 from __future__ import annotations
 
@@ -195,17 +195,17 @@ async def test_cleanups_are_for_a_cancel_only(cluster: Cluster) -> None:
 
 
 async def test_user_code_that_swallows_its_cancellation_is_given_up_within_the_bound(cluster: Cluster) -> None:
-    let_go = asyncio.Event()
+    may_end = asyncio.Event()
 
     async def flow(ctx: perdure.Context) -> str:
-        async def deaf() -> None:
-            while not let_go.is_set():
+        async def unresponsive() -> None:
+            while not may_end.is_set():
                 try:
-                    await let_go.wait()
+                    await may_end.wait()
                 except asyncio.CancelledError:
                     cluster.done.append("swallowed")
 
-        await ctx.step("deaf", deaf)
+        await ctx.step("unresponsive", unresponsive)
         return "done"
 
     run = await cluster.start(flow)
@@ -217,7 +217,7 @@ async def test_user_code_that_swallows_its_cancellation_is_given_up_within_the_b
     await cluster.clock.advance(10)
     assert simulated.worker.holder.attempts == {}
     assert cluster.done
-    let_go.set()
+    may_end.set()
 
 
 async def test_a_step_of_user_code_that_ends_after_all_changes_nothing_any_more(cluster: Cluster) -> None:
@@ -257,18 +257,18 @@ async def test_a_dead_owner_is_not_waited_for_longer_than_the_deadline(cluster: 
     assert (record.status, record.worker_id, record.token) == ("cancelled", None, token + 1)
 
 
-async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_a_deaf_owner(cluster: Cluster) -> None:
+async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_a_unresponsive_owner(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
-        async def deaf() -> None:
-            while not let_go.is_set():
+        async def unresponsive() -> None:
+            while not may_end.is_set():
                 try:
-                    await let_go.wait()
+                    await may_end.wait()
                 except asyncio.CancelledError:
                     continue
 
-        await ctx.step("deaf", deaf)
+        await ctx.step("unresponsive", unresponsive)
 
-    let_go = asyncio.Event()
+    may_end = asyncio.Event()
     await cluster.start(flow)
     await cluster.start_worker()
     await cluster.clock.settle()
@@ -278,7 +278,7 @@ async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_a_deaf_owner(
     assert await cluster.status() == "cancelling"
     await cluster.clock.advance(1.5)
     assert await cluster.status() == "cancelled"
-    let_go.set()
+    may_end.set()
 
 
 async def test_a_worker_ends_the_cancelled_run_of_a_dead_owner_within_its_time(cluster: Cluster) -> None:
@@ -299,24 +299,24 @@ async def test_a_worker_ends_the_cancelled_run_of_a_dead_owner_within_its_time(c
 
 
 async def test_a_sealed_run_takes_nothing_from_its_old_owner(cluster: Cluster) -> None:
-    let_go = asyncio.Event()
+    may_end = asyncio.Event()
 
     async def flow(ctx: perdure.Context) -> str:
-        async def deaf() -> str:
-            while not let_go.is_set():
+        async def unresponsive() -> str:
+            while not may_end.is_set():
                 try:
-                    await let_go.wait()
+                    await may_end.wait()
                 except asyncio.CancelledError:
                     continue
             return "too late"
 
-        return await ctx.step("deaf", deaf)
+        return await ctx.step("unresponsive", unresponsive)
 
     run = await cluster.start(flow)
     await cluster.start_worker()
     await cluster.clock.advance(1)
     record = await cluster.clock.until(run.cancel(within=2))
-    let_go.set()
+    may_end.set()
     await cluster.clock.advance(30)
     assert await cluster.record() == record
     assert [step.status for step in (await cluster.steps()).values()] != ["completed"]

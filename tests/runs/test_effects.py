@@ -109,16 +109,16 @@ async def test_outside_a_step_there_is_no_current_step(memory: Cluster, kind: st
 
 
 async def test_a_synchronous_function_runs_in_a_thread_and_blocks_nobody(memory: Cluster) -> None:
-    ready, let_go = threading.Event(), threading.Event()
+    ready, may_end = threading.Event(), threading.Event()
 
     def blocks() -> str:
         ready.set()
-        let_go.wait(30)
+        may_end.wait(30)
         return threading.current_thread().name
 
     async def flow(ctx: perdure.Context) -> list[str]:
         async def other() -> str:
-            let_go.set()
+            may_end.set()
             return "meanwhile"
 
         return list(await ctx.gather(ctx.step("blocks", blocks), ctx.step("other", other)))

@@ -96,7 +96,7 @@ async def test_the_loop_runs_until_it_is_idle_between_two_timers() -> None:
     assert seen == [1.0]
 
 
-async def test_a_thread_that_waits_is_let_go_at_its_time_and_is_back_before_time_goes_on() -> None:
+async def test_a_thread_that_waits_is_woken_at_its_time_and_is_back_before_time_goes_on() -> None:
     clock = FakeClock()
     stop, beats = threading.Event(), list[float]()
 
@@ -136,15 +136,15 @@ async def test_until_says_that_it_takes_too_long() -> None:
 
 
 async def test_until_gives_a_call_that_it_no_longer_waits_for_real_time_to_end() -> None:
-    clock, pool, let_go = FakeClock(), Pool(), threading.Event()
+    clock, pool, may_end = FakeClock(), Pool(), threading.Event()
     clock.call_after(100.0, lambda: None)
 
     async def call() -> object:
-        return await pool.start(lambda: let_go.wait(30))
+        return await pool.start(lambda: may_end.wait(30))
 
     calling = asyncio.ensure_future(call())
     await clock.settle()
-    threading.Timer(0.2, let_go.set).start()
+    threading.Timer(0.2, may_end.set).start()
     assert await clock.until(calling, within=10) is True
     assert clock.elapsed() <= 10
     pool.close()

@@ -302,10 +302,10 @@ async def test_a_timeout_of_the_function_itself_is_a_plain_failure(memory: Clust
 
 
 async def test_a_synchronous_step_is_timed_out_too_and_its_late_end_changes_nothing(memory: Cluster) -> None:
-    let_go, ended = threading.Event(), threading.Event()
+    may_end, ended = threading.Event(), threading.Event()
 
     def work() -> str:
-        let_go.wait(30)
+        may_end.wait(30)
         ended.set()
         return "late"
 
@@ -315,7 +315,7 @@ async def test_a_synchronous_step_is_timed_out_too_and_its_late_end_changes_noth
 
     with pytest.raises(RunFailed, match="no end after 3"):
         await memory.run(flow)
-    let_go.set()
+    may_end.set()
     assert await asyncio.to_thread(ended.wait, 30)
     await memory.clock.advance(1)
     assert (await memory.step("0")).status == "failed"

@@ -40,9 +40,9 @@ class Flaky(WrappedStore):
         self.renewals += 1
         if self.renewals_fail:
             raise StoreUnavailable("the network is down")
-        strays = renew()
+        orphans = renew()
         self.renewed += 1
-        return strays
+        return orphans
 
 
 async def test_it_is_renewed_at_a_third_of_its_length(cluster: Cluster) -> None:

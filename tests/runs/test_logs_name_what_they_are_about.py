@@ -18,7 +18,7 @@ from tests.runs.diverging import value
 
 
 @pytest.fixture
-def let_go() -> Iterator[threading.Event]:
+def may_end() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
@@ -34,11 +34,11 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_a_function_that_holds_its_run(
-    memory: Cluster, let_go: threading.Event, caplog: pytest.LogCaptureFixture
+    memory: Cluster, may_end: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def waits() -> None:
-            await ctx.step("wait", let_go.wait)
+            await ctx.step("wait", may_end.wait)
 
         await ctx.gather(waits)
 
@@ -52,21 +52,21 @@ async def test_a_function_that_holds_its_run(
 
 
 async def test_code_that_goes_on_after_a_cancel(memory: Cluster, caplog: pytest.LogCaptureFixture) -> None:
-    let_go = asyncio.Event()
+    may_end = asyncio.Event()
 
-    async def deaf() -> None:
-        while not let_go.is_set():
+    async def unresponsive() -> None:
+        while not may_end.is_set():
             try:
-                await let_go.wait()
+                await may_end.wait()
             except asyncio.CancelledError:
                 continue
 
     async def flow(ctx: perdure.Context) -> None:
         async def outside() -> None:
-            await deaf()
+            await unresponsive()
 
         async def inside() -> None:
-            await ctx.step("deaf", deaf)
+            await ctx.step("unresponsive", unresponsive)
 
         await ctx.gather(outside, inside)
 
@@ -74,9 +74,9 @@ async def test_code_that_goes_on_after_a_cancel(memory: Cluster, caplog: pytest.
     await memory.start_worker()
     await memory.clock.settle()
     await memory.clock.until(run.cancel(within=10), within=20)
-    let_go.set()
+    may_end.set()
     await memory.clock.settle()
-    assert "run run: given up although its code goes on, in branch '0.0', step 'deaf' (0.1.0)" in lines(caplog)
+    assert "run run: given up although its code goes on, in branch '0.0', step 'unresponsive' (0.1.0)" in lines(caplog)
 
 
 async def test_a_task_that_is_cancelled_from_outside(memory: Cluster, caplog: pytest.LogCaptureFixture) -> None:
@@ -117,10 +117,10 @@ async def test_a_commit_that_is_tried_again(memory: Cluster, caplog: pytest.LogC
 
 
 async def test_calls_that_wait_for_a_thread(
-    memory: Cluster, let_go: threading.Event, caplog: pytest.LogCaptureFixture
+    memory: Cluster, may_end: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow(ctx: perdure.Context) -> None:
-        await ctx.gather(*[ctx.step("wait", let_go.wait) for _ in range(3)])
+        await ctx.gather(*[ctx.step("wait", may_end.wait) for _ in range(3)])
 
     simulated = await memory.start_worker()
     simulated.worker.holder.pool = Pool(limit=2)
@@ -129,7 +129,7 @@ async def test_calls_that_wait_for_a_thread(
     assert lines(caplog) == [
         "all 2 threads for synchronous functions are busy; step 'wait' (2) of run run waits for one"
     ]
-    let_go.set()
+    may_end.set()
     await memory.result(run)
 
 

@@ -42,7 +42,7 @@ async def test_a_worker_starts_whatever_call_of_its_start_fails(cluster: Cluster
     run = await cluster.start(child)
     await cluster.start_worker(store=faulty)
     assert await cluster.result(run) == "done"
-    await cluster.clock.advance(5)  # the reaper looks again
+    await cluster.clock.advance(5)  # the recovery looks again
     assert faulty.met == {fault: 2}
     assert len(await cluster.store.workers.list()) == 1
 

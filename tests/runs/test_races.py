@@ -198,13 +198,13 @@ async def test_a_step_keeps_its_outcome_where_its_commit_failed_while_its_run_wa
     async def flow(ctx: perdure.Context) -> Any:
         return await ctx.step("work", work)
 
-    async def let_go(_: tuple[Operation, ...]) -> None:
+    async def release(_: tuple[Operation, ...]) -> None:
         [attempt] = simulated.worker.holder.attempts.values()
-        attempt.let_go(asyncio.get_running_loop())
+        attempt.release(asyncio.get_running_loop())
 
     store = InterleavingStore(cluster.store)
     simulated = await cluster.start_worker(store=store)
-    planned = store.interleave(Moment(0, lost), let_go)
+    planned = store.interleave(Moment(0, lost), release)
     run = await cluster.start(flow)
     assert await cluster.result(run, within=SOON) == 7
     assert planned.has_happened

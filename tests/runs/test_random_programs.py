@@ -17,7 +17,7 @@ import pytest
 from perdure import Context, Retry, current_step
 from perdure.core.ids import new_id
 from perdure.core.positions import child
-from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
+from perdure.core.suspicion import POISONED_AT, SUSPECT_AT
 from perdure.core.values import Value
 from perdure.errors import ChildFailed, OutcomeError, RunFailed, StepFailed
 from perdure.runs.branch import current_branch
@@ -34,7 +34,7 @@ from tests.thread_starts import random_thread_starts, thread_starts_fail
 PROGRAMS = int(os.environ.get("PERDURE_FUZZ", "1000"))
 BATCHES = 20
 LEASE_FOR = 3.0
-MAX_DEATHS = SUSPECT_AT + CONDEMNED_AT - 1  # one more, with no step between them, may rightly be poison
+MAX_DEATHS = SUSPECT_AT + POISONED_AT - 1  # one more, with no step between them, may rightly be poison
 LIVES = 40
 FAULTS = 0.03  # of a worker's calls of the store
 FAILED_STARTS = 0.2  # of its threads

@@ -37,26 +37,26 @@ TROUBLED_TURNS = 60
 REGRESSIONS = list[int]()
 
 
-class Deaf(WrappedStore):
-    """A worker's way to the store: while it is deaf, renewals get lost and no news comes."""
+class Unresponsive(WrappedStore):
+    """A worker's way to the store: while it is unresponsive, renewals get lost and no news comes."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
-        self.deaf = False
-        self.was_deaf = False
+        self.unresponsive = False
+        self.was_unresponsive = False
 
     def around_renewal(self, operation: Any, renew: Callable[[], RunKeys]) -> RunKeys:
-        return () if self.deaf else renew()
+        return () if self.unresponsive else renew()
 
     def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
-        return super().listen(topic, lambda: None if self.deaf else callback())
+        return super().listen(topic, lambda: None if self.unresponsive else callback())
 
 
 class Troubles(NamedTuple):
     """A worker, and what can be done to it."""
 
     simulated: SimulatedWorker
-    deaf: Deaf
+    unresponsive: Unresponsive
     faulty: FaultyStore
 
 
@@ -71,9 +71,9 @@ class Troubled(Machine):
     def may_repeat(self) -> bool:
         process = running_process()
         store: Store | None = process.store if process is not None else None
-        while isinstance(store, WrappedStore) and not isinstance(store, Deaf):
+        while isinstance(store, WrappedStore) and not isinstance(store, Unresponsive):
             store = store.inner
-        return isinstance(store, Deaf) and store.was_deaf
+        return isinstance(store, Unresponsive) and store.was_unresponsive
 
     async def play(self) -> str:
         run = await self.cluster.client.start(self.workflow, self.program, run_id=new_id("run"))
@@ -103,7 +103,7 @@ class Troubled(Machine):
             await self.begin()
             return
         at = self.random.randrange(len(self.workers))
-        worker, deaf, faulty = self.workers[at]
+        worker, unresponsive, faulty = self.workers[at]
         if choice < 0.35:
             await worker.process.kill()
             del self.workers[at]
@@ -114,21 +114,21 @@ class Troubled(Machine):
         elif choice < 0.6:
             faulty.is_down = not faulty.is_down
         elif choice < 0.7:
-            deaf.deaf = not deaf.deaf
-            deaf.was_deaf = True
+            unresponsive.unresponsive = not unresponsive.unresponsive
+            unresponsive.was_unresponsive = True
 
     async def begin(self) -> None:
         """One more worker; whoever does not renew loses its runs when its lease has ended, or keeps them longer."""
         faulty = FaultyStore(self.cluster.store, self.fault)
-        deaf, stall_limit = Deaf(faulty), self.random.choice([LEASE_FOR, STALL_LIMIT])
+        cut_off, stall_limit = Unresponsive(faulty), self.random.choice([LEASE_FOR, STALL_LIMIT])
         options: dict[str, Any] = {"lease_for": LEASE_FOR, "stall_limit": stall_limit, "grace": 1.0}
-        self.workers.append(Troubles(await self.cluster.start_worker(store=deaf, **options), deaf, faulty))
+        self.workers.append(Troubles(await self.cluster.start_worker(store=cut_off, **options), cut_off, faulty))
 
     async def peace(self) -> None:
         """Those in trouble recover, and there is one that never was."""
         self.is_peace = True
-        for _, deaf, faulty in self.workers:
-            deaf.deaf = faulty.is_down = False
+        for _, unresponsive, faulty in self.workers:
+            unresponsive.unresponsive = faulty.is_down = False
         await self.cluster.start_worker(lease_for=LEASE_FOR)
 
 

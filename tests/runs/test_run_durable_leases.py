@@ -167,14 +167,14 @@ async def test_while_a_function_of_a_driver_that_was_cancelled_goes_on_its_worke
     memory: Cluster,
 ) -> None:
     drive = Driver(memory)
-    began, let_go = threading.Event(), threading.Event()
+    began, may_end = threading.Event(), threading.Event()
     running: list[int] = [0, 0]
 
     def work() -> None:
         running[0] += 1
         running[1] = max(running)
         began.set()
-        let_go.wait(30)
+        may_end.wait(30)
         running[0] -= 1
 
     async def task(ctx: perdure.Context) -> None:
@@ -188,7 +188,7 @@ async def test_while_a_function_of_a_driver_that_was_cancelled_goes_on_its_worke
         await memory.clock.until(first)
     with pytest.raises(SettingInvalid, match="'ana' already"):
         await memory.clock.until(drive(task, worker_id="ana"))
-    let_go.set()
+    may_end.set()
     while await memory.store.workers.list():
         await memory.clock.advance(0.1)
     await memory.clock.until(drive(task, worker_id="ana"))

@@ -25,7 +25,7 @@ from tests.runs.driving import Driver
 
 
 @pytest.fixture
-def let_go() -> Iterator[threading.Event]:
+def may_end() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
@@ -38,15 +38,15 @@ def branches() -> list[BranchTask[Any]]:
 class Effect:
     """A function in a thread: it returns how often it was called, once it may."""
 
-    def __init__(self, let_go: threading.Event) -> None:
-        self._let_go = let_go
+    def __init__(self, may_end: threading.Event) -> None:
+        self._may_end = may_end
         self.began = threading.Event()
         self.calls = 0
 
     def __call__(self) -> int:
         self.calls += 1
         self.began.set()
-        self._let_go.wait(30)
+        self._may_end.wait(30)
         return self.calls
 
 
@@ -59,10 +59,10 @@ async def begin(cluster: Cluster, effect: Effect) -> None:
     await asyncio.to_thread(effect.began.wait, 10)
 
 
-def let_it_return(cluster: Cluster, let_go: threading.Event) -> None:
+def let_it_return(cluster: Cluster, may_end: threading.Event) -> None:
     """Let the function return while the loop stands still: it does not know of the outcome yet."""
     pool = cluster.workers[0].worker.holder.pool
-    let_go.set()
+    may_end.set()
     until = time.monotonic() + 10
     while pool._running and time.monotonic() < until:  # pyright: ignore[reportPrivateUsage] - when it has returned
         time.sleep(0.001)
@@ -80,12 +80,12 @@ def after_it_was_settled(halt: Callable[[], None]) -> None:
 @pytest.mark.parametrize("when", [at_once, after_it_was_settled])
 @pytest.mark.parametrize("kind", ["release", "cancel", "diverged"])
 async def test_what_has_returned_when_its_attempt_is_stopped_is_committed(
-    cluster: Cluster, let_go: threading.Event, kind: str, when: Callable[[Callable[[], None]], None]
+    cluster: Cluster, may_end: threading.Event, kind: str, when: Callable[[Callable[[], None]], None]
 ) -> None:
-    effect = Effect(let_go)
+    effect = Effect(may_end)
     await begin(cluster, effect)
     (attempt,) = cluster.workers[0].worker.holder.attempts.values()
-    let_it_return(cluster, let_go)
+    let_it_return(cluster, may_end)
     when(lambda: attempt.stop(Halt(kind)))  # type: ignore[arg-type] # one of its kinds
     await cluster.clock.advance(2)
     step = await cluster.step("0")
@@ -94,18 +94,18 @@ async def test_what_has_returned_when_its_attempt_is_stopped_is_committed(
 
 @pytest.mark.parametrize("when", [at_once, after_it_was_settled])
 async def test_a_run_whose_lease_is_lost_meanwhile_ends_all_the_same(
-    cluster: Cluster, let_go: threading.Event, when: Callable[[Callable[[], None]], None]
+    cluster: Cluster, may_end: threading.Event, when: Callable[[Callable[[], None]], None]
 ) -> None:
-    effect = Effect(let_go)
+    effect = Effect(may_end)
     await begin(cluster, effect)
     holder = cluster.workers[0].worker.holder
-    let_it_return(cluster, let_go)
+    let_it_return(cluster, may_end)
     when(lambda: holder.expired(holder.incarnation))
     assert await cluster.result(cluster.client.run("run"), within=200) == effect.calls
 
 
-async def test_what_has_returned_when_its_time_is_over_is_its_result(memory: Cluster, let_go: threading.Event) -> None:
-    effect = Effect(let_go)
+async def test_what_has_returned_when_its_time_is_over_is_its_result(memory: Cluster, may_end: threading.Event) -> None:
+    effect = Effect(may_end)
 
     async def flow(ctx: perdure.Context) -> int:
         return await ctx.step("effect", effect, timeout=3)
@@ -114,20 +114,20 @@ async def test_what_has_returned_when_its_time_is_over_is_its_result(memory: Clu
     await memory.start_worker()
     await asyncio.to_thread(effect.began.wait, 10)
     await memory.clock.settle()
-    let_it_return(memory, let_go)
+    let_it_return(memory, may_end)
     memory.workers[0].worker.holder.attempts[None, "run"].running["0"].timeout._expire()  # type: ignore[attr-defined]
     assert await memory.result(run) == 1
 
 
 async def test_a_worker_that_stops_commits_what_its_functions_return_before_it_releases_their_runs(
-    cluster: Cluster, let_go: threading.Event
+    cluster: Cluster, may_end: threading.Event
 ) -> None:
-    effect = Effect(let_go)
+    effect = Effect(may_end)
     await begin(cluster, effect)
     stopping = asyncio.ensure_future(cluster.workers[0].worker.stop(at_once=True))
     await cluster.clock.advance(1)
     assert not stopping.done()
-    let_go.set()
+    may_end.set()
     async with asyncio.timeout(10):
         await stopping
     assert (await cluster.status(), (await cluster.step("0")).result) == ("queued", b"1")
@@ -136,17 +136,17 @@ async def test_a_worker_that_stops_commits_what_its_functions_return_before_it_r
     assert effect.calls == 1
 
 
-async def test_what_it_raises_meanwhile_is_its_failure_and_no_doubt(cluster: Cluster, let_go: threading.Event) -> None:
+async def test_what_it_raises_meanwhile_is_its_failure_and_no_doubt(cluster: Cluster, may_end: threading.Event) -> None:
     class Fails(Effect):
         def __call__(self) -> int:
             super().__call__()
             raise ValueError("as it is")
 
-    effect = Fails(let_go)
+    effect = Fails(may_end)
     await begin(cluster, effect)
     stopping = asyncio.ensure_future(cluster.workers[0].worker.stop(at_once=True))
     await cluster.clock.advance(1)
-    let_go.set()
+    may_end.set()
     async with asyncio.timeout(10):
         await stopping
     step = await cluster.step("0")
@@ -161,8 +161,8 @@ async def test_what_it_raises_meanwhile_is_its_failure_and_no_doubt(cluster: Clu
     assert effect.calls == 1
 
 
-async def test_the_workflow_does_not_go_on_with_it(cluster: Cluster, let_go: threading.Event) -> None:
-    effect = Effect(let_go)
+async def test_the_workflow_does_not_go_on_with_it(cluster: Cluster, may_end: threading.Event) -> None:
+    effect = Effect(may_end)
 
     async def flow(ctx: perdure.Context) -> int:
         try:
@@ -177,7 +177,7 @@ async def test_the_workflow_does_not_go_on_with_it(cluster: Cluster, let_go: thr
     await asyncio.to_thread(effect.began.wait, 10)
     stopping = asyncio.ensure_future(cluster.workers[0].worker.stop(at_once=True))
     await cluster.clock.advance(1)
-    let_go.set()
+    may_end.set()
     async with asyncio.timeout(10):
         await stopping
     await cluster.start_worker()
@@ -186,15 +186,15 @@ async def test_the_workflow_does_not_go_on_with_it(cluster: Cluster, let_go: thr
 
 
 async def test_a_run_that_has_diverged_is_held_until_its_function_has_ended(
-    cluster: Cluster, let_go: threading.Event
+    cluster: Cluster, may_end: threading.Event
 ) -> None:
-    effect = Effect(let_go)
+    effect = Effect(may_end)
     await begin(cluster, effect)
     (attempt,) = cluster.workers[0].worker.holder.attempts.values()
     attempt.diverge(Divergence("1", "logic 'b'", "logic 'c'"))
     await cluster.clock.advance(60)
     assert await cluster.status() == "running"
-    let_go.set()
+    may_end.set()
     async with asyncio.timeout(10):
         while await cluster.status() == "running":  # noqa: ASYNC110 - a thread ends
             await asyncio.sleep(0.001)
@@ -203,9 +203,9 @@ async def test_a_run_that_has_diverged_is_held_until_its_function_has_ended(
 
 
 async def test_a_run_whose_driver_is_cancelled_repeats_nothing(
-    cluster: Cluster, drive: Driver, let_go: threading.Event
+    cluster: Cluster, drive: Driver, may_end: threading.Event
 ) -> None:
-    effect = Effect(let_go)
+    effect = Effect(may_end)
 
     async def task(ctx: perdure.Context) -> int:
         return await ctx.step("effect", effect) + await ctx.step("more", value, 10)
@@ -213,7 +213,7 @@ async def test_a_run_whose_driver_is_cancelled_repeats_nothing(
     driving = asyncio.ensure_future(drive(task))
     await asyncio.to_thread(effect.began.wait, 10)
     driving.cancel()
-    let_go.set()
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await cluster.clock.until(driving, within=10)
     assert (await cluster.clock.until(drive(task))).result == 11
@@ -221,15 +221,15 @@ async def test_a_run_whose_driver_is_cancelled_repeats_nothing(
 
 
 async def test_a_task_that_is_cancelled_from_outside_ends_with_what_its_function_returns(
-    cluster: Cluster, let_go: threading.Event
+    cluster: Cluster, may_end: threading.Event
 ) -> None:
-    effect = Effect(let_go)
+    effect = Effect(may_end)
     await begin(cluster, effect)
     for task in branches():
         task.cancel()
     await cluster.clock.advance(1)
     assert await cluster.status() == "running"
-    let_go.set()
+    may_end.set()
     async with asyncio.timeout(10):
         while await cluster.status() == "running":  # noqa: ASYNC110 - a thread ends
             await asyncio.sleep(0.001)
@@ -238,10 +238,10 @@ async def test_a_task_that_is_cancelled_from_outside_ends_with_what_its_function
 
 @pytest.mark.parametrize("ended_by", ["cancel", "expire"])
 async def test_a_function_that_still_waits_for_a_thread_keeps_no_task(
-    memory: Cluster, let_go: threading.Event, ended_by: str
+    memory: Cluster, may_end: threading.Event, ended_by: str
 ) -> None:
     """As where no thread can be started: its task once waited for a call that never came."""
-    effects = [Effect(let_go) for _ in range(MAX_THREADS + 1)]
+    effects = [Effect(may_end) for _ in range(MAX_THREADS + 1)]
 
     async def flow(ctx: perdure.Context) -> None:
         await ctx.gather(*(ctx.step("effect", effect) for effect in effects))
@@ -254,13 +254,13 @@ async def test_a_function_that_still_waits_for_a_thread_keeps_no_task(
     getattr(task, ended_by)()
     async with asyncio.timeout(10):
         await asyncio.wait([task])
-    let_go.set()
+    may_end.set()
     await memory.clock.advance(10)
     assert effects[-1].calls <= 1
 
 
-async def test_a_function_that_does_not_end_keeps_no_loop_open(memory: Cluster, let_go: threading.Event) -> None:
-    effect = Effect(let_go)
+async def test_a_function_that_does_not_end_keeps_no_loop_open(memory: Cluster, may_end: threading.Event) -> None:
+    effect = Effect(may_end)
     await begin(memory, effect)
     worker = memory.workers[0].worker
     await memory.clock.until(worker.stop(at_once=True))

@@ -127,19 +127,19 @@ async def test_a_run_that_suspends_or_retries_meanwhile_leaves_the_worker(cluste
 async def test_a_step_that_swallows_its_release_is_given_up_and_its_run_is_held_until_it_ends(
     cluster: Cluster,
 ) -> None:
-    let_go = asyncio.Event()
+    may_end = asyncio.Event()
 
     async def flow(ctx: perdure.Context) -> None:
-        async def deaf() -> None:
+        async def unresponsive() -> None:
             cluster.done.append("began")
-            while not let_go.is_set():
+            while not may_end.is_set():
                 try:
-                    await let_go.wait()
+                    await may_end.wait()
                 except asyncio.CancelledError:
                     continue
             cluster.done.append("ended")
 
-        await ctx.step("deaf", deaf)
+        await ctx.step("unresponsive", unresponsive)
 
     run = await cluster.start(flow)
     simulated = await cluster.start_worker()
@@ -151,17 +151,17 @@ async def test_a_step_that_swallows_its_release_is_given_up_and_its_run_is_held_
         await cluster.clock.advance(100)
         assert (await cluster.status(), cluster.done) == ("running", ["began"])
     finally:
-        let_go.set()
+        may_end.set()
     await cluster.result(run)
     assert cluster.done == ["began", "ended"]
 
 
 async def test_a_synchronous_step_that_outlives_the_stop_holds_its_run_until_it_ends(cluster: Cluster) -> None:
-    let_go = threading.Event()
+    may_end = threading.Event()
 
     def slow() -> str:
         cluster.done.append("began")
-        let_go.wait(30)
+        may_end.wait(30)
         cluster.done.append("ended")
         return "done"
 
@@ -179,7 +179,7 @@ async def test_a_synchronous_step_that_outlives_the_stop_holds_its_run_until_it_
         assert (await cluster.status(), cluster.done) == ("running", ["began"])
         assert len(await cluster.store.workers.list()) == 2
     finally:
-        let_go.set()
+        may_end.set()
     assert await cluster.result(run) == "done"
     assert cluster.done == ["began", "ended"], "what it returned was committed"
     assert len(await cluster.store.workers.list()) == 1

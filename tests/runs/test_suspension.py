@@ -232,14 +232,14 @@ class SlowToLook(WrappedStore):
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
         self.looks = 0
-        self.let_go = asyncio.Event()
+        self.may_end = asyncio.Event()
 
     async def around_read(self, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
         if name != "runs.news":
             return await read()
         self.looks += 1
         found = await read()
-        await self.let_go.wait()
+        await self.may_end.wait()
         return found
 
 
@@ -255,15 +255,15 @@ async def test_what_is_looked_at_while_an_attempt_unwinds_is_not_lost(cluster: C
 
     run = await cluster.start(flow)
     slow = SlowToLook(cluster.store)
-    slow.let_go.set()
+    slow.may_end.set()
     await cluster.start_worker(store=slow)
     await cluster.clock.advance(0.3)
-    slow.let_go.clear()
+    slow.may_end.clear()
     looks = slow.looks
     told = asyncio.ensure_future(run.emit_event("go", "gone") if how == "event" else run.cancel())
     await cluster.clock.advance(0.5)
     assert slow.looks > looks
-    slow.let_go.set()
+    slow.may_end.set()
     if how == "event":
         assert await told is True
         assert await cluster.result(run, within=2) == "gone"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import perdure
 from perdure.core.operations import TakeOver
-from perdure.core.suspicion import ALONE_AT, CONDEMNED_AT, SUSPECT_AT
+from perdure.core.suspicion import ALONE_AT, POISONED_AT, SUSPECT_AT
 from perdure.testing.dying import die_here
 from tests.runs.cluster import LEASE_FOR, Cluster, deaths, takes
 
-DEATHS = SUSPECT_AT + CONDEMNED_AT
+DEATHS = SUSPECT_AT + POISONED_AT
 """How many workers a run kills that is alone with each of them, until it has failed."""
 
 
@@ -64,7 +64,7 @@ async def test_a_wall_clock_jump_moves_no_lease(cluster: Cluster) -> None:
 
 
 async def test_a_worker_that_renews_at_the_last_moment_is_not_taken_over(cluster: Cluster) -> None:
-    """The reaper looks at it, it renews, and then the takeover comes: it looks again."""
+    """The recovery looks at it, it renews, and then the takeover comes: it looks again."""
     await cluster.client.start(takes(cluster, 100), run_id="run")
     simulated = await cluster.start_worker()
     await cluster.clock.advance(1)
@@ -140,7 +140,7 @@ async def test_a_suspension_takes_the_suspicion_back(cluster: Cluster) -> None:
 
 
 async def test_the_neighbours_of_poison_complete(cluster: Cluster) -> None:
-    """Each death counts against them too, and none of them is ever alone at one: they are not condemned."""
+    """Each death counts against them too, and none of them is ever alone at one: they are not failed as poisoned."""
 
     async def poison(ctx: perdure.Context) -> None:
         async def deadly() -> None:

@@ -92,7 +92,7 @@ async def test_it_is_the_failure_of_its_step_and_nobody_elses(cluster: Cluster, 
         cluster.done.append(raised)
         raising()
 
-    async def innocent(ctx: perdure.Context) -> str:
+    async def healthy(ctx: perdure.Context) -> str:
         await ctx.step("work", cluster.sleep, 2)
         return "done"
 
@@ -104,7 +104,7 @@ async def test_it_is_the_failure_of_its_step_and_nobody_elses(cluster: Cluster, 
             return error.cause_type
         return "nothing was raised"
 
-    other = await cluster.start(innocent, run_id="other")
+    other = await cluster.start(healthy, run_id="other")
     assert await cluster.run(flow) == raised
     assert await cluster.result(other) == "done"
     assert cluster.done == [raised]

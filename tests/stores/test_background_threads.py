@@ -16,7 +16,7 @@ from perdure.core.operations import RegisterWorker, RenewWorker
 from perdure.errors import StoreUnavailable
 from perdure.stores import background, open_store
 from perdure.stores.background import BackgroundThread, tell
-from perdure.stores.sqlite import group, turnstile, writer_thread
+from perdure.stores.sqlite import group, write_queue, writer_thread
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
@@ -114,7 +114,7 @@ async def test_a_commit_that_meets_an_unexpected_error_on_the_loop_is_answered_a
 
 
 @pytest.mark.parametrize("method", ["try_enter", "leave"])
-async def test_a_lone_run_that_meets_an_unexpected_error_commits_each_step_once(store: Any, method: str) -> None:
+async def test_a_single_run_that_meets_an_unexpected_error_commits_each_step_once(store: Any, method: str) -> None:
     harness = harness_of(store)
     lease = await harness.running()
     for number in range(3):
@@ -266,10 +266,10 @@ async def test_a_commit_whose_place_in_the_queue_has_no_thread_lands_all_the_sam
     def never(self: Any) -> bool:
         return False
 
-    unstartable.add("perdure-turnstile")
+    unstartable.add("perdure-write-queue")
     commits = store._writer._group
-    monkeypatch.setattr(turnstile.Turnstile, "_take", never)  # somebody else is inside
+    monkeypatch.setattr(write_queue.WriteQueue, "_take", never)  # somebody else is inside
     commits.pace = 1.0
     await register(store, "one")
     assert await workers(store) == ["one"]
-    assert not store._turnstile._is_stuck()
+    assert not store._write_queue._is_stuck()

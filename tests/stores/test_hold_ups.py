@@ -12,18 +12,18 @@ import pytest
 
 from perdure.errors import StoreUnavailable
 from perdure.stores import open_store
-from perdure.stores.sqlite import group, turnstile
+from perdure.stores.sqlite import group, write_queue
 from perdure.stores.sqlite.driver import open_connection
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 
-PATIENCE = 0.2
+TIMEOUT = 0.2
 
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(turnstile, "PATIENCE", PATIENCE)
-    monkeypatch.setattr(group, "_BUSY_MILLISECONDS", int(PATIENCE * 1000))
+    monkeypatch.setattr(write_queue, "TIMEOUT", TIMEOUT)
+    monkeypatch.setattr(group, "_BUSY_MILLISECONDS", int(TIMEOUT * 1000))
     return str(tmp_path / "perdure.db")
 
 

@@ -16,7 +16,7 @@ from perdure.core.records import Lease
 from perdure.errors import LeaseLost
 from perdure.stores.memory import MemoryStore
 from perdure.stores.port import Store
-from perdure.stores.sqlite import group, open_sqlite, together
+from perdure.stores.sqlite import batched_statements, group, open_sqlite
 from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
@@ -51,12 +51,12 @@ def landed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, list[bool]
     """For each part of a group: its kind, and which of its commits landed by the statement of that kind."""
     found = list[tuple[str | None, list[bool]]]()
 
-    def land(tx: WriteTransaction, kind: together.Kind | None, requests: Any) -> together.Landed:
-        outcomes = together.land_together(tx, kind, requests)
+    def land(tx: WriteTransaction, kind: batched_statements.Kind | None, requests: Any) -> batched_statements.Landed:
+        outcomes = batched_statements.land_batch(tx, kind, requests)
         found.append((kind, [outcome is not None for outcome in outcomes]))
         return outcomes
 
-    monkeypatch.setattr(group, "land_together", land)
+    monkeypatch.setattr(group, "land_batch", land)
     return found
 
 
@@ -98,7 +98,7 @@ async def both(
     return got[0], landed
 
 
-async def test_of_many_that_are_created_each_has_its_own_fate(
+async def test_of_many_that_are_created_each_has_its_own_outcome(
     harnesses: tuple[StoreHarness, StoreHarness], landed: list[Any]
 ) -> None:
     async def prepare(harness: StoreHarness) -> list[Commit]:
@@ -127,7 +127,7 @@ async def test_of_many_that_are_created_each_has_its_own_fate(
     assert await sqlite.store.runs.manifest("b", tenant=None) == b'{"b":1}'
 
 
-async def test_of_many_that_end_each_has_its_own_fate(
+async def test_of_many_that_end_each_has_its_own_outcome(
     harnesses: tuple[StoreHarness, StoreHarness], landed: list[Any]
 ) -> None:
     names = ("a", "b", "stale", "moved", "read", "gone", "other")

@@ -146,7 +146,7 @@ async def test_a_database_that_is_moved_away_and_back_goes_on_with_all_that_it_h
     assert await workers(store) == ["one", "three"]
 
 
-async def test_a_lone_run_commits_nothing_into_a_file_that_is_gone(path: Path, store: Any) -> None:
+async def test_a_single_run_commits_nothing_into_a_file_that_is_gone(path: Path, store: Any) -> None:
     harness = StoreHarness(store, store.url, "", open_store, ManualClock())
     lease = await harness.running()
     for number in range(3):

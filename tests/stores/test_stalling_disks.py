@@ -19,7 +19,7 @@ from perdure.testing.store_suite.harness import StoreHarness
 
 WITHIN = 10.0
 AFTER_A_STALL = 100
-WAYS = ["a lone run", "a group"]
+WAYS = ["a single run", "a group"]
 
 
 class Time(ManualClock):

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from perdure.core.chunks import Fold, Reader
 from perdure.core.compaction import expand
+from perdure.core.fold import Fold, Reader
 from perdure.core.messages import ToolCallPart
 from perdure.core.operations import PutStep, TakeOver
 from perdure.core.records import Lease, StepRecord

@@ -78,8 +78,8 @@ class Turn:
     async def stop(self, reason: str = "") -> Message:
         """Stop it: the request to the model and the tools are cancelled, what was said is kept and marked.
 
-        Returns when it has stopped; at the latest after 5 s, even where its worker is dead or deaf. A turn that has
-        ended stays as it is.
+        Returns when it has stopped; at the latest after 5 s, even where its worker is dead or does not respond. A turn
+        that has ended stays as it is.
         """
         await self._run.cancel(reason)
         return await self.message()

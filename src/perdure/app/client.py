@@ -11,7 +11,7 @@ from perdure.core.clock import Clock
 from perdure.core.given import in_words
 from perdure.errors import AlreadyOpen, SettingInvalid, StoreClosed
 from perdure.runs.access import Access, Authorize
-from perdure.runs.patience import bring_to_its_end
+from perdure.runs.shielding import run_to_its_end
 from perdure.runs.workflow import Workflows
 from perdure.stores import open_store
 from perdure.stores.port import Store
@@ -77,6 +77,6 @@ class Client(Door):
         store, self._store, self._given = self._store, None, None
         try:
             if store is not None:
-                await bring_to_its_end(store.close)
+                await run_to_its_end(store.close)
         finally:
             self._is_open = False

@@ -9,7 +9,7 @@ import sys
 END_FOR = 1.0
 
 
-async def leave_the_deaf(code: int) -> None:
+async def leave_unresponsive(code: int) -> None:
     """Cancel the tasks that are left; where some swallow that, say so and leave without them.
 
     asyncio.run would wait for them, for ever.
@@ -19,9 +19,9 @@ async def leave_the_deaf(code: int) -> None:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
-    deaf = (await asyncio.wait(left, timeout=END_FOR))[1] if left else left
-    if deaf:
-        notes().print(f"[yellow]![/] {len(deaf)} tasks of workflows would not end; left without them")
+    unresponsive = (await asyncio.wait(left, timeout=END_FOR))[1] if left else left
+    if unresponsive:
+        notes().print(f"[yellow]![/] {len(unresponsive)} tasks of workflows would not end; left without them")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -29,7 +29,7 @@ def worker(target: AppArgument, store: StoreOption = None) -> None:
 async def serve(app: App) -> None:
     """Work for an app until a signal, politely; until a second one, at once."""
     from perdure.cli.exits import OK
-    from perdure.cli.leaving import leave_the_deaf
+    from perdure.cli.leaving import leave_unresponsive
     from perdure.cli.terminal import notes, one_line
     from perdure.stores import open_store
 
@@ -50,7 +50,7 @@ async def serve(app: App) -> None:
         notes().print("[green]✓[/] stopped")
     finally:
         await store.close()
-    await leave_the_deaf(OK)
+    await leave_unresponsive(OK)
 
 
 class _Stop:

@@ -5,7 +5,7 @@ suspension) starts its count anew. A run with `SUSPECT_AT` deaths without progre
 claims nothing beside it while its trial lasts. A trial ends with progress, a suspension or an end, or after twice the
 time that the run's attempt had run at its last death, and at least `TRIAL_FOR`.
 
-Only a worker that held nothing else when it claimed a suspect has it alone, and only deaths alone condemn. So a
+Only a worker that held nothing else when it claimed a suspect has it alone, and only such deaths make it poisoned. So a
 worker begins a suspect beside runs that it holds already the first time, which delays nobody; a suspect that has died
 on trial waits until a worker is empty.
 """
@@ -19,7 +19,7 @@ from perdure.core.records import RunRecord, Suspicion
 
 SUSPECT_AT = 2
 ALONE_AT = 3
-CONDEMNED_AT = 3
+POISONED_AT = 3
 TRIAL_FOR = 1.0
 
 
@@ -62,9 +62,9 @@ def after_death(run: RunRecord, lease_now: float) -> Suspicion:
     )
 
 
-def condemnation(suspicion: Suspicion) -> Failure | None:
+def poisoned_failure(suspicion: Suspicion) -> Failure | None:
     """The failure of a run that died alone too often; None where it may be tried again."""
-    if suspicion.deaths_alone < CONDEMNED_AT:
+    if suspicion.deaths_alone < POISONED_AT:
         return None
     times = f"{suspicion.deaths} workers died while they executed it, without a step or a chunk between"
     alone = f"{suspicion.deaths_alone} of them had nothing else"

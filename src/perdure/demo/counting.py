@@ -8,7 +8,8 @@ from difflib import SequenceMatcher
 
 import msgspec
 
-from perdure.core.chunks import DELTA_KINDS, Fold
+from perdure.core.chunks import DELTA_KINDS
+from perdure.core.fold import Fold
 from perdure.core.messages import Message, part_text
 from perdure.core.records import StepRecord
 from perdure.core.states import FINAL

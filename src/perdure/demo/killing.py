@@ -13,14 +13,14 @@ from typing import Literal
 import msgspec
 
 from perdure.core.ids import Random
-from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
+from perdure.core.suspicion import POISONED_AT, SUSPECT_AT
 from perdure.demo.ledger import Execution
 from perdure.demo.tools import REPORT
 
 Where = Literal["tool", "answer", "elsewhere"]
 
 _MAX_MISSES = 3
-_MAX_STREAK = SUSPECT_AT + CONDEMNED_AT - 1  # one more, and the run may be condemned
+_MAX_STREAK = SUSPECT_AT + POISONED_AT - 1  # one more, and the run may be failed as poisoned
 _TOOLS = 9
 _SHARE_OF_REPORTS = 0.5
 _INSIDE = (0.2, 0.85)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from perdure.core.chunks import DELTA_KINDS, Chunk, Fold
+from perdure.core.chunks import DELTA_KINDS, Chunk
+from perdure.core.fold import Fold
 from perdure.stores.port import Store
 from perdure.streams import read
 

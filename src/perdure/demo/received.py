@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from perdure.core.chunks import Chunk, Fold
+from perdure.core.chunks import Chunk
+from perdure.core.fold import Fold
 from perdure.demo.journal import Journal
 
 

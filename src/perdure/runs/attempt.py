@@ -22,9 +22,9 @@ from perdure.core.values import Value
 from perdure.errors import ReplayError, WorkflowError
 from perdure.runs.attempt_tasks import AttemptTasks
 from perdure.runs.halting import Halt, Unwind
-from perdure.runs.insisting import insist
 from perdure.runs.journal import WITHOUT_RECORD, Replay
 from perdure.runs.protocols import AttemptHost, Called, EndOperations
+from perdure.runs.store_retry import retry_unavailable
 from perdure.stores.port import Store
 from perdure.streams import LogWriter
 
@@ -193,14 +193,14 @@ class Attempt(AttemptTasks):
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        return insist(self, self.host.store.commit, self.lease, *operations)
+        return retry_unavailable(self, self.host.store.commit, self.lease, *operations)
 
     async def read(self, ask: Callable[[Store], Awaitable[R]]) -> R:
         """Read from the store: the one way in which an attempt does. Tried again as `commit` is.
 
         Raises: Unwind where the lease is lost, and this attempt with it.
         """
-        return await insist(self, ask, self.host.store)
+        return await retry_unavailable(self, ask, self.host.store)
 
     @property
     def is_given_up(self) -> bool:

@@ -17,7 +17,7 @@ from perdure.runs.branch import Branch
 from perdure.runs.halting import Halt, Unwind
 from perdure.runs.interrupts import is_of_signal, shielded
 from perdure.runs.news import is_woken
-from perdure.runs.telling import log_anyhow
+from perdure.runs.observing import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -118,7 +118,7 @@ async def _each(attempt: Attempt, left: list[Callable[[], Awaitable[object]]]) -
             is_cut_off = attempt.halt is not None or task is None or task.cancelling() > 0
             if is_of_signal(error) or (is_cut_off and is_of(error, asyncio.CancelledError, GeneratorExit)):
                 raise
-            log_anyhow(
+            log_safely(
                 lambda: _log.exception("run %s: its on_cancel function %s failed", attempt.run_id, name_of(cleanup))  # noqa: B023 - called at once
             )
         left.pop()

@@ -32,8 +32,8 @@ async def run_main(attempt: Attempt) -> None:
         return
     except BaseException as error:  # the end itself went wrong: a run without an end and without a worker would hang
         task = attempt.root.task
-        is_let_go = task is not None and task.is_let_go and is_of(error, asyncio.CancelledError)
-        if is_let_go or not is_of_user_code(error, attempt.root):
+        is_released = task is not None and task.is_released and is_of(error, asyncio.CancelledError)
+        if is_released or not is_of_user_code(error, attempt.root):
             raise
         await _end_anyhow(attempt, error)
 

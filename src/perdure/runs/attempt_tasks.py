@@ -32,8 +32,8 @@ from perdure.runs.branch import Branch, BranchTask, current_branch
 from perdure.runs.effects import Effects
 from perdure.runs.halting import HELD, NO_SUSPENSION, Halt, Suspension, Unwind
 from perdure.runs.interrupts import carrying
+from perdure.runs.observing import log_safely
 from perdure.runs.protocols import AttemptHost, StepInfo, Waiting, named
-from perdure.runs.telling import log_anyhow
 
 if TYPE_CHECKING:
     from perdure.core.clock import Timer
@@ -144,10 +144,10 @@ class AttemptTasks:
         self._active -= 1
         error = None if task.cancelled() else task.exception()
         if error is not None and is_of(error, SystemExit, KeyboardInterrupt):
-            self.let_go(task.get_loop())  # a signal handler raised it: the loop is about to end
+            self.release(task.get_loop())  # a signal handler raised it: the loop is about to end
         elif joined is None and error is not None and not is_of(error, Unwind):
             self.error = error  # whoever joins a task raises what it raised; a root has only us to tell
-            log_anyhow(partial(_log.error, "run %s: its end could not be written", self.run_id, exc_info=error))
+            log_safely(partial(_log.error, "run %s: its end could not be written", self.run_id, exc_info=error))
         if task not in self._tasks:
             return  # it was given up
         self._tasks.discard(task)
@@ -202,7 +202,7 @@ class AttemptTasks:
         """Whether this attempt is over, for whatever reason."""
         return self.halt is not None
 
-    def let_go(self, loop: asyncio.AbstractEventLoop) -> None:
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:
         """Somebody has cancelled a task whom nobody has asked to: somebody else goes on with the run.
 
         Its tasks find that at once. The rest follows on the loop, which does not run while its end cancels all tasks.
@@ -221,16 +221,18 @@ class AttemptTasks:
     def _give_up(self) -> None:
         """User code swallows its cancellation: go on without it. What it still calls raises Unwind."""
         if self._tasks:
-            is_held, deaf = self.halt is not None and self.halt.kind in HELD, list[str]()
+            is_held, going_on = self.halt is not None and self.halt.kind in HELD, list[str]()
             for task in self._tasks:
                 step = task.branch.step
                 if step is not None:
                     ended = self.effects.go_on(task, named(step))
                     task.add_done_callback(lambda _, ended=ended: ended())
                 if step is None or not is_held:  # else it is told that the run is held
-                    deaf.append(f"branch {task.branch.prefix!r}" if step is None else named(step))
-            if deaf:
-                _log.error("run %s: given up although its code goes on, in %s", self.run_id, ", ".join(sorted(deaf)))
+                    going_on.append(f"branch {task.branch.prefix!r}" if step is None else named(step))
+            if going_on:
+                _log.error(
+                    "run %s: given up although its code goes on, in %s", self.run_id, ", ".join(sorted(going_on))
+                )
             self._given_up, self._tasks = self._tasks, set()
             self._leave()
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from perdure.core.values import Value
-from perdure.runs.telling import log_anyhow
+from perdure.runs.observing import log_safely
 
 _log = logging.getLogger("perdure.worker")
 
@@ -40,4 +40,4 @@ class Background:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             error, what = task.exception(), getattr(task.get_coro(), "__qualname__", "a background task")
-            log_anyhow(lambda: _log.error("worker %s: %s failed", self._worker_id(), what, exc_info=error))
+            log_safely(lambda: _log.error("worker %s: %s failed", self._worker_id(), what, exc_info=error))

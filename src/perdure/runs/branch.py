@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 NO_THREAD = 0
-DEAF_AFTER = 100
+UNRESPONSIVE_AFTER = 100
 
 
 class Branch:
@@ -51,9 +51,9 @@ class Branch:
         return self._next
 
     @property
-    def is_deaf(self) -> bool:
+    def is_unresponsive(self) -> bool:
         """Whether its code swallows each Unwind and calls again, which would never let the loop run."""
-        return self.unwound > DEAF_AFTER
+        return self.unwound > UNRESPONSIVE_AFTER
 
     def begin(self, task: BranchTask[Value], owner: BranchOwner) -> None:
         """This task drives the branch from now on."""
@@ -77,7 +77,7 @@ class BranchTask(asyncio.Task[R]):
     """A branch's task. Made directly and not by the loop's task factory: an eager one would start it too early.
 
     Shape: `context` is what its code runs in; `is_cut_off` says whether the workflow's own code has cancelled it, and
-    nothing has handled that yet, `is_let_go` whether somebody from outside has; `joined` is told of its end.
+    nothing has handled that yet, `is_released` whether somebody from outside has; `joined` is told of its end.
     """
 
     def __init__(
@@ -92,16 +92,16 @@ class BranchTask(asyncio.Task[R]):
         self.branch = branch
         self.joined = joined
         self.is_cut_off = False
-        self.is_let_go = False
+        self.is_released = False
 
     def cancel(self, msg: Value = None) -> bool:
         owner = self.branch.owner
         if owner is not None and not owner.is_halted:
             asker, loop = current_branch.get(), self.get_loop()
             if asker is None or asker.owner is not owner:
-                self.is_let_go = True
+                self.is_released = True
                 if not loop.is_closed():
-                    owner.let_go(loop)  # before the task goes on: it must find that the attempt is over
+                    owner.release(loop)  # before the task goes on: it must find that the attempt is over
             elif self.branch.step is None or current_task(loop) is not self:
                 self.is_cut_off = True  # else a step's function cancels itself: that is how it fails
         return super().cancel(msg)

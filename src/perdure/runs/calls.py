@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from perdure.runs.attempt import Attempt
 
 R = TypeVar("R")
-DEAF_FOR = 60.0
+UNRESPONSIVE_PAUSE = 60.0
 
 
 class Call(Generic[R]):
@@ -55,14 +55,14 @@ class Call(Generic[R]):
         if attempt.calls.pop(self.position, None) is not self:
             raise StepAwaitedTwice(self.name, self.position)
         if attempt.halt is not None:
-            if branch.is_deaf:
+            if branch.is_unresponsive:
                 return self._too_late()
             attempt.check()
         return self.run(branch)
 
     async def _too_late(self) -> R:
         """Let the loop run: this attempt is given up while its code pauses."""
-        await self.run_attempt.host.pause(DEAF_FOR)
+        await self.run_attempt.host.pause(UNRESPONSIVE_PAUSE)
         self.run_attempt.check()
         raise AssertionError
 

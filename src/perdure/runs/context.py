@@ -357,7 +357,7 @@ class Context:
 
     def _take(self, what: str) -> str:
         branch = enter(what)
-        if self._attempt.halt is not None and not branch.is_deaf:  # else its await pauses, and raises then
+        if self._attempt.halt is not None and not branch.is_unresponsive:  # else its await pauses, and raises then
             branch.unwound += 1
             self._attempt.check()
         return branch.take()

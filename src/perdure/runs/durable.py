@@ -27,8 +27,8 @@ from perdure.runs.attempt_end import EndedAs
 from perdure.runs.halting import Halt
 from perdure.runs.handles import Run, outcome_of
 from perdure.runs.lease_holder import LeaseHolder
-from perdure.runs.patience import bring_to_its_end, wait_patiently
 from perdure.runs.replaying import replay
+from perdure.runs.shielding import run_to_its_end, wait_shielded
 from perdure.runs.starting import creation
 from perdure.runs.stopping import stop_run
 from perdure.runs.worker import LOOK_AGAIN_AFTER, REGISTERING_FOR
@@ -154,7 +154,7 @@ class _Driver:
             if watcher is not None:
                 watcher.cancel()
             watch.close()
-            await bring_to_its_end(self._stop)
+            await run_to_its_end(self._stop)
 
     async def _attempt(self, run_id: str) -> Attempt | None:
         """One attempt, from its lease to its end; None where there was none: look at the run."""
@@ -215,7 +215,7 @@ class _Driver:
             self._free = asyncio.get_running_loop().create_future()
             self._holder.end_attempts()
             with suppress(asyncio.CancelledError):  # once more cancelled: that changes nothing
-                await wait_patiently(self._free)
+                await wait_shielded(self._free)
         await self._holder.close()
 
     def _look_if_free(self) -> None:

@@ -1,4 +1,4 @@
-"""Functions of steps that go on although their tasks are over: in threads, or deaf to their cancellation.
+"""Functions of steps that go on although their tasks are over: in threads, or ignoring their cancellation.
 
 A run is not released while one runs: another worker would run it a second time beside the first.
 """

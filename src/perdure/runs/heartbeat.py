@@ -49,7 +49,7 @@ class RenewedLease(Protocol):
         """The row of this incarnation is gone; called on the loop."""
         ...
 
-    def stray(self, keys: list[tuple[str | None, str]]) -> None:
+    def orphan(self, keys: list[tuple[str | None, str]]) -> None:
         """These runs name the worker, which does not execute them; called on the loop."""
         ...
 
@@ -61,7 +61,7 @@ class Heartbeat:
         self._holder = holder
         self._loop = loop
         self._stop = threading.Event()
-        self._strays: set[tuple[str | None, str]] = set()
+        self._orphans: set[tuple[str | None, str]] = set()
         self._beat = 0
         self._pause = holder.lease_for / 3
         self._thread = BackgroundThread("perdure-heartbeat", self._serve)
@@ -117,7 +117,7 @@ class Heartbeat:
             executing=holder.executing(),
         )
         try:
-            strays = set(holder.store.renew(renewal))
+            orphans = set(holder.store.renew(renewal))
         except WorkerExpired:
             return False
         except (StoreClosed, StoreForked):
@@ -129,15 +129,15 @@ class Heartbeat:
             return True
         self._call(lambda: holder.renewed(sent))
         self._pause = holder.lease_for / 3
-        self._release(strays)
+        self._release(orphans)
         return True
 
-    def _release(self, strays: set[tuple[str | None, str]]) -> None:
-        # twice in a row: a claim whose news is still on its way to the loop is no stray
-        again = sorted(strays & self._strays, key=str)
-        self._strays = strays
+    def _release(self, orphans: set[tuple[str | None, str]]) -> None:
+        # twice in a row: a claim whose news is still on its way to the loop is no orphan
+        again = sorted(orphans & self._orphans, key=str)
+        self._orphans = orphans
         if again:
-            self._call(lambda: self._holder.stray(again))
+            self._call(lambda: self._holder.orphan(again))
 
     def _serve(self) -> bool:
         holder = self._holder

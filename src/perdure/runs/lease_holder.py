@@ -34,9 +34,9 @@ from perdure.runs.halting import HELD, Halt, Unwind
 from perdure.runs.heartbeat import STALL_LIMIT, Heartbeat
 from perdure.runs.journal_cache import JournalCache
 from perdure.runs.news import look
+from perdure.runs.observing import ObserverCalls, in_short, log_raised
 from perdure.runs.pool import Pool
 from perdure.runs.stopping import cancel_children
-from perdure.runs.telling import Telling, log_raised, told_of
 from perdure.runs.tick import Tick
 from perdure.runs.worker_lease import WorkerLease
 from perdure.stores.port import Store
@@ -71,7 +71,7 @@ class LeaseHolder(WorkerLease):
         on_held: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(store, clock, worker_id=worker_id, lease_for=lease_for, stall_limit=stall_limit, queues=queues)
-        self._telling = Telling(observer)
+        self._observer_calls = ObserverCalls(observer)
         self.default_outcome = default_outcome
         self.cancel_for = 5.0
         self.pool = Pool(clock=clock)
@@ -137,18 +137,18 @@ class LeaseHolder(WorkerLease):
         if self.attempts:
             self._is_leaving = False
             self._heartbeat.stop()
-            _log.warning("worker %s: %s stay held until its lease ends", self.worker_id, told_of(tuple(self.attempts)))
+            _log.warning("worker %s: %s stay held until its lease ends", self.worker_id, in_short(tuple(self.attempts)))
             for attempt in tuple(self.attempts.values()):
                 attempt.stop(Halt("lost", "its worker was left while a step's function goes on"))
-            await self._let_go()
+            await self._stop_background()
 
     async def _leave(self) -> None:
         self._heartbeat.stop()
-        await self._let_go()
+        await self._stop_background()
         if self.is_registered:  # else the row of this id, where there is one, is another's
             await self.retire()
 
-    async def _let_go(self) -> None:
+    async def _stop_background(self) -> None:
         self.pool.close()
         self.tick.stop()
         if self._ends is not None:
@@ -163,7 +163,7 @@ class LeaseHolder(WorkerLease):
     async def begin_all(self, claimed: Sequence[tuple[ClaimedRun, Workflow[..., Value]]]) -> None:
         """Begin attempts of runs that were leased to this worker; their journals are read at once.
 
-        Raises: StoreUnavailable: none has begun, and each is a stray.
+        Raises: StoreUnavailable: none has begun, and each is an orphan.
         """
         runs = [one.run for one, _ in claimed]
         known = [self.journals.take(run) for run in runs]
@@ -200,7 +200,7 @@ class LeaseHolder(WorkerLease):
             now = await self.store.runs.get(run.run_id, tenant=run.tenant)
             journals = await self.store.runs.journals([run])
         finally:
-            self._waiting.discard(key_of(run))  # where it does not begin, it is a stray, and given back as one
+            self._waiting.discard(key_of(run))  # where it does not begin, it is an orphan, and given back as one
         if now is not None and (now.token, now.worker_id) == (run.token, run.worker_id):
             self._begin(ClaimedRun(now, claimed.manifest), journals[0], workflow)
 
@@ -211,7 +211,7 @@ class LeaseHolder(WorkerLease):
         self.attempts[key] = attempt
         if key not in self._stops:
             self._stops[key] = self.store.listen(topics.run(*key), partial(self.news, key))
-        self._telling.run_started(run.run_id, workflow.name, run.token)
+        self._observer_calls.run_started(run.run_id, workflow.name, run.token)
         if run.status == "cancelling":
             attempt.cancel_at_frontier(run.cancel_reason or "")
         attempt.start(run_main)
@@ -282,7 +282,7 @@ class LeaseHolder(WorkerLease):
     def _ending_ended(self, attempt: Attempt, task: asyncio.Task[Value]) -> None:
         is_broken_off = task.cancelled() or task.exception() is not None
         if is_broken_off and self.attempts.get(attempt.key) is attempt:
-            self._done(attempt, "lost")  # whether its end has landed is not known; where it has not, it is a stray
+            self._done(attempt, "lost")  # whether its end has landed is not known; where it has not, it is an orphan
 
     def _held(self) -> None:
         if self._on_held is not None:
@@ -298,7 +298,7 @@ class LeaseHolder(WorkerLease):
             stop = self._stops.pop(key, None)
             if stop is not None:
                 stop()
-        self._telling.run_ended(run_id, attempt.workflow.name, _LEFT.get(ended_as, attempt.status))
+        self._observer_calls.run_ended(run_id, attempt.workflow.name, _LEFT.get(ended_as, attempt.status))
         if self._on_ended is not None:
             self._on_ended(attempt, ended_as)
         if self._is_leaving and not self.attempts and self._leaving is None:
@@ -325,11 +325,11 @@ class LeaseHolder(WorkerLease):
         """The runs that are really being executed; from any thread."""
         return frozenset((*self.attempts, *self._waiting))
 
-    def stray(self, keys: list[RunKey]) -> None:
+    def orphan(self, keys: list[RunKey]) -> None:
         """Give back what names this worker and is not executed by it."""
-        self.spawn(self._release_strays(keys))
+        self.spawn(self._release_orphans(keys))
 
-    async def _release_strays(self, keys: list[RunKey]) -> None:
+    async def _release_orphans(self, keys: list[RunKey]) -> None:
         for tenant, run_id in keys:
             run = await self.store.runs.get(run_id, tenant=tenant)
             if run is None or run.worker_id != self.worker_id or (tenant, run_id) in self.executing():
@@ -349,4 +349,4 @@ class LeaseHolder(WorkerLease):
 
     def step_ended(self, run_id: str, record: StepRecord) -> None:
         """Tell the observer of a step's end."""
-        self._telling.step_ended(run_id, record)
+        self._observer_calls.step_ended(run_id, record)

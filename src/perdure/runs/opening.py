@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("perdure.worker")
 
 
-async def open_patiently(holder: LeaseHolder, gives_up: Callable[[], bool]) -> bool:
+async def open_with_retries(holder: LeaseHolder, gives_up: Callable[[], bool]) -> bool:
     """Open a holder, however long its store is away; false where it was given up.
 
     Raises: any StoreError, but StoreUnavailable only where it is not transient.

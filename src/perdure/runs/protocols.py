@@ -168,7 +168,7 @@ class BranchOwner(Protocol):
         """Whether the attempt is over, for whatever reason."""
         ...
 
-    def let_go(self, loop: asyncio.AbstractEventLoop) -> None:
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:
         """Somebody has cancelled one of its tasks whom nobody has asked to: release the run."""
         ...
 
@@ -215,7 +215,7 @@ class LeaseTerm(Protocol):
         ...
 
 
-class Insistent(Protocol):
+class StoreUser(Protocol):
     """Who asks the store again and again."""
 
     @property

@@ -28,7 +28,7 @@ class _Replay(Attempt):
     async def commit(self, *operations: HolderOperation) -> CommitResult:
         raise AssertionError(f"a replay wrote {operations!r}")
 
-    def let_go(self, loop: asyncio.AbstractEventLoop) -> None:  # noqa: ARG002 - its tasks end at once
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:  # noqa: ARG002 - its tasks end at once
         self.stop(Halt("lost", "its task was cancelled from outside"))
 
     def diverge(self, error: ReplayError) -> None:

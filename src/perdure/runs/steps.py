@@ -207,7 +207,7 @@ class StepCall(Call[R]):
     def _is_kept(self, task: asyncio.Task[Value] | None) -> bool:
         """Whether a function that goes on in a thread holds its run: another worker would call it once more."""
         halt = self.run_attempt.halt
-        return getattr(task, "is_let_go", False) if halt is None else halt.kind in HELD
+        return getattr(task, "is_released", False) if halt is None else halt.kind in HELD
 
     def _call(self, *, is_async: bool) -> Awaitable[Value]:
         return self.function(*self.args) if is_async else self.call_in_thread(self.function, *self.args)

@@ -18,15 +18,15 @@ from perdure.core.values import Value
 from perdure.errors import SettingInvalid, StoreClosed, StoreError, WorkerExpired
 from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import EndedAs
+from perdure.runs.claim_pause import ClaimPause
 from perdure.runs.halting import Halt
 from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.lease_holder import LeaseHolder
-from perdure.runs.making_room import MakingRoom
-from perdure.runs.opening import open_patiently
+from perdure.runs.opening import open_with_retries
 from perdure.runs.options import checked_number, checked_queues
 from perdure.runs.parked import Parked
-from perdure.runs.patience import TRIES, wait_patiently
-from perdure.runs.reaper import Reaper
+from perdure.runs.recovery import Recovery
+from perdure.runs.shielding import TRIES, wait_shielded
 from perdure.runs.workflow import Workflows
 from perdure.stores.port import Store
 
@@ -100,9 +100,9 @@ class Worker:
 
     def _use(self, holder: LeaseHolder) -> None:
         self.holder = holder
-        self._reaper = Reaper(holder)
+        self._recovery = Recovery(holder)
         self._parked = Parked(holder)
-        self._room = MakingRoom(holder, self._news.set)
+        self._room = ClaimPause(holder, self._news.set)
         self._claim_id: str | None = None
         self._is_used = False
 
@@ -125,11 +125,11 @@ class Worker:
             self._is_used = True
             self._idle.clear()
             try:
-                if not await open_patiently(self.holder, lambda: self._stopping):
+                if not await open_with_retries(self.holder, lambda: self._stopping):
                     await self._close()
                     return
                 self._stops = [self._store.listen(topics.queue(name), self._news.set) for name in self.queues]
-                await self._reaper.start()
+                await self._recovery.start()
             except BaseException:
                 await self._close()
                 raise
@@ -138,7 +138,7 @@ class Worker:
     async def stop(self, *, at_once: bool = False) -> None:
         """Claim nothing new, let the runs end within the grace time, release the rest.
 
-        A run whose step's function goes on all the same (in a thread, or deaf to its cancellation) stays held, also
+        A run whose step's function goes on all the same (in a thread, or ignoring its cancellation) stays held, also
         after this returns, and is released when the function has ended. Safe twice, before start, and meanwhile: each
         call returns when it is done. One with `at_once`, or whose task is cancelled, lets the others wait no longer.
         """
@@ -153,7 +153,7 @@ class Worker:
                 self._hurry()
             ending = self._ending
             try:
-                await wait_patiently(ending, self._hurry)
+                await wait_shielded(ending, self._hurry)
             except asyncio.CancelledError as error:
                 cancelled = error
             if not ending.cancelled():  # else the end of the loop cancelled it before it began
@@ -198,7 +198,7 @@ class Worker:
         for stop in self._stops:
             stop()
         self._stops = []
-        await self._reaper.stop()
+        await self._recovery.stop()
         await self.holder.close()
 
     def _hurry(self) -> None:

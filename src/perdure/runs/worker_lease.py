@@ -13,7 +13,7 @@ from perdure.core.ids import new_id, new_worker_id, start_token
 from perdure.core.operations import RegisterWorker, ReleaseRun, RetireWorker
 from perdure.core.records import Lease, RunRecord
 from perdure.errors import LeaseLost, PerdureError, RunStateWrong, SettingInvalid, StoreClosed, StoreError
-from perdure.runs import living
+from perdure.runs import worker_ids
 from perdure.stores.port import Store
 
 REGISTER_AGAIN_AFTER = 1.0
@@ -60,7 +60,7 @@ class WorkerLease:
     async def register(self) -> None:
         """Add this worker's row. Raises: SettingInvalid where another worker that lives has its id."""
         sent = self.clock.lease_now()
-        living.become(self)
+        worker_ids.take(self)
         self._is_joining = True
         try:
             while await self.store.execute(_registration(self)):
@@ -70,7 +70,7 @@ class WorkerLease:
         finally:
             self._is_joining = False
             if not self.is_registered:
-                living.leave(self)
+                worker_ids.give_back(self)
 
     @property
     def lives(self) -> bool:
@@ -130,7 +130,7 @@ class WorkerLease:
             await self._retire(self._retirement())
         except StoreError as error:
             _log.warning("worker %s could not deregister: %s", self.worker_id, error)
-        living.leave(self)
+        worker_ids.give_back(self)
 
     async def give_back(self, run: RunRecord) -> bool:
         """Release a run that is leased to this worker and that it does not execute; whether it was."""

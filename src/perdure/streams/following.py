@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from functools import partial
 
-from perdure.core.chunks import Chunk, Reader
+from perdure.core.chunks import Chunk
 from perdure.core.clock import Clock, SystemClock, next_turn
 from perdure.core.cursors import BEGINNING, Cursor
+from perdure.core.fold import Reader
 from perdure.stores.outages import read_again
 from perdure.stores.port import Store
 from perdure.streams.reading import MAX_CHUNKS, read_news

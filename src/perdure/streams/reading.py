@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from perdure.core.chunks import Chunk, Entry, Reader
+from perdure.core.chunks import Chunk, Entry
 from perdure.core.clock import next_turn
 from perdure.core.compaction import expand, refers_to_message, resolve
 from perdure.core.cursors import BEGINNING, Cursor
+from perdure.core.fold import Reader
 from perdure.core.messages import Part
 from perdure.errors import RunNotFound
 from perdure.stores.port import Store

@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE_START = 1_000.0
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Units: real seconds, for a store or a thread to answer; never reached unless something hangs."""
 
-CALL_PATIENCE = 0.1
+CALL_TIMEOUT = 0.1
 """Units: real seconds, for a synchronous step in its thread; it may go on all the same."""
 
 _LOOK_EVERY = 0.0002
@@ -227,18 +227,18 @@ class FakeClock:
             await _drain(loop)
             asked, called = self._answers_due(loop)
             waited = time.monotonic() - began
-            if waited > CALL_PATIENCE:
+            if waited > CALL_TIMEOUT:
                 self._slow |= called
             elif called:
                 asked |= called
             if not asked and not self._threads_out():
                 return
-            assert waited < PATIENCE, f"a store or a thread does not answer: {asked or self._threads_out()}"
+            assert waited < TIMEOUT, f"a store or a thread does not answer: {asked or self._threads_out()}"
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _a_slow_call_ends(self) -> bool:
         slow = [call for call in tuple(self._slow) if not call.done()]
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT
         while slow and time.monotonic() < until:
             await asyncio.sleep(_LOOK_EVERY)
             if any(call.done() for call in slow):

@@ -157,7 +157,7 @@ def gather_raises_at_the_first_failure(patch: pytest.MonkeyPatch) -> None:
     test_stopping_workers.test_a_step_that_swallows_its_release_is_given_up_and_its_run_is_held_until_it_ends,
 )
 def releases_a_run_whose_step_goes_on(patch: pytest.MonkeyPatch) -> None:
-    """What runs in a thread, or is deaf, is not waited for."""
+    """What runs in a thread, or ignores its cancellation, is not waited for."""
 
     async def at_once(self: Any, on_held: object) -> None:
         return None
@@ -177,7 +177,7 @@ def takes_a_cancellation_from_outside_for_the_workflows_own(patch: pytest.Monkey
     def goes_on(self: Any, loop: object) -> None:
         return None
 
-    patch.setattr(Attempt, "let_go", goes_on)
+    patch.setattr(Attempt, "release", goes_on)
 
 
 @caught_by(

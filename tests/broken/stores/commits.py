@@ -39,7 +39,7 @@ class NotAtomic(BreakableStore):
     GroupPromises.test_of_a_group_exactly_those_are_refused_that_must_be,
     GroupPromises.test_a_refused_commit_of_a_group_leaves_nothing,
 )
-class SharedFate(BreakableStore):
+class SharedOutcome(BreakableStore):
     """One refusal takes its whole group with it."""
 
     def __init__(self, url: str = "memory:", **options: Any) -> None:

@@ -16,14 +16,14 @@ class NewsMissed(BreakableStore):
     """A watch hears only what comes while it waits."""
 
     def watch(self, *topics: str) -> TopicWatch:
-        class Deaf(TopicWatch):
+        class Unresponsive(TopicWatch):
             async def wait(self) -> None:
                 self._told = False
                 await super().wait()
 
-        deaf = Deaf()
-        deaf.stops = [self.listen(topic, deaf.tell) for topic in topics]
-        return deaf
+        unresponsive = Unresponsive()
+        unresponsive.stops = [self.listen(topic, unresponsive.tell) for topic in topics]
+        return unresponsive
 
 
 class Quiet(BreakableStore):

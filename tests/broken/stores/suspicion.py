@@ -1,4 +1,4 @@
-"""Stores that fail the innocent, or never fail the guilty."""
+"""Stores that fail a healthy run as poisoned, or never fail one that is."""
 
 import msgspec
 
@@ -15,15 +15,15 @@ def _with(change: UpdateRun, suspicion: Suspicion | None) -> list[UpdateRun]:
 
 
 @writes_instead(UpdateRun, SuspicionPromises.test_a_run_that_dies_alone_too_often_is_failed_as_poisoned)
-def never_condemned(store: BreakableStore, change: UpdateRun) -> list[UpdateRun]:
+def never_poisoned(store: BreakableStore, change: UpdateRun) -> list[UpdateRun]:
     """A run may kill workers for ever."""
     known = change.run.suspicion
     return _with(change, known and msgspec.structs.replace(known, deaths_alone=0))
 
 
-@writes_instead(UpdateRun, SuspicionPromises.test_only_deaths_alone_condemn)
-def every_death_condemns(store: BreakableStore, change: UpdateRun) -> list[UpdateRun]:
-    """A run is condemned by deaths that it shared with others."""
+@writes_instead(UpdateRun, SuspicionPromises.test_only_deaths_alone_make_a_run_poisoned)
+def every_death_poisons(store: BreakableStore, change: UpdateRun) -> list[UpdateRun]:
+    """A run is failed as poisoned for deaths that it shared with others."""
     known = change.run.suspicion
     return _with(change, known and msgspec.structs.replace(known, deaths_alone=known.deaths))
 

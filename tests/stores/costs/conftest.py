@@ -23,7 +23,7 @@ class StillClock(ManualClock):
 async def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CountedStore]:
     """The log is never moved into the database, so that its pages can be counted."""
     monkeypatch.setattr(group, "CHECKPOINT_PAGES", 1_000_000)
-    # whatever the machine is doing, commits stay on the loop, and a lone run goes on alone
+    # whatever the machine is doing, commits stay on the loop, and a single run goes on alone
     monkeypatch.setattr(writer, "SLOW_AFTER", 1e9)
     monkeypatch.setattr(writer, "SLICE", 1e9)
     clock, path = StillClock(), str(tmp_path / "x.db")

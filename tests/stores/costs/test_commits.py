@@ -22,7 +22,7 @@ async def alone(counted: CountedStore) -> Lease:
     return lease
 
 
-async def test_a_step_of_a_lone_run_is_one_statement(counted: CountedStore) -> None:
+async def test_a_step_of_a_single_run_is_one_statement(counted: CountedStore) -> None:
     lease = await alone(counted)
     with counted.counted() as counts:
         for number in range(1, 51):
@@ -30,7 +30,7 @@ async def test_a_step_of_a_lone_run_is_one_statement(counted: CountedStore) -> N
     assert len(counts.statements) == 50
 
 
-async def test_a_step_of_a_lone_run_writes_one_page_and_sometimes_another(counted: CountedStore) -> None:
+async def test_a_step_of_a_single_run_writes_one_page_and_sometimes_another(counted: CountedStore) -> None:
     lease = await alone(counted)
     before = counted.pages()
     for number in range(1, 201):
@@ -88,7 +88,7 @@ async def test_the_end_of_a_streaming_step_costs_no_look_at_its_deltas(counted: 
     assert counts[0] == counts[1] <= 14
 
 
-async def test_the_life_of_a_lone_run_writes_few_pages(counted: CountedStore) -> None:
+async def test_the_life_of_a_single_run_writes_few_pages(counted: CountedStore) -> None:
     await counted.running("before")
     before = counted.pages()
     lease = await counted.running("run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
-from perdure.core.decisions import events, holder, leases, messages, runs, threads, workers
+from perdure.core.decisions import claims, events, holder, messages, runs, takeovers, threads, workers
 from perdure.core.decisions.draft import Decision, Draft
 from perdure.core.decisions.reads import Read
 from perdure.core.operations import (
@@ -47,9 +47,9 @@ _OUTSIDE: dict[type, Callable[[Draft, Value], Decision[Value]]] = {
     RestartRun: runs.restart_run,
     FailRun: runs.fail_run,
     DeleteRun: runs.delete_run,
-    Claim: leases.claim,
-    TakeRun: leases.take_run,
-    TakeOver: leases.take_over,
+    Claim: claims.claim,
+    TakeRun: claims.take_run,
+    TakeOver: takeovers.take_over,
     RegisterWorker: workers.register_worker,
     RenewWorker: workers.renew_worker,
     RetireWorker: workers.retire_worker,

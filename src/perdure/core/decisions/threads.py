@@ -132,10 +132,10 @@ def _remove_runs(
 def _remove(draft: Draft, thread: ThreadRecord) -> Decision[None]:
     draft.add(RemoveThread(thread))
     if thread.root is not None:
-        yield from _let_go(draft, thread, thread.root)
+        yield from _detach(draft, thread, thread.root)
 
 
-def _let_go(draft: Draft, fork: ThreadRecord, root: TurnRef) -> Decision[None]:
+def _detach(draft: Draft, fork: ThreadRecord, root: TurnRef) -> Decision[None]:
     """One fork less for the thread whose turns a removed one needed; it goes too where it was deleted before."""
     source = yield from draft.find_thread(fork.tenant, root.thread_id)
     if source is not None:

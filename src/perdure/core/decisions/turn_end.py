@@ -1,8 +1,8 @@
 """The end of a turn without its holder: its message gets its status and what was durably said, its log its end.
 
-It is the same commit that ends the run, whoever makes it: a stop of a run that nobody executes, a seal, a takeover
-that condemns. A holder that ends its turn does the same by operations of its own, since it knows more; what it leaves
-open is ended here.
+It is the same commit that ends the run, whoever makes it: a stop of a run that nobody executes, a seal, a takeover that
+makes a run poisoned. A holder that ends its turn does the same by operations of its own, since it knows more; what it
+leaves open is ended here.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import msgspec
 from perdure.core import topics
 from perdure.core.decisions.changes import RemoveWorker, WriteWorker
 from perdure.core.decisions.draft import Decision, Draft
-from perdure.core.decisions.leases import counts, empty_worker, incarnation_id, remove_worker
 from perdure.core.decisions.reads import GetLeaseTime, GetLife, GetOwned, GetOwnedKeys, GetWorker, HasTombstone, Life
+from perdure.core.decisions.takeovers import counts, empty_worker, incarnation_id, remove_worker
 from perdure.core.decisions.transitions import give_back
 from perdure.core.operations.workers import RegisterWorker, RenewWorker, RetireWorker
 from perdure.core.records import RunRecord, WorkerRecord

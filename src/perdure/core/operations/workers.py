@@ -17,7 +17,7 @@ class RegisterWorker(msgspec.Struct, frozen=True, kw_only=True):
     that: this process holds the proof of its life.
     Units: `lease_for` and `stall_limit` in seconds of lease time.
     Key: (worker_id, incarnation).
-    Raises: SettingInvalid where a living process is this worker; WorkerExpired where this incarnation is gone again.
+    Raises: SettingInvalid where a running process is this worker; WorkerExpired where this incarnation is gone again.
     """
 
     worker_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from perdure.core.decisions.leases import is_dead
+from perdure.core.decisions.takeovers import is_dead
 from perdure.core.records import WorkerRecord
 from perdure.stores.memory.state import State
 from perdure.stores.port import DeadWorker

@@ -17,8 +17,8 @@ from perdure.core.operations import HolderOperation, OutsideOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
-from perdure.stores.sqlite.lone import ONE_WITHOUT_RESULT, commit_by_statement
 from perdure.stores.sqlite.reads import READS
+from perdure.stores.sqlite.single_statement import ONE_WITHOUT_RESULT, commit_by_statement
 from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.stores.sqlite.writes import write
 

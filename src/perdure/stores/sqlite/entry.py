@@ -67,15 +67,15 @@ class Entry:
         try:
             return self._group.try_enter(now)
         except Exception:
-            _log.exception("the turnstile could not be looked at")
+            _log.exception("the write queue could not be looked at")
             return False  # so the commit goes to the thread, which waits for its turn, or says what is wrong
 
     def leave(self, *, may_stay: bool = False) -> None:
-        """Leave the turnstile. What has landed has landed: an error here is for the log."""
+        """Leave the write queue. What has landed has landed: an error here is for the log."""
         try:
             self._group.leave(may_stay=may_stay)
         except Exception:
-            _log.exception("the turnstile could not be left")
+            _log.exception("the write queue could not be left")
 
 
 def failed(error: BaseException, count: int, *, unknown: bool) -> Settled:

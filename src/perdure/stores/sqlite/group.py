@@ -1,10 +1,10 @@
-"""One transaction for a group of commits: shared fsync, separate fates.
+"""One transaction for a group of commits: shared fsync, separate outcomes.
 
-There are three ways. A lone commit of one operation is a single statement (`lone`). A group is one transaction, its
-steps by one statement where it holds nothing else, and a refusal that has written nothing is simply an outcome in it.
-Only where a refused commit has written something is the group begun again, each commit in a savepoint of its own; and
-where the transaction as a whole fails, its commits are landed again one by one, which is safe, for landing twice is
-landing once.
+There are three ways. A commit of one operation, where no other is due, is one statement (`single_statement`). A group
+is one transaction, its steps by one statement where it holds nothing else, and a refusal that has written nothing is
+simply an outcome in it. Only where a refused commit has written something is the group begun again, each commit in a
+savepoint of its own; and where the transaction as a whole fails, its commits are landed again one by one, which is
+safe, for landing twice is landing once.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from perdure.core.operations import AppendEntries, CommitResult, HolderOperation
 from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import PerdureError, StoreError, StoreInvalid, StoreTooNew
+from perdure.stores.sqlite.batched_statements import kind_of, land_batch
 from perdure.stores.sqlite.connection import translate
 from perdure.stores.sqlite.decider import Decider, LeaseTime, Request
 from perdure.stores.sqlite.driver import BUSY_SECONDS, Connection
 from perdure.stores.sqlite.identity import OpenFile
 from perdure.stores.sqlite.liveness_locks import LivenessLocks
-from perdure.stores.sqlite.lone import ONE_WITHOUT_RESULT, commit_by_statement
 from perdure.stores.sqlite.news import News
 from perdure.stores.sqlite.schema import VERSION
-from perdure.stores.sqlite.together import kind_of, land_together
+from perdure.stores.sqlite.single_statement import ONE_WITHOUT_RESULT, commit_by_statement
+from perdure.stores.sqlite.time_slices import TimeSlices
 from perdure.stores.sqlite.transaction import WriteTransaction
-from perdure.stores.sqlite.turns import Turns
 
 CHECKPOINT_PAGES = 500  # while a log grows each fsync writes its size too, and costs twice as much: so not for long
 SLOW_AFTER = 0.00075
@@ -67,7 +67,7 @@ class Group:
         self,
         connection: Connection,
         path: str,
-        turns: Turns,
+        slices: TimeSlices,
         locks: LivenessLocks,
         clock: Clock,
         lease_time: LeaseTime,
@@ -90,9 +90,9 @@ class Group:
         self.pace = 0.0
         connection.pragma("wal_autocheckpoint", 0)  # it would run inside a COMMIT
         connection.set_busy_timeout(0)  # the loop waits for nobody
-        self.enter = turns.enter
-        self.try_enter = turns.try_enter
-        self.leave = turns.leave
+        self.enter = slices.enter
+        self.try_enter = slices.try_enter
+        self.leave = slices.leave
 
     def commit_alone(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> CommitResult | None:
         """Commit one operation of a run that has the store for itself, by a single statement.
@@ -187,7 +187,7 @@ class Group:
         outcomes = list[Outcome]()
         for kind, part in groupby(requests, kind_of):
             following = list(part)
-            for request, outcome in zip(following, land_together(self._tx, kind, following), strict=True):
+            for request, outcome in zip(following, land_batch(self._tx, kind, following), strict=True):
                 if outcome is not None:
                     outcomes.append(outcome)
                     continue
@@ -294,7 +294,7 @@ class Group:
     def measure(self, took: float, before: int | None = None) -> None:
         """Look at the log after a COMMIT. Shape: `took` its seconds, `before` the pages that the log had before it.
 
-        SQLite would tell of each commit by a hook, which on a lone step costs as much as an SQL statement.
+        SQLite would tell of each commit by a hook, which on a single step costs as much as an SQL statement.
         """
         self._pages = self._log()
         written = 0 if before is None else max(0, self._pages - before)

@@ -46,7 +46,7 @@ class LivenessLocks:
     def hold(self, worker_id: str) -> None:
         """Take a worker's lock; kept until `drop`, or the end of the process.
 
-        Raises: SettingInvalid where a living process is this worker already.
+        Raises: SettingInvalid where a running process is this worker already.
         """
         if worker_id in self._held:
             return
@@ -69,7 +69,7 @@ class LivenessLocks:
         """Take the lock; None where somebody looks just now, or the file was removed meanwhile.
 
         Shape: without patience, whoever looks keeps the file, which is made anew: that process stands still.
-        Raises: SettingInvalid where a living process is this worker.
+        Raises: SettingInvalid where a running process is this worker.
         """
         file = self._file(worker_id)
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -12,7 +12,7 @@ from perdure.stores.restored import Log, Restored
 from perdure.stores.sqlite.connection import connect, translate
 from perdure.stores.sqlite.identity import beside, log_bytes, note, restore
 from perdure.stores.sqlite.schema import VERSION, migrate
-from perdure.stores.sqlite.turnstile import Turnstile
+from perdure.stores.sqlite.write_queue import WriteQueue
 
 
 def restore_file(url: str, path: str, log: Log | None) -> Restored:
@@ -25,9 +25,9 @@ def restore_file(url: str, path: str, log: Log | None) -> Restored:
     path = os.path.realpath(path)
     if not os.path.isfile(path):  # noqa: PTH113 - a text of a path, as everywhere in this room
         raise StoreUrlInvalid(url, "there is no such file")
-    turnstile = Turnstile(path)
+    write_queue = WriteQueue(path)
     try:
-        if not turnstile.is_alone():
+        if not write_queue.is_alone():
             raise StoreUnavailable(f"{path}: a process has it open; stop it first")
         aside = _set_aside(path) if _is_doubtful(path, log) else None
         connection = connect(path, VERSION)
@@ -40,7 +40,7 @@ def restore_file(url: str, path: str, log: Log | None) -> Restored:
     except apsw.Error as error:
         raise translate(error, path) from error
     finally:
-        turnstile.close()
+        write_queue.close()
     return Restored(store_id=identity.store_id, epoch=identity.epoch, set_aside=aside)
 
 

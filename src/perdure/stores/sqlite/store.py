@@ -34,10 +34,10 @@ from perdure.stores.sqlite.schema import VERSION, migrate
 from perdure.stores.sqlite.steps import Steps
 from perdure.stores.sqlite.streams import Streams
 from perdure.stores.sqlite.threads import Threads
+from perdure.stores.sqlite.time_slices import TimeSlices
 from perdure.stores.sqlite.transfer import Transfer
-from perdure.stores.sqlite.turns import Turns
-from perdure.stores.sqlite.turnstile import Turnstile
 from perdure.stores.sqlite.workers import Workers
+from perdure.stores.sqlite.write_queue import WriteQueue
 from perdure.stores.sqlite.writer import Writer
 from perdure.stores.validation import check_commit, check_operation
 
@@ -75,16 +75,16 @@ class SqliteStore:
         with ExitStack() as opened:  # closed again where something can't be opened
             opened.callback(connection.close)
             self._file = OpenFile(path, identity)
-            self._turnstile = Turnstile(path)
-            opened.callback(self._turnstile.close)
+            self._write_queue = WriteQueue(path)
+            opened.callback(self._write_queue.close)
             self._locks = LivenessLocks(path)
             self._reader = Reader(path, self._check)
             opened.callback(self._reader.close)
             lease_time = LeaseTime(clock, self._locks)
             followed = partial(self._notices.topics, topics.STREAM)
-            turns = Turns(self._turnstile, clock.elapsed)
-            group = Group(connection, path, turns, self._locks, clock, lease_time, self._file, followed)
-            self._writer = Writer(group, turns, clock, self._publish)
+            slices = TimeSlices(self._write_queue, clock.elapsed)
+            group = Group(connection, path, slices, self._locks, clock, lease_time, self._file, followed)
+            self._writer = Writer(group, slices, clock, self._publish)
             self._reader.start()
             self._writer.start()
             opened.pop_all()
@@ -143,7 +143,7 @@ class SqliteStore:
         self._reader.close()
         self._connection.close()
         self._locks.close()
-        self._turnstile.close()
+        self._write_queue.close()
 
     def lose_lock(self, worker_id: str) -> None:
         """For tests that simulate processes: a worker of this handle has died, and nothing proves its life any more."""
@@ -155,7 +155,7 @@ class SqliteStore:
             return  # it was forked before
         self._unusable = partial(StoreForked, f"{self.url} was opened before a fork; open it again in the child")
         self._locks.abandon()
-        self._turnstile.close()
+        self._write_queue.close()
 
     def _check(self) -> None:
         if self._unusable is not None:

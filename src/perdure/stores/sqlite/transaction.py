@@ -56,13 +56,13 @@ class WriteTransaction(Transaction):
     def hold(self, worker_id: str) -> None:
         """Take a worker's lock now, and remove what dead ones have left who have no row.
 
-        Raises: SettingInvalid where a living process is this worker.
+        Raises: SettingInvalid where a running process is this worker.
         """
         self._gone.pop(worker_id, None)
         self._locks.tidy(cast("str", row[0]) for row in self.rows("SELECT worker_id FROM workers"))
         self._locks.hold(worker_id)
 
-    def let_go(self, worker_id: str, *, died: bool) -> None:
+    def release_worker(self, worker_id: str, *, died: bool) -> None:
         """Give a worker's lock back once the transaction has been committed; remove what a dead one left."""
         self._gone[worker_id] = died
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.core.decisions.leases import is_dead
+from perdure.core.decisions.takeovers import is_dead
 from perdure.core.records import WorkerRecord
 from perdure.stores.port import DeadWorker
 from perdure.stores.sqlite import rows

@@ -2,22 +2,22 @@
 
 Commits of one tick of the event loop travel together. While the disk is quick they are committed on the loop itself,
 which spares two thread switches (on small machines these cost more than the fsync does). When commits have been slow,
-when one has just stalled, when another process is inside the turnstile, or when a checkpoint is due, the group goes to
-the writer thread and the loop goes on. The order of commits is kept: as long as the thread has work, everything goes
-there. Where the thread had to wait for another process, a turn at the file begins (see `turns`), and the next commits
-are the loop's again. A run that has the store for itself commits at once, without two rounds of the loop, and gives the
-loop one every two milliseconds.
+when one has just stalled, when another process has the place of the write queue, or when a checkpoint is due, the group
+goes to the writer thread and the loop goes on. The order of commits is kept: as long as the thread has work, everything
+goes there. Where the thread had to wait for another process, a time slice begins (see `time_slices`), and the next
+commits are the loop's again. A run that has the store for itself commits at once, without two rounds of the loop, and
+gives the loop one every two milliseconds.
 
-Fates are not shared: a refusal undoes only its own commit (see `group`). Where the transaction as a whole fails (a full
-disk, a failing fsync), its commits are landed again one by one: landing twice is landing once. Only where a COMMIT
+Outcomes are not shared: a refusal undoes only its own commit (see `group`). Where the transaction as a whole fails (a
+full disk, a failing fsync), its commits are landed again one by one: landing twice is landing once. Only where a COMMIT
 failed on the disk, and landing it again failed too, is the outcome unknown; its owner lands it again then.
 
-A signal handler of the program's may raise anywhere in the code that runs on the loop. So no commit is ever held
-only by a frame: it stays in `pending` or `_handed` until its future is settled, and
-`go_on` begins again with what is there after an error, and when somebody is cancelled who waits.
+A signal handler of the program's may raise anywhere in the code that runs on the loop. So no commit is ever held only
+by a frame: it stays in `pending` or `_handed` until its future is settled, and `go_on` begins again with what is there
+after an error, and when somebody is cancelled who waits.
 
 What can go wrong: SQLite's own checkpoint would run inside a COMMIT and stall the loop; so it is switched off, and the
-thread makes them, inside the turnstile: one during which others commit would never catch up with them.
+thread makes them, inside the write queue: one during which others commit would never catch up with them.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from perdure.stores.sqlite.decider import Load, Request
 from perdure.stores.sqlite.entry import Entry, failed
 from perdure.stores.sqlite.group import SLOW_AFTER, Group, Settled
 from perdure.stores.sqlite.handing import Handed, Item, deliver
-from perdure.stores.sqlite.turns import Turns
+from perdure.stores.sqlite.time_slices import TimeSlices
 from perdure.stores.sqlite.writer_thread import GROUP, WriterThread
 
 SLICE = 0.002
-"""Units: seconds after which a lone run gives the loop a turn."""
+"""Units: seconds after which a single run gives the loop a turn."""
 
 _log = logging.getLogger("perdure.store")
 
@@ -50,30 +50,30 @@ _log = logging.getLogger("perdure.store")
 class Writer:
     """The one writer of a store in this process."""
 
-    def __init__(self, group: Group, turns: Turns, clock: Clock, publish: Callable[[Settled], None]) -> None:
+    def __init__(self, group: Group, slices: TimeSlices, clock: Clock, publish: Callable[[Settled], None]) -> None:
         """Shape: `publish` is called on the loop with what there is news of."""
         self._group = group
-        self._turns = turns
+        self._slices = slices
         self._clock = clock
         self._publish_news = publish
         self._loop = asyncio.get_running_loop()
         self.pending: list[Item] = []
-        self._lone: Lease | None = None
+        self._single: Lease | None = None
         self._turned_after = 0.0
         self._handed: deque[Handed] = deque()
-        self._entry = Entry(group, turns.busy)
-        self._busy = turns.busy
+        self._entry = Entry(group, slices.busy)
+        self._busy = slices.busy
         self._idle: Shielded[None] | None = None
         self._ended: Shielded[None] | None = None
-        self._thread = WriterThread(group, turns, self._entry, self._loop, self)
+        self._thread = WriterThread(group, slices, self._entry, self._loop, self)
 
     def start(self) -> None:
         """Start the thread. Raises: StoreUnavailable."""
         self._thread.start()
 
     def commit(self, lease: Lease, operations: tuple[HolderOperation, ...]) -> Awaitable[CommitResult]:
-        """Put a holder's commit on its way; that of a lone run lands before this returns."""
-        if lease is self._lone:
+        """Put a holder's commit on its way; that of a single run lands before this returns."""
+        if lease is self._single:
             present = self._at_once(lease, operations)
             if present is not None:
                 return present
@@ -99,7 +99,7 @@ class Writer:
         if not self.pending:
             self._loop.call_soon(self.flush)
         self.pending.append(Item(request, future))
-        self._lone = None
+        self._single = None
         return future
 
     def call(self, operation: OutsideOperation) -> Value:
@@ -178,14 +178,14 @@ class Writer:
         deliver(items, settled)
         del self.pending[: len(items)]
         self.publish(settled)
-        self._note_lone(items)
+        self._note_single(items)
         self._checkpoint_if_due()
 
-    def _note_lone(self, items: list[Item]) -> None:
+    def _note_single(self, items: list[Item]) -> None:
         """A run that had a group for itself makes the next commit at once."""
         if len(items) == 1 and not self.pending:
             request = items[0].request
-            self._lone = request[0] if isinstance(request, tuple) else None
+            self._single = request[0] if isinstance(request, tuple) else None
 
     def _checkpoint_if_due(self) -> None:
         """Let the thread make a checkpoint where the log has grown long; nobody here commits meanwhile."""
@@ -211,7 +211,7 @@ class Writer:
             if is_turn_due:
                 group.measure(ended - now)
                 if group.is_behind or group.pace > SLOW_AFTER:
-                    self._lone = None  # the next one is for the loop, or for the thread
+                    self._single = None  # the next one is for the loop, or for the thread
             changed = group.take_topics()
         except BaseException:
             self._recover()
@@ -228,7 +228,7 @@ class Writer:
         return Present(landed)
 
     def _settle_now(self, requests: list[Request], now: float) -> Settled | None:
-        """Commit a group if nobody is in the turnstile, and nobody else writes."""
+        """Commit a group if nobody is in the write queue, and nobody else writes."""
         self._recover()
         if not self._entry.get_inside(now):
             return None
@@ -248,7 +248,7 @@ class Writer:
             self.publish(Settled([], frozenset(), missed=True))  # what has landed may have been news
 
     def _hand_over(self, items: list[Item]) -> None:
-        self._lone = None
+        self._single = None
         handed = Handed(items)
         self._handed.append(handed)
         self._thread.put(handed)
@@ -263,13 +263,13 @@ class Writer:
     def delivered(self) -> None:
         """Deliver what the thread has done, in its order."""
         was_checkpointing, items = self._is_checkpointing, list[Item]()
-        self._turns.end_when_idle(self._loop)
+        self._slices.end_when_idle(self._loop)
         while self._handed and (settled := self._handed[0].settled) is not None:
             deliver(self._handed[0].items, settled)
             self.publish(settled)
             items += self._handed.popleft().items
         if not self._handed and self._group.pace <= SLOW_AFTER:
-            self._note_lone(items)
+            self._note_single(items)
         if not self._handed and self._idle is not None:
             if not self._idle.done():
                 self._idle.set_result(None)

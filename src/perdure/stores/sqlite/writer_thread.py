@@ -15,7 +15,7 @@ from perdure.stores.shielded import Shielded
 from perdure.stores.sqlite.entry import Entry, failed
 from perdure.stores.sqlite.group import Group, Settled
 from perdure.stores.sqlite.handing import Handed, Item, share_out
-from perdure.stores.sqlite.turns import TURN, Turns
+from perdure.stores.sqlite.time_slices import TIME_SLICE, TimeSlices
 
 GROUP = 512
 """Units: commits that share one transaction at most."""
@@ -48,11 +48,11 @@ class WriterThread:
     """One writer's. Shape: `is_watching` while it looks for other processes' commits."""
 
     def __init__(
-        self, group: Group, turns: Turns, entry: Entry, loop: asyncio.AbstractEventLoop, writer: LoopSide
+        self, group: Group, slices: TimeSlices, entry: Entry, loop: asyncio.AbstractEventLoop, writer: LoopSide
     ) -> None:
         self._group = group
-        self._turns = turns
-        self._busy = turns.busy
+        self._slices = slices
+        self._busy = slices.busy
         self._entry = entry
         self._loop = loop
         self._writer = writer
@@ -81,12 +81,12 @@ class WriterThread:
         self._thread.join()
 
     def _serve(self) -> bool:
-        is_our_turn = self._turns.is_on
+        is_our_turn = self._slices.is_on
         try:
-            work = self._next(TURN if is_our_turn else POLL_AFTER if self.is_watching else None)
+            work = self._next(TIME_SLICE if is_our_turn else POLL_AFTER if self.is_watching else None)
         except Empty:
             if is_our_turn:
-                self._turns.end_unless_busy()
+                self._slices.end_unless_busy()
             else:
                 self._look()
             return True
@@ -112,7 +112,7 @@ class WriterThread:
     def _end(self) -> None:
         with self._busy:  # a heartbeat may be committing
             self.is_closed = True
-            self._turns.end()
+            self._slices.end()
         if self._ended is not None:
             tell(self._loop, self._ended.set_result, None)
 

@@ -180,7 +180,7 @@ def _write_worker(tx: WriteTransaction, change: changes.WriteWorker) -> None:
 
 def _remove_worker(tx: WriteTransaction, change: changes.RemoveWorker) -> None:
     tx.run("DELETE FROM workers WHERE worker_id = ?", (change.worker_id,))
-    tx.let_go(change.worker_id, died=change.died)
+    tx.release_worker(change.worker_id, died=change.died)
 
 
 def _write_key(tx: WriteTransaction, change: changes.WriteKey) -> None:

@@ -119,7 +119,7 @@ async def emit(part: Part) -> None:
 async def live(part: Part) -> None:
     """Hold a run, until the end."""
     await part.start()
-    say("living")
+    say("running")
     await asyncio.to_thread(sys.stdin.readline)
 
 

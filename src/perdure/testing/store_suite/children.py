@@ -11,7 +11,7 @@ from pathlib import Path
 from perdure.testing.store_suite.harness import StoreHarness
 
 SCRIPT = Path(__file__).with_name("child.py")
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Units: real seconds, for a line from a child on a busy machine."""
 
 
@@ -21,7 +21,7 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def line(self, *, within: float = PATIENCE) -> str:
+    async def line(self, *, within: float = TIMEOUT) -> str:
         """The next line that the child says; empty where it says nothing more."""
         assert self.process.stdout is not None
         async with asyncio.timeout(within):
@@ -30,7 +30,7 @@ class Child:
     async def rest(self) -> list[str]:
         """All that the child said before it ended."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             said = (await self.process.stdout.read()).decode()
         return [line for line in said.split("\n")[:-1] if line]  # what is torn was not said
 

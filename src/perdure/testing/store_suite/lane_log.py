@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from perdure.core.chunks import Chunk, Entry, Fold, Reader, chunk_entry, reset_entry
+from perdure.core.chunks import Chunk, Entry, chunk_entry, reset_entry
 from perdure.core.compaction import compact, expand
 from perdure.core.cursors import Cursor, cursor_of
+from perdure.core.fold import Fold, Reader
 from perdure.core.messages import Part, ReasoningPart, TextPart, ToolCallPart
 from perdure.core.operations import AppendEntries, ReplaceLane
 

@@ -1,4 +1,4 @@
-"""Groups: commits that are on their way together may share a transaction, and share no fate."""
+"""Groups: commits that are on their way together may share a transaction, and share no outcome."""
 
 from __future__ import annotations
 

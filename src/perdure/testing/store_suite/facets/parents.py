@@ -5,7 +5,7 @@ from __future__ import annotations
 from perdure.core import keys
 from perdure.core.children import ChildOutcome, child_outcome
 from perdure.core.records import Lease
-from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
+from perdure.core.suspicion import POISONED_AT, SUSPECT_AT
 from perdure.errors import LeaseLost
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.facets.suspicion import killed, killed_alone
@@ -86,7 +86,7 @@ class ParentPromises(Promises):
         await harness.suspended("parent", "ana", CHILD)
         await harness.do(harness.create("child", parent_id="parent"))
         await killed(harness, "child", times=SUSPECT_AT)
-        await killed_alone(harness, "child", times=CONDEMNED_AT)
+        await killed_alone(harness, "child", times=POISONED_AT)
         told = await outcome(harness)
         assert told.status == "failed"
         assert told.failure is not None

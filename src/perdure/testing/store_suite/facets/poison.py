@@ -1,4 +1,4 @@
-"""A run that kills its workers: it is found and failed, and takes no innocent run with it."""
+"""A run that kills its workers: it is found and failed, and takes no healthy run with it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SLOTS = 10
 
 
 class Scenario(NamedTuple):
-    """How many innocent runs there are, which one is queued before the bad one, and after how long that one kills.
+    """How many healthy runs there are, which one is queued before the bad one, and after how long that one kills.
 
     Units: seconds of lease time.
     """
 
-    innocents: int
+    healthy_runs: int
     place: int
     kills_after: float
     works_for: float
-    """How long an innocent run needs for its one step."""
+    """How long a healthy run needs for its one step."""
 
 
 class Fleet:
@@ -79,8 +79,8 @@ class Fleet:
 
 async def play(harness: StoreHarness, scenario: Scenario, *, workers: int = 1, seed: int = 0) -> Fleet:
     """Queue the runs, and let the workers work."""
-    for number in range(scenario.innocents + 1):
-        await harness.run(BAD if number == scenario.place else f"innocent-{number}")
+    for number in range(scenario.healthy_runs + 1):
+        await harness.run(BAD if number == scenario.place else f"healthy-{number}")
     fleet = Fleet(harness, scenario, workers, seed)
     await fleet.work()
     return fleet
@@ -108,7 +108,7 @@ class PoisonPromises(Promises):
     async def test_a_run_that_kills_after_a_while_is_failed_and_no_other(self, harness: StoreHarness) -> None:
         await self._finds_the_killer(harness, Scenario(20, 7, 3 * TRIAL_FOR, 1.0))
 
-    async def test_innocents_that_take_longer_than_the_killer_are_not_failed(self, harness: StoreHarness) -> None:
+    async def test_healthy_runs_that_take_longer_than_the_killer_are_not_failed(self, harness: StoreHarness) -> None:
         await self._finds_the_killer(harness, Scenario(15, 3, 1.0, 4.0))
 
     async def test_several_workers_find_the_killer(self, harness: StoreHarness) -> None:

@@ -102,7 +102,7 @@ class ProcessPromises(Promises):
         harness.needs("proves_death")
         async with children(harness, "live", ("run", "ana")) as [child]:
             child.go()
-            assert await child.line() == "living"
+            assert await child.line() == "running"
             assert await harness.store.workers.dead() == []
             await child.kill()
             [dead] = await harness.store.workers.dead()
@@ -119,7 +119,7 @@ class ProcessPromises(Promises):
         await harness.worker("bob")
         async with children(harness, "live", ("run", "ana")) as [child]:
             child.go()
-            assert await child.line() == "living"
+            assert await child.line() == "running"
             await harness.refused(LeaseHeld, harness.take("run", "bob"))
             await child.kill()
             await harness.lease("run", "bob")
@@ -131,7 +131,7 @@ class ProcessPromises(Promises):
         harness.needs("proves_death")
         async with children(harness, "live", ("run", "ana")) as [child]:
             child.go()
-            assert await child.line() == "living"
+            assert await child.line() == "running"
             child.process.send_signal(signal.SIGSTOP)  # it lives, though it does nothing
             harness.advance(STALL_LIMIT - 1)
             assert await harness.store.workers.dead() == []
@@ -146,7 +146,7 @@ class ProcessPromises(Promises):
         harness.needs("proves_death")
         async with children(harness, "live", ("run", "ana")) as [child]:
             child.go()
-            assert await child.line() == "living"
+            assert await child.line() == "running"
             await harness.refused(SettingInvalid, harness.register("ana"))
             await child.kill()
             await harness.worker("ana")

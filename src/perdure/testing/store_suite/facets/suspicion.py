@@ -6,7 +6,7 @@ See `core.suspicion`.
 from __future__ import annotations
 
 from perdure.core.records import Lease, Suspicion
-from perdure.core.suspicion import ALONE_AT, CONDEMNED_AT, SUSPECT_AT, TRIAL_FOR
+from perdure.core.suspicion import ALONE_AT, POISONED_AT, SUSPECT_AT, TRIAL_FOR
 from perdure.core.values import Value
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.harness import StoreHarness
@@ -143,8 +143,8 @@ class SuspicionPromises(Promises):
         await harness.running("busy", "ana")
         for limit in (1, 10):
             assert await harness.claimed("ana", limit=limit) == []
-            await harness.run(f"innocent-{limit}")  # it is not held up by the suspect before it
-            assert await harness.claimed("ana", limit=limit) == [f"innocent-{limit}"]
+            await harness.run(f"healthy-{limit}")  # it is not held up by the suspect before it
+            assert await harness.claimed("ana", limit=limit) == [f"healthy-{limit}"]
         await harness.worker("bob")
         assert await harness.claimed("bob") == ["suspect"]
 
@@ -168,17 +168,17 @@ class SuspicionPromises(Promises):
         assert await harness.claimed("ana") == ["first"]
         assert await since("default") == harness.at
 
-    async def test_only_deaths_alone_condemn(self, harness: StoreHarness) -> None:
+    async def test_only_deaths_alone_make_a_run_poisoned(self, harness: StoreHarness) -> None:
         await harness.run("run")
         await harness.run("other")
-        await killed(harness, "run", "other", times=CONDEMNED_AT + ALONE_AT)
+        await killed(harness, "run", "other", times=POISONED_AT + ALONE_AT)
         assert (await suspicion(harness)).deaths_alone == 0
         assert await harness.status("run") == "queued"
 
     async def test_a_run_that_dies_alone_too_often_is_failed_as_poisoned(self, harness: StoreHarness) -> None:
         await harness.run("run")
         await killed(harness, "run", times=SUSPECT_AT)
-        await killed_alone(harness, "run", times=CONDEMNED_AT - 1)
+        await killed_alone(harness, "run", times=POISONED_AT - 1)
         assert await harness.status("run") == "queued"
         await killed_alone(harness, "run")
         run = await harness.get()
@@ -203,6 +203,6 @@ class SuspicionPromises(Promises):
     async def test_a_restart_forgets_the_deaths(self, harness: StoreHarness) -> None:
         await harness.run("run")
         await killed(harness, "run", times=SUSPECT_AT)
-        await killed_alone(harness, "run", times=CONDEMNED_AT)
+        await killed_alone(harness, "run", times=POISONED_AT)
         await harness.do(harness.restart())
         assert (await harness.get()).suspicion is None

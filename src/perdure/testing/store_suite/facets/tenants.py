@@ -156,8 +156,8 @@ class TenantPromises(Promises):
             await harness.run()
         claimed = await harness.do(harness.claim("ana"))
         assert {one.run.tenant for one in claimed} == set(TENANTS)
-        strays = await harness.do(harness.renew("ana", executing=["run"]))  # one that is executed: the last tenant's
-        assert sorted(strays, key=str) == sorted(((tenant, "run") for tenant in TENANTS[:-1]), key=str)
+        orphans = await harness.do(harness.renew("ana", executing=["run"]))  # one that is executed: the last tenant's
+        assert sorted(orphans, key=str) == sorted(((tenant, "run") for tenant in TENANTS[:-1]), key=str)
         harness.advance(3600)
         taken = await harness.do(harness.take_over("ana"))
         assert sorted(taken, key=str) == sorted(((tenant, "run") for tenant in TENANTS), key=str)

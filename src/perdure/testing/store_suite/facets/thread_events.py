@@ -6,7 +6,7 @@ import asyncio
 
 from perdure.core import keys
 from perdure.core.operations import StartTurn
-from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
+from perdure.core.suspicion import POISONED_AT, SUSPECT_AT
 from perdure.core.threads import ThreadEvent
 from perdure.core.values import Value
 from perdure.errors import RunNotFound, StepFinal, ThreadNotFound, TurnSuperseded
@@ -100,8 +100,8 @@ class ThreadStatusPromises(Promises):
         assert (await edges(harness))[2:] == ["queued", "running", "stopping", "stopped"]
         await harness.do(harness.turn("three"))
         await killed(harness, "three", times=SUSPECT_AT)
-        await killed_alone(harness, "three", times=CONDEMNED_AT)
-        deaths = ["running", "queued"] * (SUSPECT_AT + CONDEMNED_AT - 1)
+        await killed_alone(harness, "three", times=POISONED_AT)
+        deaths = ["running", "queued"] * (SUSPECT_AT + POISONED_AT - 1)
         assert (await edges(harness))[6:] == ["queued", *deaths, "running", "failed"]
         assert await now(harness) == "failed"
 

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from perdure.core import keys
-from perdure.core.chunks import RUN_LANE, Chunk, Fold, Reader, chunk_entry, reset_entry
+from perdure.core.chunks import RUN_LANE, Chunk, chunk_entry, reset_entry
 from perdure.core.compaction import expand
+from perdure.core.fold import Fold, Reader
 from perdure.core.messages import Message, MessageStatus, TextPart, ToolCallPart, write_version
 from perdure.core.operations import AppendEntries
 from perdure.core.records import Lease
-from perdure.core.suspicion import CONDEMNED_AT, SUSPECT_AT
+from perdure.core.suspicion import POISONED_AT, SUSPECT_AT
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.facets.suspicion import killed, killed_alone
 from perdure.testing.store_suite.harness import StoreHarness
@@ -57,7 +58,7 @@ async def _fail(harness: StoreHarness, lease: Lease) -> None:
 async def _poison(harness: StoreHarness, lease: Lease) -> None:
     await harness.commit(lease, harness.release())
     await killed(harness, "run", times=SUSPECT_AT)
-    await killed_alone(harness, "run", times=CONDEMNED_AT)
+    await killed_alone(harness, "run", times=POISONED_AT)
 
 
 async def _holder_says_nothing(harness: StoreHarness, lease: Lease) -> None:

@@ -16,7 +16,7 @@ from perdure.core.operations import AppendEntries, HolderOperation, PutStep
 from perdure.core.records import Lease, Suspicion
 from perdure.errors import LeaseLost, SeqConflict, StepFinal, StoreTooNew, StoreUnavailable
 from perdure.stores import open_store
-from perdure.stores.sqlite import group, identity, lone, schema, writer, writer_thread
+from perdure.stores.sqlite import group, identity, schema, single_statement, writer, writer_thread
 from perdure.stores.sqlite.driver import open_connection
 from perdure.stores.sqlite.transaction import WriteTransaction
 from perdure.testing.manual_clock import ManualClock
@@ -47,7 +47,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     tried = list[bool]()
 
     def commit(tx: WriteTransaction, lease: Lease, operation: HolderOperation) -> bool:
-        tried.append(lone.commit_by_statement(tx, lease, operation))
+        tried.append(single_statement.commit_by_statement(tx, lease, operation))
         return tried[-1]
 
     monkeypatch.setattr(group, "commit_by_statement", commit)

@@ -1,16 +1,16 @@
-"""A turnstile of two advisory locks, so that processes share one SQLite file fairly.
+"""A queue of two advisory locks, so that processes share one SQLite file fairly.
 
-SQLite's own busy handler polls, and starves: of two busy writers one gets everything. Here a writer takes `next`,
-takes `lock`, releases `next`, commits, releases `lock`. Whoever waits for the lock holds `next`, so the one that has
-just committed queues behind it. One that had to wait may make several commits before it leaves: see `turns`.
+SQLite's own busy handler polls, and starves: of two busy writers one gets everything. Here a writer takes `next`, takes
+`lock`, releases `next`, commits, releases `lock`. Whoever waits for the lock holds `next`, so the one that has just
+committed queues behind it. One that had to wait may make several commits before it leaves: see `turns`.
 
 The files lie beside the database, and are never the database itself: closing any descriptor of a file drops SQLite's
 own locks on it.
 
-Fairness is all that the turnstile is for; safety is SQLite's own. So a process that is alone goes around it: each
-holds a shared lock on a third file, and looks every `LOOK_AFTER` whether it could have that one for itself. For so
-long a newcomer may have to wait for SQLite's busy handler. And nobody waits for ever: a process that was frozen while
-it queued would hold up all others, so after `PATIENCE` a writer goes around it, until its place comes up after all.
+Fairness is all that the write queue is for; safety is SQLite's own. So a process that is alone goes around it: each
+holds a shared lock on a third file, and looks every `LOOK_AFTER` whether it could have that one for itself. For so long
+a newcomer may have to wait for SQLite's busy handler. And nobody waits for ever: a process that was frozen while it
+queued would hold up all others, so after `TIMEOUT` a writer goes around it, until its place comes up after all.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from perdure.errors import StoreUnavailable
 from perdure.stores.background import BackgroundThread
 
 LOOK_AFTER = 0.05
-PATIENCE = 2.0
+TIMEOUT = 2.0
 
 _log = logging.getLogger("perdure.store")
 
 
-class Turnstile:
-    """The turnstile of one database, as one process sees it; used by one thread at a time."""
+class WriteQueue:
+    """The write queue of one database, as one process sees it; used by one thread at a time."""
 
     def __init__(self, path: str) -> None:
         self._next = _open(f"{path}-next")
@@ -44,13 +44,13 @@ class Turnstile:
         self._place: _Place | None = None
 
     def enter(self) -> bool:
-        """Wait until we are let in, at most `PATIENCE`; whether that was after somebody else."""
+        """Wait until we are let in, at most `TIMEOUT`; whether that was after somebody else."""
         if self._is_stuck() or self._take():
             return False
         place = self._queue_up()
         if place is None:
             return False
-        if place.come.wait(PATIENCE) or not place.give_up():
+        if place.come.wait(TIMEOUT) or not place.give_up():
             self._place = None
             self._inside = True
         return self._inside
@@ -61,7 +61,7 @@ class Turnstile:
         try:
             place.start()
         except StoreUnavailable as error:
-            _log.warning("a commit goes around the turnstile: %s", error)
+            _log.warning("a commit goes around the write queue: %s", error)
             return None
         self._place = place
         return place
@@ -124,7 +124,7 @@ class _Place:
         self._lock = lock
         self._mutex = threading.Lock()
         self._given_up = False
-        self.start = BackgroundThread("perdure-turnstile", self._wait).start
+        self.start = BackgroundThread("perdure-write-queue", self._wait).start
 
     def give_up(self) -> bool:
         """Go around; false where our turn has just come."""

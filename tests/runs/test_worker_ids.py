@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from perdure.errors import SettingInvalid
-from perdure.runs import living
+from perdure.runs import worker_ids
 from perdure.stores import open_store
 from perdure.stores.port import Store
 from tests.runs.cluster import Cluster
@@ -24,47 +24,47 @@ class Stub:
 
 async def test_an_id_is_refused_while_its_worker_lives_and_taken_when_it_does_not(cluster: Cluster) -> None:
     first, second = Stub(cluster.store), Stub(cluster.store)
-    living.become(first)
-    living.become(first)
+    worker_ids.take(first)
+    worker_ids.take(first)
     with pytest.raises(SettingInvalid, match="'ana'"):
-        living.become(second)
-    living.leave(second)
+        worker_ids.take(second)
+    worker_ids.give_back(second)
     with pytest.raises(SettingInvalid):
-        living.become(second)
+        worker_ids.take(second)
     first.lives = False
-    living.become(second)
-    living.leave(first)
+    worker_ids.take(second)
+    worker_ids.give_back(first)
     with pytest.raises(SettingInvalid):
-        living.become(Stub(cluster.store))
+        worker_ids.take(Stub(cluster.store))
 
 
 async def test_a_worker_that_took_another_id_has_left_the_first_one(cluster: Cluster) -> None:
     first = Stub(cluster.store)
-    living.become(first)
+    worker_ids.take(first)
     first.worker_id = "bob"
-    living.become(Stub(cluster.store))
-    living.become(first)
+    worker_ids.take(Stub(cluster.store))
+    worker_ids.take(first)
     with pytest.raises(SettingInvalid, match="'bob'"):
-        living.become(Stub(cluster.store, "bob"))
+        worker_ids.take(Stub(cluster.store, "bob"))
 
 
 async def test_a_worker_that_nobody_has_any_more_is_forgotten(cluster: Cluster) -> None:
     first = Stub(cluster.store)
-    living.become(first)
+    worker_ids.take(first)
     del first
     gc.collect()
-    living.become(Stub(cluster.store))
+    worker_ids.take(Stub(cluster.store))
 
 
 async def test_a_database_is_one_store_however_often_it_is_opened_and_memory_is_not(cluster: Cluster) -> None:
     first = Stub(cluster.store)
-    living.become(first)
+    worker_ids.take(first)
     other = await open_store(cluster.url, clock=cluster.clock)
     try:
         if cluster.url.startswith("memory"):
-            living.become(Stub(other))
+            worker_ids.take(Stub(other))
         else:
             with pytest.raises(SettingInvalid):
-                living.become(Stub(other))
+                worker_ids.take(Stub(other))
     finally:
         await other.close()

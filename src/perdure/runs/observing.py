@@ -1,4 +1,4 @@
-"""Telling an observer and the log: what they raise is logged where that is possible, and changes nothing."""
+"""ObserverCalls an observer and the log: what they raise is logged where that is possible, and changes nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 5
 _log = logging.getLogger("perdure.worker")
 
 
-class Telling:
+class ObserverCalls:
     """One observer, or none."""
 
     def __init__(self, observer: Observer | None) -> None:
@@ -55,19 +55,19 @@ def log_raised(run: RunRecord, error: BaseException) -> None:
     if is_of(error, ReplayError):
         how, text, raised = "is parked", in_one_line(error), error.__cause__ or error
     trace = None if shielded(lambda: is_expected(raised), lambda _: False) else raised
-    log_anyhow(lambda: _log.warning("run %s (%s) %s: %s", run.run_id, run.workflow, how, text, exc_info=trace))
+    log_safely(lambda: _log.warning("run %s (%s) %s: %s", run.run_id, run.workflow, how, text, exc_info=trace))
 
 
-def log_anyhow(log: Callable[[], None]) -> None:
+def log_safely(log: Callable[[], None]) -> None:
     """Log what user code raised; a traceback asks the exception, and a handler may be the user's."""
     shielded(log, lambda _: None)
 
 
-def told_of(keys: Sequence[tuple[str | None, str]]) -> str:
+def in_short(keys: Sequence[tuple[str | None, str]]) -> str:
     """Runs in one line of the log: the first by their ids, and how many there are."""
     ids = ", ".join(run_id for _, run_id in keys[:_SHOWN])
     return f"{len(keys)} runs ({ids}{', …' if len(keys) > _SHOWN else ''})"
 
 
 def _tell(of: str, tell: Callable[[], None]) -> None:
-    shielded(tell, lambda error: log_anyhow(lambda: _log.error("%s: an observer failed", of, exc_info=error)))
+    shielded(tell, lambda error: log_safely(lambda: _log.error("%s: an observer failed", of, exc_info=error)))

@@ -22,7 +22,7 @@ NOT_AGAIN_FOR = 60.0
 """Units: seconds, all of them. Room is made for at most a seventh of the time, by each worker at a time of its own."""
 
 
-class MakingRoom:
+class ClaimPause:
     """Whether this worker claims nothing now."""
 
     def __init__(self, holder: LeaseHolder, claim_again: Callable[[], object]) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from perdure.stores import open_store
-from perdure.stores.sqlite import turns, turnstile, writer, writer_thread
-from perdure.stores.sqlite.turns import IDLE, TURN, Turns
-from perdure.stores.sqlite.turnstile import Turnstile
+from perdure.stores.sqlite import time_slices, write_queue, writer, writer_thread
+from perdure.stores.sqlite.time_slices import IDLE, TIME_SLICE, TimeSlices
+from perdure.stores.sqlite.write_queue import WriteQueue
 from perdure.testing.manual_clock import ManualClock
 from perdure.testing.store_suite.harness import StoreHarness
 from tests.chaos.processes import eventually
@@ -32,24 +32,24 @@ class Process:
 
     def __init__(self, path: str) -> None:
         self.now = 0.0
-        self.turnstile = Turnstile(path)
-        self.turns = Turns(self.turnstile, lambda: self.now)
+        self.write_queue = WriteQueue(path)
+        self.slices = TimeSlices(self.write_queue, lambda: self.now)
 
     def is_let_in(self) -> bool:
         """Whether it can commit at once; it leaves again."""
         try:
-            return self.turns.try_enter(self.now)
+            return self.slices.try_enter(self.now)
         finally:
-            self.turns.leave()
+            self.slices.leave()
 
     def wait_for(self, other: Process) -> None:
         """Enter after the other one, which is inside and leaves meanwhile."""
-        waiting = threading.Thread(target=self.turns.enter)
+        waiting = threading.Thread(target=self.slices.enter)
         waiting.start()
-        mine: Any = self.turnstile
+        mine: Any = self.write_queue
         while mine._place is None:
             time.sleep(0.001)
-        other.turns.leave()
+        other.slices.leave()
         waiting.join(WITHIN)
 
 
@@ -58,16 +58,16 @@ def two(tmp_path: Path) -> Iterator[tuple[Process, Process]]:
     made = Process(str(tmp_path / "x.db")), Process(str(tmp_path / "x.db"))
     yield made
     for process in made:
-        process.turnstile.close()
+        process.write_queue.close()
 
 
 @pytest.fixture
 def turn(two: tuple[Process, Process]) -> tuple[Process, Process]:
     """The first one has a turn: it had to wait for the other one, and has committed."""
     first, second = two
-    assert second.turns.try_enter(0.0)
+    assert second.slices.try_enter(0.0)
     first.wait_for(second)
-    first.turns.leave(may_stay=True)
+    first.slices.leave(may_stay=True)
     return two
 
 
@@ -80,59 +80,59 @@ def test_who_had_to_wait_commits_again_before_anybody_else(turn: tuple[Process, 
 
 def test_a_turn_ends_with_the_first_commit_after_its_time(turn: tuple[Process, Process]) -> None:
     first, second = turn
-    first.now = TURN * 0.99
+    first.now = TIME_SLICE * 0.99
     assert first.is_let_in()
     assert not second.is_let_in()
-    first.now = TURN
+    first.now = TIME_SLICE
     assert first.is_let_in()
     assert second.is_let_in()
 
 
 def test_who_waits_is_let_in_before_the_one_whose_turn_has_ended(turn: tuple[Process, Process]) -> None:
     first, second = turn
-    first.now = TURN
+    first.now = TIME_SLICE
     second.wait_for(first)
     assert not first.is_let_in()
-    second.turns.leave(may_stay=True)
+    second.slices.leave(may_stay=True)
     assert not first.is_let_in()
 
 
 def test_who_did_not_have_to_wait_has_no_turn(two: tuple[Process, Process]) -> None:
     first, second = two
-    first.turns.enter()
+    first.slices.enter()
     assert not second.is_let_in()
-    first.turns.leave(may_stay=True)
+    first.slices.leave(may_stay=True)
     assert second.is_let_in()
 
 
 def test_only_who_will_see_to_its_end_begins_a_turn(two: tuple[Process, Process]) -> None:
     first, second = two
-    assert second.turns.try_enter(0.0)
+    assert second.slices.try_enter(0.0)
     first.wait_for(second)
-    first.turns.leave()
+    first.slices.leave()
     assert second.is_let_in()
 
 
 def test_a_turn_is_not_ended_within_a_commit(turn: tuple[Process, Process]) -> None:
     first, second = turn
     with ThreadPoolExecutor(1) as committing:
-        committing.submit(first.turns.busy.acquire).result()
-        first.turns.end_unless_busy()
+        committing.submit(first.slices.busy.acquire).result()
+        first.slices.end_unless_busy()
         assert not second.is_let_in()
-        committing.submit(first.turns.busy.release).result()
-    first.turns.end_unless_busy()
+        committing.submit(first.slices.busy.release).result()
+    first.slices.end_unless_busy()
     assert second.is_let_in()
 
 
 async def test_a_turn_ends_when_the_loop_has_nothing_to_commit(turn: tuple[Process, Process]) -> None:
     first, second = turn
-    first.turns.end_when_idle(asyncio.get_running_loop())
+    first.slices.end_when_idle(asyncio.get_running_loop())
     for _ in range(3 * IDLE):
         await asyncio.sleep(0)
         assert first.is_let_in()
     assert not second.is_let_in()
     for _ in range(IDLE + 2):
-        first.turns.end_when_idle(asyncio.get_running_loop())  # whoever asks again does not shorten it
+        first.slices.end_when_idle(asyncio.get_running_loop())  # whoever asks again does not shorten it
         await asyncio.sleep(0)
     assert second.is_let_in()
 
@@ -170,7 +170,7 @@ async def lands_after_others(harness: StoreHarness, lock: int, commit: Coroutine
     waiting = asyncio.create_task(commit)
 
     async def is_in_the_queue() -> bool:
-        return store._turnstile._place is not None
+        return store._write_queue._place is not None
 
     await eventually(is_in_the_queue, "the commit waits")
     fcntl.flock(lock, fcntl.LOCK_UN)
@@ -188,14 +188,14 @@ def is_free(lock: int) -> bool:
 
 @pytest.fixture
 def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn has no end in time."""
-    monkeypatch.setattr(turns, "TURN", 1e9)
-    monkeypatch.setattr(writer_thread, "TURN", 1e9)
+    """A slice has no end in time."""
+    monkeypatch.setattr(time_slices, "TIME_SLICE", 1e9)
+    monkeypatch.setattr(writer_thread, "TIME_SLICE", 1e9)
     monkeypatch.setattr(writer, "SLOW_AFTER", 1e9)  # whatever the disk is doing, commits stay on the loop
 
 
 @pytest.mark.usefixtures("for_ever")
-async def test_in_its_turn_a_store_commits_on_the_loop_and_a_lone_run_at_once(
+async def test_in_its_turn_a_store_commits_on_the_loop_and_a_single_run_at_once(
     harness: StoreHarness, lock: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.worker()
@@ -206,7 +206,7 @@ async def test_in_its_turn_a_store_commits_on_the_loop_and_a_lone_run_at_once(
     monkeypatch.setattr(store._writer, "_hand_over", handed.append)
     for number in range(1, 20):
         assert not is_free(lock)
-        assert store._writer._lone is lease
+        assert store._writer._single is lease
         await harness.commit(lease, harness.step(str(number)))
     monkeypatch.undo()
     assert handed == []
@@ -238,14 +238,14 @@ async def test_a_function_that_holds_the_loop_up_does_not_hold_others_up(harness
 
 HOLDER = """
 import sys
-from perdure.stores.sqlite.turns import Turns
-from perdure.stores.sqlite.turnstile import Turnstile
+from perdure.stores.sqlite.time_slices import TimeSlices
+from perdure.stores.sqlite.write_queue import WriteQueue
 
-turns = Turns(Turnstile(sys.argv[1]), lambda: 0.0)
+slices = TimeSlices(WriteQueue(sys.argv[1]), lambda: 0.0)
 print("there", flush=True)
-turns.enter()
-turns.leave(may_stay=True)
-print("its turn" if turns.is_on else "none", flush=True)
+slices.enter()
+slices.leave(may_stay=True)
+print("its turn" if slices.is_on else "none", flush=True)
 sys.stdin.read()
 """
 
@@ -276,7 +276,7 @@ async def holder(path: str, lock: int) -> AsyncIterator[asyncio.subprocess.Proce
 async def test_a_turn_of_a_process_that_is_killed_ends(
     holder: asyncio.subprocess.Process, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turnstile, "PATIENCE", 1e6)
+    monkeypatch.setattr(write_queue, "TIMEOUT", 1e6)
     async with asyncio.timeout(WITHIN):
         waiting = asyncio.create_task(harness.run("run"))
         await asyncio.wait([waiting], timeout=0.1)
@@ -288,7 +288,7 @@ async def test_a_turn_of_a_process_that_is_killed_ends(
 async def test_a_turn_of_a_process_that_stands_still_holds_nobody_up_for_ever(
     holder: asyncio.subprocess.Process, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turnstile, "PATIENCE", 0.2)
+    monkeypatch.setattr(write_queue, "TIMEOUT", 0.2)
     holder.send_signal(signal.SIGSTOP)
     async with asyncio.timeout(WITHIN):
         for number in range(3):

@@ -17,8 +17,8 @@ from perdure.core.records import Lease
 from perdure.core.values import Value
 from perdure.errors import LeaseLost, StoreClosed, StoreError, StoreForked, StoreReplaced, StoreUnavailable
 from perdure.runs.halting import Halt, Unwind
-from perdure.runs.patience import wait_patiently
-from perdure.runs.protocols import Insistent, named
+from perdure.runs.protocols import StoreUser, named
+from perdure.runs.shielding import wait_shielded
 
 AGAIN_AFTER = 0.05
 AGAIN_AT_LEAST_EVERY = 1.0
@@ -29,7 +29,7 @@ _LOST = (LeaseLost, StoreClosed, StoreForked, StoreReplaced)
 _log = logging.getLogger("perdure.runs")
 
 
-async def insist(who: Insistent, ask: Callable[..., Awaitable[R]], *given: Value) -> R:
+async def retry_unavailable(who: StoreUser, ask: Callable[..., Awaitable[R]], *given: Value) -> R:
     """What the store answers. Shape: `given` is what it is asked for: a lease and what is committed, or what is read.
 
     Raises: Unwind where the lease is lost, and who asks was told before; CancelledError where the task was cancelled: a
@@ -49,7 +49,7 @@ async def insist(who: Insistent, ask: Callable[..., Awaitable[R]], *given: Value
             raise
         first, cancelled = failure, error
     again = asyncio.ensure_future(_again(who, ask, given, first))
-    await wait_patiently(again)
+    await wait_shielded(again)
     if cancelled is not None:
         raise cancelled
     return again.result()
@@ -63,7 +63,7 @@ def _failure_of(asking: Awaitable[Value]) -> StoreUnavailable | None:
     return error if isinstance(error, StoreUnavailable) else None
 
 
-async def _again(who: Insistent, ask: Callable[..., Awaitable[R]], given: tuple[Value, ...], error: StoreError) -> R:
+async def _again(who: StoreUser, ask: Callable[..., Awaitable[R]], given: tuple[Value, ...], error: StoreError) -> R:
     pause = AGAIN_AFTER
     steps = [f"{named(one.step)} is {one.step.status}" for one in given if isinstance(one, PutStep)]
     what = f" that {', '.join(steps)}" if steps else ""
@@ -82,7 +82,7 @@ async def _again(who: Insistent, ask: Callable[..., Awaitable[R]], given: tuple[
     raise _lost(who, error)
 
 
-def _lost(who: Insistent, error: StoreError | LeaseLost) -> Unwind:
+def _lost(who: StoreUser, error: StoreError | LeaseLost) -> Unwind:
     if isinstance(error, StoreReplaced):
         _log.error("run %s: %s", who.run_id, error)  # nobody but the log says why the run stopped
     halt = Halt("lost", str(error))

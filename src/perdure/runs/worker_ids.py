@@ -15,7 +15,7 @@ from perdure.errors import SettingInvalid
 from perdure.stores.port import Store
 
 
-class Living(Protocol):
+class NamedWorker(Protocol):
     """A worker that may live."""
 
     store: Store
@@ -29,33 +29,33 @@ class Living(Protocol):
 
 Key = tuple[object, str]
 _lock = threading.Lock()
-_living: WeakValueDictionary[Key, Living] = WeakValueDictionary()
+_in_use: WeakValueDictionary[Key, NamedWorker] = WeakValueDictionary()
 
 
-def become(worker: Living) -> None:
+def take(worker: NamedWorker) -> None:
     """Take the worker's id in its store. Raises: SettingInvalid where another one of this process that lives has it."""
     key, worker_id = _key(worker), worker.worker_id
     with _lock:
-        known = _living.get(key)
+        known = _in_use.get(key)
         if known is not None and known is not worker and known.worker_id == worker_id and known.lives:
             reason = f"a worker of this process is {worker_id!r} already; give each an id of its own, or none"
             raise SettingInvalid("worker_id", reason)
-        _living[key] = worker
+        _in_use[key] = worker
 
 
-def leave(worker: Living) -> None:
+def give_back(worker: NamedWorker) -> None:
     """Give the worker's id back. Safe twice, and where another one has it."""
     key = _key(worker)
     with _lock:
-        if _living.get(key) is worker:
-            del _living[key]
+        if _in_use.get(key) is worker:
+            del _in_use[key]
 
 
-def _key(worker: Living) -> Key:
+def _key(worker: NamedWorker) -> Key:
     """A store that outlives its process is one however often it is opened; any other one is its own."""
     store = worker.store
     return (store.url if store.abilities.survives_kill else id(store)), worker.worker_id
 
 
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
-os.register_at_fork(after_in_child=_living.clear)
+os.register_at_fork(after_in_child=_in_use.clear)

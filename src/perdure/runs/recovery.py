@@ -1,4 +1,4 @@
-"""The reaper: takes over from workers that died, seals runs whose owner does not hear a cancel, cancels children."""
+"""Recovery: takes over from workers that died, seals runs whose owner does not hear a cancel, cancels children."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from perdure.core.operations import SealRun, TakeOver
 from perdure.errors import PerdureError, RunNotFound, StoreClosed
 from perdure.runs.access import Access
+from perdure.runs.observing import in_short
 from perdure.runs.stopping import cancel_children
-from perdure.runs.telling import told_of
 
 if TYPE_CHECKING:
     from perdure.runs.lease_holder import LeaseHolder
@@ -22,7 +22,7 @@ EVERY = 0.5
 _log = logging.getLogger("perdure.worker")
 
 
-class Reaper:
+class Recovery:
     """Looks for the dead when its worker starts, and then twice a second. One query, however many runs wait."""
 
     def __init__(self, holder: LeaseHolder) -> None:
@@ -43,7 +43,7 @@ class Reaper:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def reap(self) -> list[tuple[str | None, str]]:
+    async def recover(self) -> list[tuple[str | None, str]]:
         """Take over from whoever is dead now; the runs that were taken."""
         holder, taken = self._holder, list[tuple[str | None, str]]()
         clock, store = holder.clock, holder.store
@@ -69,7 +69,7 @@ class Reaper:
                 break
         if taken:
             how = "died" if dead.proven else "let its lease end"
-            _log.warning("worker %s %s; %s are queued again", worker.worker_id, how, told_of(taken))
+            _log.warning("worker %s %s; %s are queued again", worker.worker_id, how, in_short(taken))
         return taken
 
     async def _serve(self) -> None:
@@ -82,7 +82,7 @@ class Reaper:
 
     async def _look(self) -> None:
         try:
-            await self.reap()
+            await self.recover()
         except StoreClosed:
             raise
         except PerdureError as error:

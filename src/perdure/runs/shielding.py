@@ -11,7 +11,7 @@ TRIES = 3
 """The end of a loop cancels once; what is cancelled again and again is not to be done."""
 
 
-async def wait_patiently(future: asyncio.Future[Value], on_cancel: Callable[[], object] = bool) -> None:
+async def wait_shielded(future: asyncio.Future[Value], on_cancel: Callable[[], object] = bool) -> None:
     """Wait until it is done, also where the waiting task is cancelled: `on_cancel` is told, and may hurry it.
 
     Raises: CancelledError when it is done, where the task was cancelled; else nothing of what it raised.
@@ -27,7 +27,7 @@ async def wait_patiently(future: asyncio.Future[Value], on_cancel: Callable[[], 
         raise cancelled
 
 
-async def bring_to_its_end(work: Callable[[], Coroutine[Value, Value, None]]) -> None:
+async def run_to_its_end(work: Callable[[], Coroutine[Value, Value, None]]) -> None:
     """Do what must be done, also where the end of the loop cancels it before it has begun: then it begins again.
 
     Raises: what it raises; CancelledError when it is done, where the waiting task was cancelled.
@@ -36,7 +36,7 @@ async def bring_to_its_end(work: Callable[[], Coroutine[Value, Value, None]]) ->
     for _ in range(TRIES):
         doing = asyncio.get_running_loop().create_task(work())
         try:
-            await wait_patiently(doing)
+            await wait_shielded(doing)
         except asyncio.CancelledError as error:
             cancelled = error
         if not doing.cancelled():

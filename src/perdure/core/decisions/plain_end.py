@@ -14,7 +14,7 @@ from perdure.core.records import RunStatus
 from perdure.core.values import Value
 
 _ALREADY = ENDED_FIELDS | {"has_key": False, "cleans_up": False}
-LONE: dict[str, Value] = {
+PLAIN: dict[str, Value] = {
     "status": "running",
     "parent_id": None,
     "thread_id": None,
@@ -23,5 +23,5 @@ LONE: dict[str, Value] = {
 }
 """Columns of the run's row, and what each holds where nothing follows from its end: most, what an ended run has."""
 
-LONE_ENDS: frozenset[RunStatus] = frozenset({"completed", "failed"})
+PLAIN_ENDS: frozenset[RunStatus] = frozenset({"completed", "failed"})
 """The ends that can be so. A run that is cancelled may have children, which are cancelled too."""

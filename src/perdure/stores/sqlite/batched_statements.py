@@ -1,6 +1,6 @@
 """Commits of many runs that stand side by side in a group: those of one kind are one statement, run once for each.
 
-Each carries its own guard and has its own fate. Where the statement changes no row, something is in the way (a lease,
+Each has its own guard and its own outcome. Where the statement changes no row, something is in the way (a lease,
 an outcome, a run with this id), or more follows from the commit than a change of its own row (a parent is told, a
 question closed), and the decision in `core` must say what.
 """
@@ -12,15 +12,15 @@ from typing import Literal, TypeAlias, cast
 
 from perdure.core import topics
 from perdure.core.clock import epoch
-from perdure.core.decisions.lone_end import LONE, LONE_ENDS
+from perdure.core.decisions.plain_end import PLAIN, PLAIN_ENDS
 from perdure.core.decisions.runs import new_run
 from perdure.core.decisions.transitions import FREED
 from perdure.core.operations import CreateRun, FinishRun, PutStep
 from perdure.core.records import Lease, RunRecord
 from perdure.core.values import Value
 from perdure.stores.sqlite.driver import Cell
-from perdure.stores.sqlite.lone import ONE_WITHOUT_RESULT, PUT_STEP, is_guarded, step_put
 from perdure.stores.sqlite.rows import pack, stored, values_of
+from perdure.stores.sqlite.single_statement import ONE_WITHOUT_RESULT, PUT_STEP, is_guarded, step_put
 from perdure.stores.sqlite.transaction import WriteTransaction
 
 Kind: TypeAlias = Literal["create", "put", "finish"]
@@ -41,12 +41,12 @@ def _holds(column: str, value: Value) -> str:
     return f"{column} IS NULL" if held is None else f"{column} = {held!r}"
 
 
-_IS_LONE = " AND ".join(_holds(column, value) for column, value in LONE.items())
+_IS_PLAIN = " AND ".join(_holds(column, value) for column, value in PLAIN.items())
 _FINISH = (
     "UPDATE runs SET status = ?, result = ?, failure = ?, outcome = ?, completed_at = ?, updated_at = ?,"
     f" left_token = token, {', '.join(f'{column} = NULL' for column in FREED)}"
     " WHERE tenant = ? AND run_id = ? AND token = ? AND worker_id IS NOT NULL AND inbox = coalesce(?, inbox)"
-    f" AND {_IS_LONE} AND NOT EXISTS (SELECT 1 FROM questions WHERE run = runs.id AND answered_at IS NULL)"
+    f" AND {_IS_PLAIN} AND NOT EXISTS (SELECT 1 FROM questions WHERE run = runs.id AND answered_at IS NULL)"
     " RETURNING queue"
 )
 _run_values = values_of(_FIELDS)
@@ -61,12 +61,12 @@ def kind_of(request: Value) -> Kind | None:
         operation = operations[0] if len(operations) == 1 else None
         if type(operation) is PutStep:
             return "put" if is_guarded(operation) else None
-        if type(operation) is FinishRun and operation.status in LONE_ENDS:
+        if type(operation) is FinishRun and operation.status in PLAIN_ENDS:
             return "finish"
     return None
 
 
-def land_together(tx: WriteTransaction, kind: Kind | None, requests: Sequence[Value]) -> Landed:
+def land_batch(tx: WriteTransaction, kind: Kind | None, requests: Sequence[Value]) -> Landed:
     """Land commits of one kind, as far as its statement lands them."""
     if kind is None or (kind == "put" and len(requests) == 1):  # one put by itself has a statement, and no news
         return [None] * len(requests)
