@@ -9,7 +9,7 @@ import pytest
 from tests.meta.project import ROOT
 
 ROWS = {"D": 22, "V": 6, "T": 10, "G": 10, "U": 15}
-OPEN = {"G4", "G5", "U14"}
+OPEN: set[str] = set()
 """The rows that say `open:`. Whoever closes one takes it out of here."""
 
 NODE = re.compile(r"`([^`]+\.py)::(test_\w+)`")
