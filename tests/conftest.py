@@ -1,8 +1,10 @@
 """What every test stands on."""
 
+import asyncio
+import gc
 import os
 import ssl
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sized
 from functools import cache
 
 import pytest
@@ -13,6 +15,27 @@ from tests.thread_starts import thread_starts_fail
 # No deadline: it would read the wall clock of a busy machine. The parent is Hypothesis' own choice, its CI profile too.
 settings.register_profile("perdure", parent=settings.default, deadline=None)
 settings.load_profile("perdure")
+
+
+MANY_TASKS = 100
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector of cycles need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def tasks_are_collected() -> Iterator[None]:
+    """FakeClock asks for the loop's tasks at each step of its time: those of earlier tests are not to be among them.
+
+    A task that has ended stays until the collector of cycles runs, which is seldom where few objects are made.
+    """
+    yield
+    tasks: Sized = getattr(asyncio.tasks, "_all_tasks", ())  # of every loop, and in no order: all_tasks looks at each
+    if len(tasks) > MANY_TASKS:
+        gc.collect()
 
 
 @pytest.hookimpl(wrapper=True)
