@@ -18,6 +18,9 @@ venv = $(PYTHON) -m venv --clear --without-pip .venv
 install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq
 endif
 
+# Tests start hundreds of processes: each would compile everything anew where nothing compiled may be kept.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test endurance lint docs bench fuzz oracle lock clean
 
 help: ## This list

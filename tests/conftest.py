@@ -18,6 +18,9 @@ settings.load_profile("perdure")
 
 
 MANY_TASKS = 100
+"""More than that were made since the last collection."""
+
+_kept = [0]
 
 
 def pytest_collection_finish() -> None:
@@ -34,8 +37,10 @@ def tasks_are_collected() -> Iterator[None]:
     """
     yield
     tasks: Sized = getattr(asyncio.tasks, "_all_tasks", ())  # of every loop, and in no order: all_tasks looks at each
-    if len(tasks) > MANY_TASKS:
+    _kept[0] = min(_kept[0], len(tasks))
+    if len(tasks) > _kept[0] + MANY_TASKS:
         gc.collect()
+        _kept[0] = len(tasks)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,7 +20,7 @@ TINY = Sizes(
     steps_after_reader=1,
     eager_deltas=300,
 )
-COUNTED = ("lone_turn_commits", "lone_turn_pages", "delta_pages", "delta_statements", "plan_scans", "plan_sorts")
+COUNTED = ("lone_turn_commits", "delta_statements", "plan_scans", "plan_sorts")
 OF_SIZE = {"children_2000_of_500", "readers_100", "readers_1000"}
 OF_OTHERS = {"suspended_mb", "import_of_base", *(name for name in LIMITS if name.startswith(("wake_", "timers_")))}
 
