@@ -18,9 +18,6 @@ venv = $(PYTHON) -m venv --clear --without-pip .venv
 install = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq
 endif
 
-# Tests start hundreds of processes: each would compile everything anew where nothing compiled may be kept.
-export PYTHONDONTWRITEBYTECODE :=
-
 .PHONY: help demo test endurance lint docs bench fuzz oracle lock clean
 
 help: ## This list
@@ -29,7 +26,9 @@ help: ## This list
 demo: .venv/ready ## An agent is killed in the middle of its answer, and finishes
 	$(BIN)/perdure demo
 
+# Tests start hundreds of processes: each would compile everything anew where nothing compiled may be kept.
 test: .venv/ready ## Every test, but for those of make endurance
+	$(BIN)/python -m compileall -q src tests
 	$(BIN)/pytest -n auto --dist worksteal -m "not endurance"
 
 lint: .venv/ready ## Style, format, types and the ladder of rooms

@@ -94,7 +94,8 @@ class Shell:
 
     def environment(self, **more: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "COLUMNS"))}
-        return inherited | more
+        # A module that a test writes anew within a second, in the same size, would be taken for the one before.
+        return inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | more
 
 
 class Terminal:
