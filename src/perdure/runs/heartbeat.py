@@ -2,8 +2,8 @@
 
 It renews the worker's one row, at a third of the lease, with the runs that are really being executed. A loop that has
 not ticked for the worker's stall limit stops it. A renewal that fails is tried again, however long the store is away:
-the lease goes on where nobody has taken over meanwhile. Where somebody has, the worker's attempts are lost, and it
-registers anew.
+soon while there is something left of the lease, less often afterwards. The lease goes on where nobody has taken over
+meanwhile. Where somebody has, the worker's attempts are lost, and it registers anew.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Heartbeat:
         self._orphans: set[tuple[str | None, str]] = set()
         self._beat = 0
         self._pause = holder.lease_for / 3
+        self._failing_since: float | None = None
+        self._warned_at = 0.0
         self._thread = BackgroundThread("perdure-heartbeat", self._serve)
         self._is_started = False
 
@@ -92,9 +94,8 @@ class Heartbeat:
             return True  # there is nothing to renew yet
         try:
             return self._renew(incarnation)
-        except Exception:  # a fault of ours: a lease that nobody renews would be worse
-            _log.exception("worker %s could not renew", holder.worker_id)
-            self._pause = holder.lease_for / 30
+        except Exception as error:  # a fault of ours: a lease that nobody renews would be worse
+            self._failed(error, exc_info=True)
             return True
 
     def _renew(self, incarnation: str) -> bool:
@@ -124,13 +125,37 @@ class Heartbeat:
             self._stop.set()
             return True
         except PerdureError as error:
-            self._pause = holder.lease_for / 30  # soon: what is left of the lease may be short
-            _log.warning("worker %s could not renew: %s", worker_id, error)
+            self._failed(error)
             return True
         self._call(lambda: holder.renewed(sent))
-        self._pause = holder.lease_for / 3
+        self._succeeded()
         self._release(orphans)
         return True
+
+    def _failed(self, error: Exception, *, exc_info: bool = False) -> None:
+        """Warn at the first failure, and then once in a lease: a store that is away for an hour must not fill the log.
+
+        The next try comes soon while the lease lasts, for what is left of it may be short.
+        """
+        holder, now, is_due = self._holder, self._holder.clock.elapsed(), True
+        if self._failing_since is None:
+            self._failing_since = now
+        elif now - self._warned_at < holder.lease_for:
+            is_due = False
+        lasts = now - self._failing_since < holder.lease_for
+        self._pause = holder.lease_for / (30 if lasts else 6)
+        if is_due:
+            self._warned_at = now
+            since = f" for {now - self._failing_since:.0f} s" if now > self._failing_since else ""
+            _log.warning("worker %s could not renew%s: %s", holder.worker_id, since, error, exc_info=exc_info)
+
+    def _succeeded(self) -> None:
+        holder = self._holder
+        if self._failing_since is not None:
+            took = holder.clock.elapsed() - self._failing_since
+            _log.warning("worker %s renews again, after %.0f s", holder.worker_id, took)
+        self._failing_since = None
+        self._pause = holder.lease_for / 3
 
     def _release(self, orphans: set[tuple[str | None, str]]) -> None:
         # twice in a row: a claim whose news is still on its way to the loop is no orphan
