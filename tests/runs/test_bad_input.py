@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 import subprocess
 import sys
@@ -252,8 +253,21 @@ async def test_the_same_id_for_another_workflow_is_refused(cluster: Cluster) -> 
         return number
 
     await cluster.start(flow, 1)
-    with pytest.raises(RunInputMismatch):
+    with pytest.raises(RunInputMismatch, match="run 'run' exists as a run of workflow 'flow', and not of 'other'"):
         await cluster.start(other, 1)
+
+
+def cached() -> Any:
+    async def flow(ctx: perdure.Context) -> int:
+        return 1
+
+    return functools.cache(flow)
+
+
+@pytest.mark.parametrize("wrapped", [functools.partial, functools.cache], ids=["in a partial", "twice"])
+async def test_a_cached_workflow_is_refused(cluster: Cluster, wrapped: Any) -> None:
+    with pytest.raises(SettingInvalid, match="is cached: a second run would get the coroutine of the first one"):
+        cluster.workflow(wrapped(cached()))
 
 
 @pytest.mark.parametrize("reason", ["\udfff", "x" * 9_000_000])

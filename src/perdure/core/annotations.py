@@ -136,6 +136,17 @@ def is_async(function: Callable[..., Value]) -> bool:
     return inspect.iscoroutinefunction(unwrap(function))
 
 
+_Cached = type(functools.cache(len))
+
+
+def is_cached(function: Callable[..., Value] | None) -> bool:
+    """Whether an async function is behind `functools.cache`: its second call gives the coroutine of the first again."""
+    while function is not None and not isinstance(function, _Cached):
+        inner: Callable[..., Value] | None = getattr(function, "__wrapped__", None)
+        function = cast("functools.partial[Value]", function).func if isinstance(function, functools.partial) else inner
+    return function is not None
+
+
 def name_of(function: Callable[..., Value]) -> str:
     """The function's own name; of an object that can be called, its class's."""
     inner = unwrap(function)

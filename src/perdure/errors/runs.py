@@ -26,8 +26,11 @@ class RunInputMismatch(RunError):
 
     code = "run_input_mismatch"
 
-    def __init__(self, run_id: str, found: str, given: str) -> None:
-        super().__init__(f"run {run_id!r} exists with another input (stored {found[:12]}…, given {given[:12]}…)")
+    def __init__(self, run_id: str, found: str, given: str, *, workflow: str = "", given_workflow: str = "") -> None:
+        how = f"with another input (stored {found[:12]}…, given {given[:12]}…)"
+        if workflow != given_workflow:
+            how = f"as a run of workflow {workflow!r}, and not of {given_workflow!r}"
+        super().__init__(f"run {run_id!r} exists {how}")
         self.run_id, self.found, self.given = run_id, found, given
 
 

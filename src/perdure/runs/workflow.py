@@ -6,7 +6,7 @@ import copy
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, TypeVarTuple, cast, get_origin
 
-from perdure.core.annotations import Arguments, called, first_parameter, is_async, name_of, return_type
+from perdure.core.annotations import Arguments, called, first_parameter, is_async, is_cached, name_of, return_type
 from perdure.core.ids import check_id
 from perdure.core.manifest import Manifest, TaskSpec
 from perdure.core.values import Value, check_storable, decode, loss_check, obstacle, plain
@@ -236,6 +236,9 @@ def _check_function(function: object) -> None:
         raise SettingInvalid("workflow", f"an async function, not {function!r}; a name goes into name=…")
     if not is_async(function):
         raise SettingInvalid("workflow", f"{name_of(function)} is not an async function")
+    if is_cached(function):
+        reason = "a second run would get the coroutine of the first one; cache what it calls, not the workflow"
+        raise SettingInvalid("workflow", f"{name_of(function)} is cached: {reason}")
     kind = first_parameter(function)
     kind = get_origin(kind) or kind
     if kind is None or (isinstance(kind, type) and kind.__module__ in _DATA and kind is not object):

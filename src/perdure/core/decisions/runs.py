@@ -34,6 +34,13 @@ WITHIN = 5.0
 """Units: seconds of lease time, for a child of a run that is deleted."""
 
 
+def mismatch(known: RunRecord, operation: CreateRun) -> RunInputMismatch:
+    """What is said of a run that is there, with another input than the one that is asked for."""
+    found, given = known.manifest_hash, operation.manifest_hash
+    names = {"workflow": known.workflow, "given_workflow": operation.workflow}
+    return RunInputMismatch(known.run_id, found, given, **names)
+
+
 def create_run(
     draft: Draft, operation: CreateRun, *, turn: int | None = None, reply_id: str | None = None
 ) -> Decision[RunRecord]:
@@ -41,7 +48,7 @@ def create_run(
     known = yield from draft.find_run(operation.tenant, operation.run_id)
     if known is not None:
         if known.manifest_hash != operation.manifest_hash:
-            raise RunInputMismatch(known.run_id, known.manifest_hash, operation.manifest_hash)
+            raise mismatch(known, operation)
         return known
     if (yield HasTombstone(operation.tenant, "run", operation.run_id)):
         raise Deleted("run", operation.run_id)

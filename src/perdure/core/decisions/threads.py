@@ -26,7 +26,7 @@ from perdure.core.decisions.reads import (
     GetTurnOfRun,
     HasTombstone,
 )
-from perdure.core.decisions.runs import create_run, end_and_erase
+from perdure.core.decisions.runs import create_run, end_and_erase, mismatch
 from perdure.core.decisions.thread_events import append_event
 from perdure.core.messages import Message
 from perdure.core.operations.threads import AddThreadEvent, CreateThread, DeleteThread, StartTurn, UpdateThread
@@ -36,7 +36,6 @@ from perdure.core.threads import ThreadEvent, ThreadRecord, TurnRecord, TurnRef,
 from perdure.errors import (
     Deleted,
     MessageExists,
-    RunInputMismatch,
     ThreadBusy,
     ThreadChanged,
     ThreadNotFound,
@@ -157,7 +156,7 @@ def start_turn(draft: Draft, operation: StartTurn) -> Decision[TurnRecord]:
     known = yield from draft.find_run(tenant, run.run_id)
     sent = yield from _sent(thread, operation, known)
     if known is not None and (sent is None or known.manifest_hash != run.manifest_hash):
-        raise RunInputMismatch(run.run_id, known.manifest_hash, run.manifest_hash)
+        raise mismatch(known, run)
     if sent is not None:
         return sent
     at_head = (yield from draft.find_run(tenant, thread.run_id)) if thread.run_id is not None else None
