@@ -100,6 +100,15 @@ async def test_reasoning_goes_back_to_the_provider_it_came_from(loopback: Loopba
     assert history[1] == {"role": "assistant", "content": "Yes.", "reasoning_content": "Let me see."}
 
 
+async def test_reasoning_that_its_provider_did_not_sign_or_name_is_not_sent_as_what_was_said(
+    loopback: Loopback, model: OpenAICompatible
+) -> None:
+    cut_off = ReasoningPart(text="Let me s", provider={"name": "openai-compatible"})
+    turn = assistant(ReasoningPart(text="Hm."), cut_off, TextPart(text="Yes."))
+    history = await sent(loopback, model, ModelRequest(messages=(user("Hi"), turn, user("So?", turn=2))))
+    assert history[1] == {"role": "assistant", "content": "Yes."}
+
+
 async def test_a_system_message_is_one(loopback: Loopback, model: OpenAICompatible) -> None:
     rule = Message(message_id="s", thread_id="t", turn=0, role="system", parts=(TextPart(text="Rule."),), created_at=AT)
     history = await sent(loopback, model, ModelRequest(messages=(rule, user("Hi"))))

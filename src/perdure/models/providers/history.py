@@ -112,6 +112,10 @@ def _said(part: KnownPart, call_id: str, ids: Ids) -> sdk.ModelResponsePart | No
         return None
     if isinstance(part, TextPart):
         return sdk.TextPart(part.text, id=own_id, provider_name=name, provider_details=provided)
+    if not (
+        part.signature or own_id or provided
+    ):  # cut off, or another's: the SDK would send it as a text of the model
+        return None
     return sdk.ThinkingPart(
         part.text, id=own_id, signature=part.signature, provider_name=name, provider_details=provided
     )
