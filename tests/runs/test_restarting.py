@@ -265,3 +265,24 @@ async def test_an_outcome_and_the_end_are_new_after_a_restart(cluster: Cluster) 
     assert after.completed_at is not None
     assert before.completed_at is not None
     assert after.completed_at > before.completed_at
+
+
+async def test_an_event_for_a_run_that_has_failed_is_there_when_it_is_restarted(cluster: Cluster) -> None:
+    async def waiting(ctx: perdure.Context) -> Any:
+        await ctx.step("begins", begins)
+        return await ctx.await_event("answer")
+
+    def begins() -> None:
+        cluster.done.append("began")
+        if len(cluster.done) == 1:
+            raise ValueError("not yet")
+
+    run = await cluster.start(waiting)
+    await cluster.start_worker()
+    with pytest.raises(RunFailed):
+        await cluster.result(run)
+    assert await run.emit_event("answer", 42)
+    assert not await run.emit_event("answer", 43)
+    assert (await cluster.record()).status == "failed"
+    await run.restart()
+    assert await cluster.result(run) == 42

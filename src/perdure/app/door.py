@@ -126,7 +126,10 @@ class Door:
         return Run(self.access, run_id)
 
     async def emit_event(self, run_id: str, key: str, payload: Value = None) -> bool:
-        """Emit an event to a run; true when it was the first with its key. Raises: RunNotFound."""
+        """Emit an event to a run; true when it was the first with its key.
+
+        A run that has ended keeps it, and finds it when it is restarted. Raises: RunNotFound.
+        """
         return await self.run(run_id).emit_event(key, payload)
 
     async def runs(

@@ -79,7 +79,10 @@ class Run(Generic[R]):
         return outcome_of(await self.wait(), self._returns)
 
     async def emit_event(self, key: str, payload: Value = None) -> bool:
-        """Emit an event to it; true when it was the first with its key. Raises: RunNotFound."""
+        """Emit an event to it; true when it was the first with its key.
+
+        A run that has ended keeps it, and finds it when it is restarted. Raises: RunNotFound.
+        """
         emit = Emit(
             tenant=self._access.tenant,
             run_id=self.id,
