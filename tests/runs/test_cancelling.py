@@ -257,7 +257,7 @@ async def test_a_dead_owner_is_not_waited_for_longer_than_the_deadline(cluster: 
     assert (record.status, record.worker_id, record.token) == ("cancelled", None, token + 1)
 
 
-async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_a_unresponsive_owner(cluster: Cluster) -> None:
+async def test_who_asked_may_go_away_and_a_worker_seals_the_run_of_an_unresponsive_owner(cluster: Cluster) -> None:
     async def flow(ctx: perdure.Context) -> None:
         async def unresponsive() -> None:
             while not may_end.is_set():

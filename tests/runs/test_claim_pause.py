@@ -72,7 +72,7 @@ async def test_a_worker_that_is_never_empty_makes_room_for_a_run_that_must_be_al
     await cluster.start_worker()
     await cluster.clock.advance(claim_pause.WAITS_AFTER - 2)
     assert (await cluster.record("suspect")).status == "queued"
-    await cluster.clock.advance(claim_pause.LOOK_EVERY + claim_pause.ROOM_FOR)
+    await cluster.clock.advance(claim_pause.LOOK_EVERY + claim_pause.PAUSE_FOR)
     assert (await cluster.record("suspect")).status == "completed"
     await cluster.clock.advance(2 * STEP_TAKES)
     assert (await cluster.record("busy-1")).status == "completed"
@@ -87,7 +87,7 @@ async def test_what_goes_on_for_long_holds_up_others_for_a_short_time_only(memor
     await cluster.start_worker()
     await cluster.clock.advance(100)
     ended = [run for run in await cluster.client.runs(status=("completed",)) if run.run_id.startswith("busy")]
-    held_up = 2 * claim_pause.ROOM_FOR + STEP_TAKES
+    held_up = 2 * claim_pause.PAUSE_FOR + STEP_TAKES
     assert len(ended) >= 100 - held_up - 5
     assert (await cluster.record("long")).status == "running"
     feeding.cancel()

@@ -21,13 +21,14 @@ class Unrenewed(WrappedStore):
         super().__init__(cluster.store)
         self.clock = cluster.clock
         self.is_down = True
+        self.error: Exception = StoreUnavailable("the network is down")
         self.tries: list[float] = []
 
     def around_renewal(self, operation: RenewWorker, renew: Callable[[], RunKeys]) -> RunKeys:
         if not self.is_down:
             return renew()
         self.tries.append(self.clock.elapsed())
-        raise StoreUnavailable("the network is down")
+        raise self.error
 
 
 async def test_an_outage_is_logged_once_in_a_lease_and_its_end_once(
@@ -44,6 +45,18 @@ async def test_an_outage_is_logged_once_in_a_lease_and_its_end_once(
     assert said[-1].startswith("renews again, after 1")
     assert all(line.startswith("could not renew for ") for line in said[1:-1])
     assert 3 <= len(said[1:-1]) <= 5
+
+
+async def test_a_failure_of_another_kind_is_logged_at_once_and_a_fault_with_its_traceback(
+    memory: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Unrenewed(memory)
+    await memory.start_worker(store=store)
+    await memory.clock.advance(LEASE_FOR / 2)
+    store.error = ZeroDivisionError("a fault")
+    await memory.clock.advance(LEASE_FOR / 4)
+    said = [(record.levelno, bool(record.exc_info)) for record in caplog.records if "renew" in record.getMessage()]
+    assert said == [(logging.WARNING, False), (logging.ERROR, True)]
 
 
 async def test_a_renewal_is_tried_again_soon_while_the_lease_lasts_and_less_often_afterwards(memory: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""Processes take turns at a file: some commits each, none for long, and none for a process that commits nothing."""
+"""Processes get time slices at a file: some commits each, none for long, and none where nothing is committed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WITHIN = 10.0
 
 
 class Process:
-    """The turns of one process: it has opened the lock files for itself, and that is all that the locks know."""
+    """The slices of one process: it has opened the lock files for itself, and that is all that the locks know."""
 
     def __init__(self, path: str) -> None:
         self.now = 0.0
@@ -62,8 +62,8 @@ def two(tmp_path: Path) -> Iterator[tuple[Process, Process]]:
 
 
 @pytest.fixture
-def turn(two: tuple[Process, Process]) -> tuple[Process, Process]:
-    """The first one has a turn: it had to wait for the other one, and has committed."""
+def granted(two: tuple[Process, Process]) -> tuple[Process, Process]:
+    """The first one has a slice: it had to wait for the other one, and has committed."""
     first, second = two
     assert second.slices.try_enter(0.0)
     first.wait_for(second)
@@ -71,15 +71,15 @@ def turn(two: tuple[Process, Process]) -> tuple[Process, Process]:
     return two
 
 
-def test_who_had_to_wait_commits_again_before_anybody_else(turn: tuple[Process, Process]) -> None:
-    first, second = turn
+def test_who_had_to_wait_commits_again_before_anybody_else(granted: tuple[Process, Process]) -> None:
+    first, second = granted
     for _ in range(5):
         assert not second.is_let_in()
         assert first.is_let_in()
 
 
-def test_a_turn_ends_with_the_first_commit_after_its_time(turn: tuple[Process, Process]) -> None:
-    first, second = turn
+def test_a_slice_ends_with_the_first_commit_after_its_time(granted: tuple[Process, Process]) -> None:
+    first, second = granted
     first.now = TIME_SLICE * 0.99
     assert first.is_let_in()
     assert not second.is_let_in()
@@ -88,8 +88,8 @@ def test_a_turn_ends_with_the_first_commit_after_its_time(turn: tuple[Process, P
     assert second.is_let_in()
 
 
-def test_who_waits_is_let_in_before_the_one_whose_turn_has_ended(turn: tuple[Process, Process]) -> None:
-    first, second = turn
+def test_who_waits_is_let_in_before_the_one_whose_slice_has_ended(granted: tuple[Process, Process]) -> None:
+    first, second = granted
     first.now = TIME_SLICE
     second.wait_for(first)
     assert not first.is_let_in()
@@ -97,7 +97,7 @@ def test_who_waits_is_let_in_before_the_one_whose_turn_has_ended(turn: tuple[Pro
     assert not first.is_let_in()
 
 
-def test_who_did_not_have_to_wait_has_no_turn(two: tuple[Process, Process]) -> None:
+def test_who_did_not_have_to_wait_has_no_slice(two: tuple[Process, Process]) -> None:
     first, second = two
     first.slices.enter()
     assert not second.is_let_in()
@@ -105,7 +105,7 @@ def test_who_did_not_have_to_wait_has_no_turn(two: tuple[Process, Process]) -> N
     assert second.is_let_in()
 
 
-def test_only_who_will_see_to_its_end_begins_a_turn(two: tuple[Process, Process]) -> None:
+def test_only_who_will_see_to_its_end_begins_a_slice(two: tuple[Process, Process]) -> None:
     first, second = two
     assert second.slices.try_enter(0.0)
     first.wait_for(second)
@@ -113,8 +113,8 @@ def test_only_who_will_see_to_its_end_begins_a_turn(two: tuple[Process, Process]
     assert second.is_let_in()
 
 
-def test_a_turn_is_not_ended_within_a_commit(turn: tuple[Process, Process]) -> None:
-    first, second = turn
+def test_a_slice_is_not_ended_within_a_commit(granted: tuple[Process, Process]) -> None:
+    first, second = granted
     with ThreadPoolExecutor(1) as committing:
         committing.submit(first.slices.busy.acquire).result()
         first.slices.end_unless_busy()
@@ -124,8 +124,8 @@ def test_a_turn_is_not_ended_within_a_commit(turn: tuple[Process, Process]) -> N
     assert second.is_let_in()
 
 
-async def test_a_turn_ends_when_the_loop_has_nothing_to_commit(turn: tuple[Process, Process]) -> None:
-    first, second = turn
+async def test_a_slice_ends_when_the_loop_has_nothing_to_commit(granted: tuple[Process, Process]) -> None:
+    first, second = granted
     first.slices.end_when_idle(asyncio.get_running_loop())
     for _ in range(3 * IDLE):
         await asyncio.sleep(0)
@@ -164,7 +164,7 @@ async def harness(path: str, lock: int) -> AsyncIterator[StoreHarness]:
 
 
 async def lands_after_others(harness: StoreHarness, lock: int, commit: Coroutine[Any, Any, object]) -> None:
-    """Let a commit wait for another process; it is the store's turn then."""
+    """Let a commit wait for another process; it is in a slice of its own then."""
     store: Any = harness.store
     fcntl.flock(lock, fcntl.LOCK_EX)
     waiting = asyncio.create_task(commit)
@@ -195,7 +195,7 @@ def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("for_ever")
-async def test_in_its_turn_a_store_commits_on_the_loop_and_a_single_run_at_once(
+async def test_in_its_slice_a_store_commits_on_the_loop_and_a_single_run_at_once(
     harness: StoreHarness, lock: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.worker()
@@ -222,7 +222,7 @@ async def test_a_store_that_has_nothing_more_to_commit_lets_others_in_at_once(ha
 
 
 @pytest.mark.usefixtures("for_ever")
-async def test_a_store_that_is_closed_in_its_turn_ends_it(harness: StoreHarness, lock: int) -> None:
+async def test_a_store_that_is_closed_in_its_slice_ends_it(harness: StoreHarness, lock: int) -> None:
     await lands_after_others(harness, lock, harness.run())
     await harness.store.close()
     assert is_free(lock)
@@ -245,14 +245,14 @@ slices = TimeSlices(WriteQueue(sys.argv[1]), lambda: 0.0)
 print("there", flush=True)
 slices.enter()
 slices.leave(may_stay=True)
-print("its turn" if slices.is_on else "none", flush=True)
+print("its slice" if slices.is_on else "none", flush=True)
 sys.stdin.read()
 """
 
 
 @pytest.fixture
 async def holder(path: str, lock: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process whose turn it is."""
+    """A process in its slice."""
     pipe = asyncio.subprocess.PIPE
     fcntl.flock(lock, fcntl.LOCK_EX)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, path, stdin=pipe, stdout=pipe)
@@ -266,14 +266,14 @@ async def holder(path: str, lock: int) -> AsyncIterator[asyncio.subprocess.Proce
     await eventually(is_in_the_queue, "the process waits")
     os.close(queue)
     fcntl.flock(lock, fcntl.LOCK_UN)
-    assert await process.stdout.readline() == b"its turn\n"
+    assert await process.stdout.readline() == b"its slice\n"
     yield process
     if process.returncode is None:
         process.kill()
         await process.wait()
 
 
-async def test_a_turn_of_a_process_that_is_killed_ends(
+async def test_a_slice_of_a_process_that_is_killed_ends(
     holder: asyncio.subprocess.Process, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_queue, "TIMEOUT", 1e6)
@@ -285,7 +285,7 @@ async def test_a_turn_of_a_process_that_is_killed_ends(
         await waiting
 
 
-async def test_a_turn_of_a_process_that_stands_still_holds_nobody_up_for_ever(
+async def test_a_slice_of_a_process_that_stands_still_holds_nobody_up_for_ever(
     holder: asyncio.subprocess.Process, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_queue, "TIMEOUT", 0.2)

@@ -1,8 +1,8 @@
-"""Making room: a worker that is never empty claims nothing for a while, where a run waits that must be alone.
+"""Claim pauses: a worker that always has runs claims nothing for a while, where a run waits that must be alone.
 
 A run whose worker died again and again is claimed by an empty worker only (`core.suspicion`); on machines that are
 always busy it would wait for ever. So a worker that sees one wait for long lets what it has come to its end. What goes
-on for longer than that is not waited for: the worker claims again, and makes room another time.
+on for longer than that is not waited for: the worker claims again, and pauses another time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 5.0
 WAITS_AFTER = 10.0
-ROOM_FOR = 10.0
+PAUSE_FOR = 10.0
 NOT_AGAIN_FOR = 60.0
-"""Units: seconds, all of them. Room is made for at most a seventh of the time, by each worker at a time of its own."""
+"""Units: seconds, all of them. A worker pauses for at most a seventh of the time, each one at a time of its own."""
 
 
 class ClaimPause:
@@ -48,7 +48,7 @@ class ClaimPause:
         since = await holder.store.queues.alone_since(queues, workflows)
         if since is None or (holder.clock.now() - since).total_seconds() < WAITS_AFTER:
             return False
-        self._until = now + ROOM_FOR
+        self._until = now + PAUSE_FOR
         self._look_after = self._until + NOT_AGAIN_FOR * (0.5 + random_share())
-        holder.clock.call_after(ROOM_FOR, self._claim_again)
+        holder.clock.call_after(PAUSE_FOR, self._claim_again)
         return True

@@ -66,6 +66,7 @@ class Heartbeat:
         self._pause = holder.lease_for / 3
         self._failing_since: float | None = None
         self._warned_at = 0.0
+        self._warned_of: type[Exception] | None = None
         self._thread = BackgroundThread("perdure-heartbeat", self._serve)
         self._is_started = False
 
@@ -95,7 +96,7 @@ class Heartbeat:
         try:
             return self._renew(incarnation)
         except Exception as error:  # a fault of ours: a lease that nobody renews would be worse
-            self._failed(error, exc_info=True)
+            self._failed(error)
             return True
 
     def _renew(self, incarnation: str) -> bool:
@@ -132,22 +133,23 @@ class Heartbeat:
         self._release(orphans)
         return True
 
-    def _failed(self, error: Exception, *, exc_info: bool = False) -> None:
-        """Warn at the first failure, and then once in a lease: a store that is away for an hour must not fill the log.
+    def _failed(self, error: Exception) -> None:
+        """Log the first failure of its kind, then one in a lease: an outage of an hour must not fill the log.
 
         The next try comes soon while the lease lasts, for what is left of it may be short.
         """
         holder, now, is_due = self._holder, self._holder.clock.elapsed(), True
         if self._failing_since is None:
             self._failing_since = now
-        elif now - self._warned_at < holder.lease_for:
+        elif type(error) is self._warned_of and now - self._warned_at < holder.lease_for:
             is_due = False
         lasts = now - self._failing_since < holder.lease_for
         self._pause = holder.lease_for / (30 if lasts else 6)
         if is_due:
-            self._warned_at = now
+            self._warned_at, self._warned_of = now, type(error)
             since = f" for {now - self._failing_since:.0f} s" if now > self._failing_since else ""
-            _log.warning("worker %s could not renew%s: %s", holder.worker_id, since, error, exc_info=exc_info)
+            level, trace = (logging.WARNING, None) if isinstance(error, PerdureError) else (logging.ERROR, error)
+            _log.log(level, "worker %s could not renew%s: %s", holder.worker_id, since, error, exc_info=trace)
 
     def _succeeded(self) -> None:
         holder = self._holder

@@ -1,4 +1,4 @@
-"""ObserverCalls an observer and the log: what they raise is logged where that is possible, and changes nothing."""
+"""Calls of an observer and of the log: what they raise is logged where that is possible, and changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("perdure.worker")
 
 
 class ObserverCalls:
-    """One observer, or none."""
+    """Calls one observer, or none."""
 
     def __init__(self, observer: Observer | None) -> None:
         self._observer = observer

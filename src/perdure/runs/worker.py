@@ -102,7 +102,7 @@ class Worker:
         self.holder = holder
         self._recovery = Recovery(holder)
         self._parked = Parked(holder)
-        self._room = ClaimPause(holder, self._news.set)
+        self._claim_pause = ClaimPause(holder, self._news.set)
         self._claim_id: str | None = None
         self._is_used = False
 
@@ -240,7 +240,7 @@ class Worker:
         if places <= 0:
             return 0
         now, names = self._clock.now(), self.workflows.names()
-        if await self._room.check(tuple(self.queues), names):
+        if await self._claim_pause.check(tuple(self.queues), names):
             return 0
         claimed = await self._lease(names, places, now)
         if not claimed:
@@ -308,7 +308,7 @@ class Worker:
             if self._on_parked is not None:
                 self._on_parked(attempt.run)
         held = len(self.holder.attempts)
-        if held == self._slots - 1 or (not held and self._room.is_under_way):
+        if held == self._slots - 1 or (not held and self._claim_pause.is_under_way):
             self._news.set()  # a place is free again
         self._end_when_idle()
 

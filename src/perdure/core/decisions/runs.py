@@ -37,8 +37,7 @@ WITHIN = 5.0
 def mismatch(known: RunRecord, operation: CreateRun) -> RunInputMismatch:
     """What is said of a run that is there, with another input than the one that is asked for."""
     found, given = known.manifest_hash, operation.manifest_hash
-    names = {"workflow": known.workflow, "given_workflow": operation.workflow}
-    return RunInputMismatch(known.run_id, found, given, **names)
+    return RunInputMismatch(known.run_id, found, given, workflow=known.workflow, given_workflow=operation.workflow)
 
 
 def create_run(

@@ -2,7 +2,7 @@
 
 SQLite's own busy handler polls, and starves: of two busy writers one gets everything. Here a writer takes `next`, takes
 `lock`, releases `next`, commits, releases `lock`. Whoever waits for the lock holds `next`, so the one that has just
-committed queues behind it. One that had to wait may make several commits before it leaves: see `turns`.
+committed queues behind it. One that had to wait may make several commits before it leaves: see `time_slices`.
 
 The files lie beside the database, and are never the database itself: closing any descriptor of a file drops SQLite's
 own locks on it.

@@ -5,8 +5,8 @@ which spares two thread switches (on small machines these cost more than the fsy
 when one has just stalled, when another process has the place of the write queue, or when a checkpoint is due, the group
 goes to the writer thread and the loop goes on. The order of commits is kept: as long as the thread has work, everything
 goes there. Where the thread had to wait for another process, a time slice begins (see `time_slices`), and the next
-commits are the loop's again. A run that has the store for itself commits at once, without two rounds of the loop, and
-gives the loop one every two milliseconds.
+commits are the loop's again. A run that has the store for itself (a single run) commits at once, without two rounds of
+the loop, and gives the loop one every two milliseconds.
 
 Outcomes are not shared: a refusal undoes only its own commit (see `group`). Where the transaction as a whole fails (a
 full disk, a failing fsync), its commits are landed again one by one: landing twice is landing once. Only where a COMMIT
