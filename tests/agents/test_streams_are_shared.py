@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure.core.chunks import Chunk
+from perdure.core.chunks import Chunk, chunk_entry
+from perdure.core.clock import SystemClock, Timer
+from perdure.core.operations import AppendEntries
 from perdure.core.records import StepRecord
 from perdure.core.values import Value
 from perdure.runs.options import StepOptions
@@ -18,8 +20,12 @@ from perdure.runs.run_context import AttemptContext
 from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.streams import follow
+from perdure.streams.sharing import LEAST_REST, SharedStream
+from perdure.testing.manual_clock import ManualClock
+from perdure.testing.store_suite.harness import StoreHarness
 from perdure.testing.wrapped import WrappedStore
 from perdure.turns import Produced, StreamingStep
+from tests.stores.dying_workers import let_die
 
 DELTAS = 30
 
@@ -100,3 +106,37 @@ async def test_a_hundred_readers_share_the_read_of_each_delta(tmp_path: Path, ki
 async def test_a_reader_of_a_stream_that_has_ended_reads_it_once(tmp_path: Path) -> None:
     alone = await reads_of(f"sqlite:///{tmp_path}/alone.db", 1)
     assert await reads_of(f"sqlite:///{tmp_path}/late.db", 1, late=20) <= alone + 2 * 20 + DELTAS
+
+
+class SlowHandOvers(SystemClock):
+    """Each look at it takes so many seconds, and so does each hand-over; what it is to wait for comes at once."""
+
+    def __init__(self, takes: float) -> None:
+        self._takes = takes
+        self._elapsed = 0.0
+        self.waits = list[float]()
+
+    def elapsed(self) -> float:
+        self._elapsed += self._takes
+        return self._elapsed
+
+    def call_after(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        self.waits.append(seconds)
+        return super().call_after(0, callback)
+
+
+@pytest.mark.parametrize(
+    ("takes", "rest"), [(0.000_1, None), (0.000_3, LEAST_REST), (0.002, 0.018)], ids=["few", "many", "very many"]
+)
+async def test_the_more_followers_the_longer_until_the_next_hand_over(takes: float, rest: float | None) -> None:
+    store, clock = await open_store("memory:"), SlowHandOvers(takes)
+    harness = StoreHarness(store, "memory:", "", open_store, ManualClock(), let_die)
+    lease = await harness.running()
+    shared = SharedStream(store, "run", None, 0, 0, clock)
+    for seq in range(1, 4):
+        await harness.commit(lease, AppendEntries((chunk_entry(Chunk(kind="data", data=seq), "0", seq, seq),)))
+        news = await shared.news(seq - 1)
+        assert [entry.seq for entry in news.entries] == [seq]
+    shared.close()
+    assert clock.waits == pytest.approx([] if rest is None else [rest] * 2)
+    await harness.close()

@@ -22,9 +22,11 @@ from perdure.streams.reading import Expanded, News, in_turns, read_news
 KEPT_ENTRIES = 512
 SLICE = 64
 """Followers that are told in one turn of the loop."""
-REST = 3.0
+REST = 9.0
 """How much longer than a hand-over took the next one waits, where it took more than `NOTICEABLE`."""
-NOTICEABLE = 0.002
+NOTICEABLE = 0.0002
+LEAST_REST = 0.005
+"""Many followers have what is new at most 200 times in a second: more is not seen, and each time costs as much."""
 
 
 class SharedStream:
@@ -40,6 +42,7 @@ class SharedStream:
         self._waiters: list[asyncio.Future[None]] = []
         self.after = self.head = after
         self.ended = False
+        self._latest_after, self._latest = after, News((), after, ended=False)
         self.followers = 0
         self._error: BaseException | None = None
         self._watch = store.watch(topics.stream(tenant, run_id))
@@ -56,6 +59,8 @@ class SharedStream:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
+        if after == self._latest_after:  # as nearly all are: one answer for all of them
+            return self._latest
         newest_first = takewhile(lambda entry: entry.seq > after, reversed(self._kept))
         entries = list(newest_first)[::-1] if after >= self.after else []
         return News(entries, self.head, self.ended)
@@ -80,14 +85,15 @@ class SharedStream:
 
     async def _read(self) -> bool:
         """Take in a page; whether there was anything in it."""
-        news = await read_again(self._clock, self._ask)
-        for entry in news.entries:
-            self._kept.append(Expanded(entry.seq, entry.head, await in_turns(entry.chunks)))
-            self.head = entry.seq
+        before, news = self.head, await read_again(self._clock, self._ask)
+        new = [Expanded(entry.seq, entry.head, await in_turns(entry.chunks)) for entry in news.entries]
+        self._kept += new
+        self.head = new[-1].seq if new else before
         while len(self._kept) > KEPT_ENTRIES:
             self.after = self._kept.popleft().seq
         self.ended = news.ended and self.head >= news.head
-        return bool(news.entries)
+        self._latest_after, self._latest = before, News(new, self.head, self.ended)
+        return bool(new)
 
     async def _ask(self) -> News:
         return await read_news(self._store, self._run_id, tenant=self._tenant, after=self.head, turn=self._turn)
@@ -103,7 +109,7 @@ class SharedStream:
             await next_turn()
         took = self._clock.elapsed() - begun
         if took > NOTICEABLE and not self.ended:
-            await pause(self._clock, took * REST)
+            await pause(self._clock, max(took * REST, LEAST_REST))
 
 
 _shared: WeakKeyDictionary[Store, dict[tuple[str | None, str], SharedStream]] = WeakKeyDictionary()
