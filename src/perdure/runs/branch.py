@@ -80,6 +80,8 @@ class BranchTask(asyncio.Task[R]):
     nothing has handled that yet, `is_released` whether somebody from outside has; `joined` is told of its end.
     """
 
+    __slots__ = ("branch", "context", "is_cut_off", "is_released", "joined")
+
     def __init__(
         self,
         work: Coroutine[Value, Value, R],

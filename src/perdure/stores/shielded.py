@@ -14,13 +14,16 @@ T = TypeVar("T")
 
 
 class Shielded(asyncio.Future[T]):
-    """A future that can't be cancelled. Whoever settles it may be told of a try, by `on_cancel`."""
+    """A future that can't be cancelled. Whoever settles it may be told of a try, by `on_cancel` where it is set."""
 
-    on_cancel: Callable[[], object] | None = None
+    __slots__ = ("on_cancel",)
+
+    on_cancel: Callable[[], object]
 
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature is asyncio's
-        if self.on_cancel is not None:
-            self.on_cancel()
+        on_cancel = getattr(self, "on_cancel", None)
+        if on_cancel is not None:
+            on_cancel()
         return False
 
     def withdraw(self) -> None:

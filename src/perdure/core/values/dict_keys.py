@@ -47,6 +47,11 @@ def has_other_keys(value: Value) -> bool:
 def _inside(value: Value) -> Iterable[Value]:
     if isinstance(value, _SEVERAL):
         return cast("Iterable[Value]", value)
+    if isinstance(value, msgspec.Struct):
+        try:
+            return msgspec.structs.astuple(value)
+        except AttributeError:  # a field is not set
+            pass
     return (fields_of(value) or {}).values()
 
 

@@ -61,6 +61,7 @@ class Writer:
         self._single: Lease | None = None
         self._turned_after = 0.0
         self._handed: deque[Handed] = deque()
+        self._on_cancel = self._go_on  # one for all futures
         self._entry = Entry(group, slices.busy)
         self._busy = slices.busy
         self._idle: Shielded[None] | None = None
@@ -91,7 +92,7 @@ class Writer:
 
     def _awaited(self) -> Shielded[Value]:
         future: Shielded[Value] = Shielded(loop=self._loop)
-        future.on_cancel = self._go_on
+        future.on_cancel = self._on_cancel
         return future
 
     def _put(self, request: Request) -> Shielded[Value]:
