@@ -66,7 +66,7 @@ def _is_simple(value: Value) -> bool:
     for _ in range(NESTING):
         inside: list[Value] = []
         for one in level:
-            kind: type = type(one)
+            kind = cast("type[Value]", type(one))
             if kind in _AS_IT_IS:
                 continue
             if kind is int:
