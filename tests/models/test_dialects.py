@@ -114,6 +114,22 @@ DIALECTS: dict[str, tuple[list[Act], list[Call]]] = {
         [piece(0, "a", "add", '{"a": 1}'), piece(0, "a", "add", '{"a": 1}')],
         [ADD],
     ),
+    "the whole call once more without its name": (
+        [piece(0, "a", "add", ""), piece(0, None, None, '{"a": 1}'), piece(0, "a", None, '{"a": 1}')],
+        [ADD],
+    ),
+    "the whole call once more without its id": (
+        [piece(0, "a", "add", ""), piece(0, None, None, '{"a": 1}'), piece(0, None, "add", '{"a": 1}')],
+        [ADD],
+    ),
+    "an empty object before the arguments": (
+        [piece(0, "a", "add", "{}"), piece(0, None, None, '{"a"'), piece(0, None, None, ": 1}")],
+        [ADD],
+    ),
+    "calls without arguments, without ids": (
+        [piece(0, None, "now", "{}"), piece(0, None, "now", "{}"), piece(0, None, "add", '{"a": 1}')],
+        [("now", "{}"), ("now", "{}"), ADD],
+    ),
     "one id and one index for all": ([piece(0, "a", "add", '{"a": 1}'), piece(0, "a", "mul", '{"b": 2}')], [ADD, MUL]),
     "one id for all": ([piece(0, "a", "add", '{"a": 1}'), piece(1, "a", "mul", '{"b": 2}')], [ADD, MUL]),
     "indexes that do not begin at 0": (
@@ -155,6 +171,38 @@ async def test_a_call_keeps_the_id_that_it_began_with(
     loopback.play(Scenario(acts=(*acts, *end("tool_calls"))))
     _, reply = await told(model, ask())
     assert [part.call_id for part in reply.parts if isinstance(part, ToolCallPart)] == ids
+
+
+def choice(index: int, said: str = "", finish: str | None = None) -> Act:
+    return chunk(choices=[{"index": index, "delta": {"content": said} if said else {}, "finish_reason": finish}])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_of_several_answers_the_one_that_begins_first_is_read(
+    loopback: Loopback, model: OpenAICompatible, first: int
+) -> None:
+    other = 1 - first
+    acts = [choice(first, "Hel"), choice(other, "Bye"), choice(first, "lo")]
+    acts += [choice(first, finish="length"), choice(other, finish="stop"), Chunk("[DONE]")]
+    loopback.play(Scenario(acts=tuple(acts)))
+    _, reply = await told(model, ask())
+    assert (reply.parts, reply.finish_reason) == ((TextPart(text="Hello"),), "length")
+
+
+async def test_a_whole_message_in_the_place_of_deltas_is_the_answer(
+    loopback: Loopback, model: OpenAICompatible
+) -> None:
+    message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
+    loopback.play(Scenario(acts=(chunk(choices=[message]), Chunk("[DONE]"))))
+    _, reply = await told(model, ask())
+    assert reply.parts == (TextPart(text="Hello"),)
+
+
+async def test_a_whole_message_after_its_deltas_is_not_said_again(loopback: Loopback, model: OpenAICompatible) -> None:
+    message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
+    loopback.play(Scenario(acts=(*text("Hel", "lo"), chunk(choices=[message]), Chunk("[DONE]"))))
+    _, reply = await told(model, ask())
+    assert reply.parts == (TextPart(text="Hello"),)
 
 
 def used(prompt: int, completion: int, **details: int) -> dict[str, object]:

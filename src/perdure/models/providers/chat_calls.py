@@ -2,8 +2,9 @@
 
 As OpenAI writes it, each call has an index of its own, and only its first piece has the id and the name. Servers
 differ: calls share an index and differ by id; there is no index, or no id; the id is another one in every piece; the
-name is repeated in every piece; each call comes whole in one chunk. A piece begins a call when it has a name, and an id
-that its index does not have yet, or when the call before it is whole. Any other goes on with the call that it is for.
+name is repeated in every piece; each call comes whole in one chunk, or whole once more after its pieces; an empty
+object stands where the arguments follow. A piece begins a call when it has a name, and an id that its index does not
+have yet, or when the call before it is whole. Any other goes on with the call that it is for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import json
 
 from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
+
+EMPTY = "{}"
 
 
 class _Call:
@@ -53,7 +56,7 @@ class Calls:
         if call is None or _begins(call, call_id, name, arguments):
             call = _Call(len(self._calls), call_id)
             self._calls.append(call)
-        elif call_id and (call_id, name, arguments) == (call.call_id, call.name, call.arguments):
+        elif _repeats(call, call_id, name, arguments):
             arguments = ""  # the whole call, once more
         self._by_index[index] = call
         if call_id:
@@ -63,7 +66,11 @@ class Calls:
         if function is not None:
             function.name, function.arguments = _rest_of(call.name, name) or None, arguments
         call.name += _rest_of(call.name, name)
-        call.arguments += arguments
+        if call.arguments == EMPTY and arguments:
+            call.arguments = ""
+        elif not call.arguments and arguments.strip() == EMPTY and function is not None:
+            function.arguments = ""  # of a call without arguments an empty object is made in the end
+        call.arguments += arguments.strip() if arguments.strip() == EMPTY else arguments
 
 
 def _begins(call: _Call, call_id: str, name: str, arguments: str) -> bool:
@@ -72,11 +79,18 @@ def _begins(call: _Call, call_id: str, name: str, arguments: str) -> bool:
         return False
     if call_id and call.call_id and call_id != call.call_id:
         return True
-    if call_id and (call_id, name, arguments) == (call.call_id, call.name, call.arguments):
+    if _repeats(call, call_id, name, arguments):
         return False
     if name != call.name and call.arguments:
         return True
     return arguments.lstrip().startswith("{") and call.is_whole
+
+
+def _repeats(call: _Call, call_id: str, name: str, arguments: str) -> bool:
+    """Whether a piece is a whole call once more. Without ids, the same call twice is two calls."""
+    if arguments != call.arguments or not call.is_whole:
+        return False
+    return (call_id or name) != "" and call.call_id != "" and call_id in {"", call.call_id} and name in {"", call.name}
 
 
 def _rest_of(known: str, name: str) -> str:

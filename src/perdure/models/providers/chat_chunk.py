@@ -25,8 +25,11 @@ class Unreadable(Exception):
     """A part of an answer is no such thing as its format says."""
 
 
-def well_typed(chunk: Mapping[str, object]) -> dict[str, object]:
-    """A copy of a chunk with values of the right types. Raises: Unreadable."""
+def well_typed(chunk: Mapping[str, object], *, is_first: bool = True) -> dict[str, object]:
+    """A copy of a chunk with values of the right types. Raises: Unreadable.
+
+    Shape: in the first one with a choice, a whole message in the place of the delta is one delta.
+    """
     copy = dict(chunk)
     copy["id"], copy["model"] = text_of(chunk.get("id")) or "", text_of(chunk.get("model")) or ""
     created = chunk.get("created")
@@ -39,7 +42,7 @@ def well_typed(chunk: Mapping[str, object]) -> dict[str, object]:
     choices = chunk.get("choices")
     if choices is not None and not is_list(choices):
         raise Unreadable("the choices of a chunk are no list")
-    copy["choices"] = [_choice(choice) for choice in choices or ()]
+    copy["choices"] = [_choice(choice, may_be_whole=is_first) for choice in choices or ()]
     return copy
 
 
@@ -50,10 +53,12 @@ def text_of(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _choice(choice: object) -> dict[str, object]:
+def _choice(choice: object, *, may_be_whole: bool) -> dict[str, object]:
     if not is_record(choice):
         raise Unreadable("a choice of a chunk is no object")
     delta, logprobs = choice.get("delta"), choice.get("logprobs")
+    if delta is None and may_be_whole:
+        delta = choice.get("message")
     if delta is not None and not is_record(delta):
         raise Unreadable("a delta is no object")
     return {

@@ -53,8 +53,8 @@ def _load(name: str, build: Callable[[], SdkModel], clock: Clock | None) -> Prov
     try:
         from pydantic_ai.exceptions import UserError
 
-        from perdure.models.providers.chat_stream import tolerant
         from perdure.models.providers.model import ProviderModel
+        from perdure.models.providers.tolerant import tolerant
     except ImportError as error:
         raise _missing(name, str(error)) from error
     try:
