@@ -35,8 +35,9 @@ class _Said:
         """What an event says, and no event before it."""
         from openai.types import responses
 
-        if isinstance(event, responses.ResponseTextDeltaEvent) or isinstance(
-            event, responses.ResponseRefusalDeltaEvent | responses.ResponseRefusalDoneEvent
+        if isinstance(
+            event,
+            responses.ResponseTextDeltaEvent | responses.ResponseRefusalDeltaEvent | responses.ResponseRefusalDoneEvent,
         ):
             self._note(event.item_id, event.output_index, event.content_index)
         elif isinstance(event, responses.ResponseTextDoneEvent):
