@@ -96,6 +96,7 @@ def test_a_key_that_no_request_could_carry_is_named(monkeypatch: pytest.MonkeyPa
         ("opnai:gpt-5", "there is no provider 'opnai'; did you mean openai:gpt-5?"),
         ("antropic:claude", "there is no provider 'antropic'; did you mean anthropic:claude?"),
         ("nobody:gpt-5", "there is no provider 'nobody'"),
+        ("test:x", "there is no provider 'test'"),
     ],
 )
 def test_a_suggestion_is_a_provider_like_the_one_that_was_asked_for(name: str, said: str) -> None:
@@ -116,7 +117,12 @@ def test_any_provider_of_the_sdk_resolves(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_missing_sdk_names_the_extra() -> None:
     resolved = "resolve('openai:gpt-5-mini')"
     assert without("pydantic_ai", resolved) == (
-        "ExtraMissing model 'openai:gpt-5-mini' needs: pip install 'perdure[models]'"
+        "ExtraMissing model 'openai:gpt-5-mini' needs: pip install 'perdure[openai]'"
+    )
+    assert without("pydantic_ai", "resolve('google-gla:gemini')").endswith("pip install 'perdure[google]'")
+    assert without("pydantic_ai", "resolve('groq:llama')").endswith("pip install 'perdure[models]'")
+    assert without("pydantic_ai", "resolve('antropic:claude')") == (
+        "ExtraMissing model 'antropic:claude' (did you mean anthropic:claude?) needs: pip install 'perdure[anthropic]'"
     )
     assert without("openai", resolved) == "ExtraMissing model 'openai:gpt-5-mini' needs: pip install 'perdure[openai]'"
     groq = without("groq", "resolve('groq:llama')")
@@ -144,4 +150,4 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
 
 def test_a_missing_sdk_is_said_at_the_first_stream_of_a_url() -> None:
     first = "resolve('openai-compatible:m@http://127.0.0.1:1/v1').stream(None)"
-    assert without("pydantic_ai", first).endswith("needs: pip install 'perdure[models]'")
+    assert without("pydantic_ai", first).endswith("needs: pip install 'perdure[openai]'")

@@ -55,6 +55,8 @@ def names_in(folder: Path) -> list[str]:
         "sqlite://",
         "sqlite:///",
         "sqlite://relative.db",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?mode=memory",
         "mysql://x",
         "memory:x",
         "x",

@@ -139,6 +139,7 @@ LOST: dict[str, Row] = {
     "a validator that changes it": Row(s.Shifting, s.Shifting(x=1), ".x", own=True),
     "a model that was never valid": Row(s.Plain, s.Plain.model_construct(name=None), ".name", own=True),
     "an integer beyond 64 bits": Row(int, 2**64, own=True),
+    "an integer that Python makes no text of": Row(int, 10**5000, own=True),
     "a negative one in a list": Row(list[int], [0, -(2**63) - 1], "[1]", own=True),
     "an integer beyond 64 bits in a model": Row(s.Base, s.Base(x=2**64), ".x", own=True),
     "a lone surrogate in a model": Row(s.Card, s.Card.model_construct(number="\ud83d"), ".number", own=True),

@@ -1,7 +1,7 @@
 """Agents: a model, tools and instructions; threads of turns; the tool loop.
 
 May import `turns`, `runs`, `models` and below; opens no database, speaks no HTTP. Read next: `loop` (a turn, end to
-end), then `calling` and `asking` (its two kinds of step).
+end), then `model_step` and `tool_step` (its two kinds of step).
 """
 
 from perdure.agents.agent import Agent

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from perdure.core.failures import class_name, is_expected
-from perdure.core.guarding import exact, is_of
+from perdure.core.failures import is_expected
+from perdure.core.guarding import is_of
 from perdure.core.observe import Observer
 from perdure.core.records import RunRecord, RunStatus, StepRecord
 from perdure.core.states import FINAL
 from perdure.errors import ReplayError
-from perdure.runs.failing import in_one_line
+from perdure.runs.failing import failure_from, in_one_line
 from perdure.runs.interrupts import shielded
 
 _SHOWN = 5
@@ -51,11 +51,26 @@ class ObserverCalls:
 
 def log_raised(run: RunRecord, error: BaseException) -> None:
     """A workflow raised, or diverged: visible by default, with a traceback where nobody foresaw it."""
-    how, text, raised = "failed", shielded(lambda: exact(repr(error)), lambda _: class_name(error)), error
+    how, raised = "failed", error
     if is_of(error, ReplayError):
-        how, text, raised = "is parked", in_one_line(error), error.__cause__ or error
+        how, raised = "is parked", error.__cause__ or error
     trace = None if shielded(lambda: is_expected(raised), lambda _: False) else raised
-    log_safely(lambda: _log.warning("run %s (%s) %s: %s", run.run_id, run.workflow, how, text, exc_info=trace))
+    step = failure_from(error)
+    where = f"; in step {step.step!r} ({step.positions[0]})" if step.step and step.positions else ""
+    log_safely(lambda: _log_raised(f"run {run.run_id} ({run.workflow}) {how}: {in_one_line(error)}{where}", trace))
+
+
+def _log_raised(text: str, error: BaseException | None) -> None:
+    """Log a text; of the exception, formatters show what user code did, and handlers have all of it."""
+    if not _log.isEnabledFor(logging.WARNING):
+        return
+    from perdure.runs.tracebacks import traceback_of
+
+    trace = None if error is None else (type(error), error, error.__traceback__)
+    record = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, "%s", (text,), trace, "log_raised")
+    if error is not None:
+        record.exc_text = traceback_of(error)
+    _log.handle(record)
 
 
 def log_safely(log: Callable[[], None]) -> None:

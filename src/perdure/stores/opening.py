@@ -50,4 +50,7 @@ def _path_of(url: str, rest: str) -> str:
         raise StoreUrlInvalid(url, "write sqlite:///relative/path.db or sqlite:////absolute/path.db")
     from urllib.parse import unquote
 
-    return unquote(rest.removeprefix("///"))
+    path = unquote(rest.removeprefix("///"))
+    if path.startswith((":memory:", "file:")):  # names that SQLite takes for no file's
+        raise StoreUrlInvalid(url, "it names no file; for a store in memory use memory:")
+    return path

@@ -13,6 +13,7 @@ from perdure.core.values.models import stored
 from perdure.core.values.value import INT_MAX, INT_MIN, NESTING, Loss, Value
 
 _native = msgspec.json.Encoder()
+_SHOWN_BITS = 1024
 
 
 def find_offender(value: Value, field: str, *, plain: bool = False) -> Loss | None:
@@ -29,7 +30,7 @@ def _offender(value: Value, path: str, above: tuple[int, ...], *, plain: bool) -
     if isinstance(value, str):
         return _text_offender(value, path)
     if isinstance(value, int):
-        return None if INT_MIN <= value <= INT_MAX else (path, f"the integer {value} is beyond 64 bits")
+        return None if INT_MIN <= value <= INT_MAX else (path, f"the integer {_shown(value)} is beyond 64 bits")
     if isinstance(value, float):
         return None if math.isfinite(value) else (path, f"{value} has no JSON form")
     if id(value) in above:
@@ -46,6 +47,11 @@ def _offender(value: Value, path: str, above: tuple[int, ...], *, plain: bool) -
         found = (_offender(item, f"{path}[{n}]", inner, plain=plain) for n, item in items)
         return next(filter(None, found), None)
     return (path, f"{type(value).__name__} has no canonical form") if plain else _object_offender(value, path, above)
+
+
+def _shown(value: int) -> str:
+    """Its digits; of one that is so long that Python makes no text of it, how long it is."""
+    return str(value) if value.bit_length() <= _SHOWN_BITS else f"of {value.bit_length()} bits"
 
 
 def _text_offender(value: str, path: str) -> Loss | None:

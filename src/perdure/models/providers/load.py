@@ -93,14 +93,20 @@ def _unknown(name: str) -> str:
 
     provider, _, rest = name.partition(":")
     known = sorted({each.partition(":")[0] for each in known_model_names()})
-    close = get_close_matches(provider, known, 1, _CLOSE)
+    close = [] if provider in known else get_close_matches(provider, known, 1, _CLOSE)
     return f"there is no provider {provider!r}" + (f"; did you mean {close[0]}:{rest}?" if close else "")
 
 
 def _missing(name: str, said: str) -> ExtraMissing:
     group = re.search(r"pydantic-ai-slim\[([\w-]+)\]", said)
-    if group is None:
-        return ExtraMissing(f"model {name!r}", "models")
-    if group[1] in _EXTRAS:
+    if group is not None and group[1] not in _EXTRAS:
+        return ExtraMissing(f"model {name!r} (besides pip install 'pydantic-ai-slim[{group[1]}]')", "models")
+    if group is not None:
         return ExtraMissing(f"model {name!r}", group[1])
-    return ExtraMissing(f"model {name!r} (besides pip install 'pydantic-ai-slim[{group[1]}]')", "models")
+    provider, _, rest = name.partition(":")  # nothing is there that would know it
+    extra = provider.partition("-")[0]
+    close = get_close_matches(extra, _EXTRAS, 1, _CLOSE)
+    if not close:
+        return ExtraMissing(f"model {name!r}", "models")
+    meant = "" if close[0] == extra else f" (did you mean {close[0]}:{rest}?)"
+    return ExtraMissing(f"model {name!r}{meant}", close[0])
