@@ -345,3 +345,39 @@ async def test_a_branch_goes_on_when_what_it_joined_has_ended_while_another_one_
     assert (await cluster.status(), (await cluster.record()).waiting_for) == ("suspended", ("event:go",))
     await run.emit_event("go", "came")
     assert await cluster.result(run) == ["came", ["inner", "after"]]
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0], ids=["back", "on"])
+async def test_a_wall_clock_that_is_set_during_a_short_wait_holds_no_run(cluster: Cluster, jump: float) -> None:
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.sleep(0.9)
+
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(0.3)
+    assert (await run.record()).status == "running"
+    cluster.clock.jump(jump)
+    await cluster.clock.advance(6)
+    status = (await run.record()).status
+    if jump > 0:
+        assert status == "completed"
+        return
+    assert status == "suspended"
+    cluster.clock.jump(-jump)
+    await cluster.clock.until(run.result(), within=30)
+
+
+async def test_a_wall_clock_that_is_set_on_ends_a_long_wait_beside_a_step(cluster: Cluster) -> None:
+    gate = asyncio.Event()
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.gather(ctx.sleep(LONG), ctx.step("busy", gate.wait))
+
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.advance(1)
+    cluster.clock.jump(LONG.total_seconds())
+    await cluster.clock.advance(6)
+    assert [step.status for step in await run.steps() if step.kind == "sleep"] == ["completed"]
+    gate.set()
+    await cluster.clock.until(run.result())

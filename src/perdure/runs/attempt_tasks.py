@@ -134,7 +134,7 @@ class AttemptTasks:
     def rest(self) -> None:
         """A task waits now for what only the context will give it."""
         self._active -= 1
-        self._check_parked()
+        self.check_parked()
 
     def _ended(self, task: BranchTask[Value]) -> None:
         joined = task.joined
@@ -152,11 +152,11 @@ class AttemptTasks:
             return  # it was given up
         self._tasks.discard(task)
         if self._tasks:
-            self._check_parked()
+            self.check_parked()
         else:
             self._leave()
 
-    def _check_parked(self) -> None:
+    def check_parked(self) -> None:
         """When every task is parked: hold for what is due soon, suspend otherwise."""
         if self._active or self.halt is not None or self.ending or not self.waits:
             return

@@ -64,7 +64,7 @@ def _log_raised(text: str, error: BaseException | None) -> None:
     """Log a text; of the exception, formatters show what user code did, and handlers have all of it."""
     if not _log.isEnabledFor(logging.WARNING):
         return
-    from perdure.runs.tracebacks import traceback_of
+    from perdure.runs.tracebacks import traceback_of  # noqa: PLC0415 - loaded with the first failure
 
     trace = None if error is None else (type(error), error, error.__traceback__)
     record = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, "%s", (text,), trace, "log_raised")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from perdure.core.clock import Timer
     from perdure.runs.attempt import Attempt
 
+LOOK_AGAIN_AFTER = 5.0
+"""Units: seconds. Instants follow the wall clock, timers do not: a clock that was set is noticed after so long."""
+
 
 class Wait:
     """What one parked task waits for: an event by its key, a time, or whichever comes first."""
@@ -33,8 +36,7 @@ class Wait:
         self.key = key
         self.due_at = due_at
         if due_at is not None:
-            after = (due_at - attempt.now()).total_seconds()
-            self._timer = attempt.host.clock.call_after(after, self._due)
+            self._arm(due_at)
 
     def settle(self, event: EventRecord | None) -> None:
         """What it waited for is there: the event, or None for the time."""
@@ -62,11 +64,15 @@ class Wait:
             if self._timer is not None:
                 self._timer.cancel()
 
+    def _arm(self, due_at: datetime) -> None:
+        after = (due_at - self._attempt.now()).total_seconds()
+        self._timer = self._attempt.host.clock.call_after(min(after, LOOK_AGAIN_AFTER), self._due)
+
     def _due(self) -> None:
-        # a timer may be early by its granularity; the instant decides
+        # a timer may be early by its granularity, and the clock may have been set; the instant decides
         if self.due_at is not None and self._attempt.now() < self.due_at:
-            after = (self.due_at - self._attempt.now()).total_seconds()
-            self._timer = self._attempt.host.clock.call_after(after, self._due)
+            self._arm(self.due_at)
+            self._attempt.check_parked()  # what was to be over soon may have become a long wait
         else:
             self.settle(None)
 
