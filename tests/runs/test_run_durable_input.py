@@ -106,3 +106,57 @@ async def test_each_tenant_has_run_ids_of_its_own(cluster: Cluster, drive: Drive
     second = await cluster.clock.until(drive(task, manifest=manifest(tenant="other")))
     assert (first.record.tenant, second.record.tenant) == (None, "other")
     assert (first.result, second.result, cluster.done) == ("run", "run", ["ran", "ran"])
+
+
+OUTCOMES: dict[str, Any] = {
+    "outcome": "good",
+    "outcome.passed": perdure.Outcome(passed=1),  # type: ignore[arg-type]
+    "outcome.score": perdure.Outcome(score="high"),  # type: ignore[arg-type]
+    "outcome.notes": perdure.Outcome(notes=5),  # type: ignore[arg-type]
+    "outcome.metadata": perdure.Outcome(metadata=[1]),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("field", OUTCOMES)
+async def test_an_outcome_of_another_type_is_refused_where_it_is_given(
+    cluster: Cluster, drive: Driver, field: str
+) -> None:
+    async def task(ctx: perdure.Context) -> str:
+        with pytest.raises(InputError) as refused:
+            ctx.outcome = OUTCOMES[field]
+        return refused.value.field
+
+    async def passes(ctx: perdure.Context) -> None: ...
+
+    done = await cluster.clock.until(drive(task))
+    assert (done.result, done.record.outcome) == (field, None)
+    with pytest.raises(InputError) as refused:
+        await drive(passes, run_id="other", default_outcome=OUTCOMES[field])
+    assert refused.value.field == f"default_{field}"
+    assert [run.run_id for run in await cluster.store.runs.list(tenant=None)] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"worker_id": 5}, "worker_id"),
+        ({"signal": "x"}, "signal"),
+        ({"manifest": {"task": "x"}}, "manifest"),
+        ({"manifest": manifest(tags=["a"])}, "manifest.tags"),
+        ({"manifest": perdure.Manifest(task="x")}, "manifest.task"),  # type: ignore[arg-type]
+        (
+            {"manifest": perdure.Manifest(task=perdure.TaskSpec(id="a", intent=6))},  # type: ignore[arg-type]
+            "manifest.task.intent",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_is_given_to_run_durable_has_its_types(
+    cluster: Cluster, drive: Driver, given: dict[str, Any], field: str
+) -> None:
+    async def task(ctx: perdure.Context) -> None: ...
+
+    with pytest.raises(InputError) as refused:
+        await drive(task, **given)
+    assert refused.value.field == field
+    assert list(await cluster.store.runs.list(tenant=None)) == []

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 from perdure.core.annotations import called, name_of
 from perdure.core.guarding import exact, guarded
 from perdure.core.ids import check_id
-from perdure.core.values import Value, encode, plain
+from perdure.core.values import Value, decode_strict, encode, plain
 from perdure.errors import InputError, NotStorable
+
+T = TypeVar("T")
 
 LONGEST = 80
 """Units: characters of a value in a message."""
@@ -59,6 +61,14 @@ def given_several(field: str, value: object, known: Collection[str]) -> tuple[st
         if word not in known:
             raise InputError(field, f"each is one of {', '.join(sorted(known))}, not {in_words(word)}")
     return cast("tuple[str, ...]", words)
+
+
+def given_record_of(field: str, value: object, kind: type[T]) -> T:
+    """A record of a class of perdure's, whose fields have their types. Raises: InputError, NotStorable, TooLarge."""
+    if not isinstance(value, kind):
+        raise InputError(field, f"a {kind.__name__}, not {in_words(value)}")
+    decode_strict(encode(value, field), kind, field)
+    return value
 
 
 def in_words(value: object) -> str:

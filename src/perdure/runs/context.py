@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, TypeVarTuple, ove
 from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
-from perdure.core.values import Value, check_storable, encode
+from perdure.core.given import given_record_of
+from perdure.core.values import Value, check_storable
 from perdure.errors import SettingInvalid
 from perdure.runs.branch import current_branch, enter
 from perdure.runs.calls import Call
@@ -104,8 +105,7 @@ class Context:
 
     @outcome.setter
     def outcome(self, outcome: Outcome) -> None:
-        encode(outcome, "outcome")  # what can't be stored is refused here, not at the end of the run
-        self._attempt.outcome = outcome
+        self._attempt.outcome = given_record_of("outcome", outcome, Outcome)  # here, not at the end of the run
 
     @property
     def log(self) -> RunLog:

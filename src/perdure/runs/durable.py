@@ -13,14 +13,15 @@ import msgspec
 
 from perdure.core import topics
 from perdure.core.clock import Clock, SystemClock, seconds
+from perdure.core.given import given_id, given_record_of, in_words
 from perdure.core.ids import new_id
 from perdure.core.manifest import Manifest, Outcome
 from perdure.core.observe import Observer
 from perdure.core.operations import ClaimedRun, TakeRun
 from perdure.core.records import RunRecord, StepRecord
 from perdure.core.states import ENDED
-from perdure.core.values import Value, convert, encode
-from perdure.errors import LeaseLost, RunStateWrong, WorkerExpired
+from perdure.core.values import Value, convert
+from perdure.errors import InputError, LeaseLost, RunStateWrong, WorkerExpired
 from perdure.runs.access import Access
 from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import EndedAs
@@ -71,9 +72,14 @@ async def run_durable(
     where another worker that lives has the `worker_id`; InputError before anything changed.
     """
     clock = clock or SystemClock()
+    given_record_of("manifest", manifest, Manifest)
+    given_id("worker_id", worker_id)
+    if default_outcome is not None:
+        given_record_of("default_outcome", default_outcome, Outcome)
+    if signal is not None and not isinstance(signal, asyncio.Event):  # pyright: ignore[reportUnnecessaryIsInstance] - users
+        raise InputError("signal", f"an asyncio.Event, not {in_words(signal)}")
     workflow = TaskWorkflow(task, name=manifest.task.id)
     workflow.check(manifest.input)
-    encode(default_outcome, "outcome")
     lease = checked_lease(seconds(lease_for, "lease_for"))
     access = Access(store=store, clock=clock, tenant=manifest.tenant)
     run: RunRecord = await store.execute(creation(workflow, manifest, run_id=run_id, at=clock.now()))
