@@ -12,7 +12,7 @@ import pytest
 
 import perdure
 from perdure.core.manifest import Manifest, TaskSpec
-from perdure.errors import InputError, NotStorable, RunFailed, TypeMismatch
+from perdure.errors import InputError, NotStorable, RunFailed, StepFailed, TypeMismatch
 from perdure.runs.durable import run_durable
 from tests.runs.cluster import Cluster
 
@@ -311,3 +311,42 @@ async def test_a_start_that_nobody_could_check_fails_where_it_is_executed_first(
 async def test_an_argument_that_has_no_stored_form_is_still_refused_by_its_path(memory: Cluster) -> None:
     with pytest.raises(NotStorable, match=r"arguments\.given"):
         await memory.start(argument(memory, Any), Unstorable())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_event_that_does_not_fit_fails_its_wait_and_the_code_may_go_on(memory: Cluster, kind: str) -> None:
+    order = KINDS[kind]([])
+
+    async def flow(ctx: perdure.Context) -> list[str]:
+        try:
+            await ctx.await_event("given", as_=order)
+        except StepFailed as failed:
+            first = f"{failed.cause_type} {failed.cause_code}"
+        found = await ctx.await_event("again", as_=order)
+        return [first, type(found).__name__]
+
+    run = await memory.start(flow)
+    assert await run.emit_event("given", {"b": "from outside"})
+    await memory.start_worker()
+    await memory.clock.advance(1)
+    await memory.restart()  # it is final: the same on every replay
+    await run.emit_event("again", {"a": 1})
+    assert await memory.result(run) == ["TypeMismatch type_mismatch", "Order"]
+
+
+async def test_a_run_that_failed_of_an_event_s_type_reads_it_anew_when_it_is_restarted(memory: Cluster) -> None:
+    def version(kind: Any) -> Any:
+        async def flow(ctx: perdure.Context) -> Any:
+            return await ctx.await_event("given", as_=kind)
+
+        return flow
+
+    run = await memory.start(version(int))
+    await run.emit_event("given", "twelve")
+    await memory.start_worker()
+    with pytest.raises(RunFailed, match="event 'given' was recorded as a text and does not fit int"):
+        await memory.clock.until(run.result())
+    memory.workflow(version(str))
+    await memory.restart()
+    await run.restart()
+    assert await memory.result(run) == "twelve"

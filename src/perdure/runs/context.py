@@ -289,7 +289,8 @@ class Context:
 
         Shape: the payload as `as_` says. An event that is there already is returned at once. The deadline is fixed
         at the first call and survives restarts.
-        Raises: EventTimeout when awaited, for good; NotStorable at the call for an `as_` that has no stored form.
+        Raises: when awaited, for good: EventTimeout, and StepFailed of TypeMismatch for a payload that does not fit;
+        NotStorable at the call for an `as_` that has no stored form.
         """
         limit = None if timeout is None else checked_time("timeout", timeout)
         check_storable(as_, "as_")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from perdure.core import keys
-from perdure.core.failures import failure_of, mark_positions
+from perdure.core.failures import Failure, failure_of, mark_positions, step_error
 from perdure.core.ids import idempotency_key
 from perdure.core.operations import Emit, Emitted
 from perdure.core.records import EventRecord, StepRecord
 from perdure.core.values import Value, decode, encode
-from perdure.errors import EventTimeout, InboxMoved, RunNotFound
-from perdure.runs.fitting import recorded
+from perdure.errors import EventTimeout, InboxMoved, OutcomeError, RunNotFound, TypeMismatch
+from perdure.runs.fitting import fitting, recorded
 from perdure.runs.news import look
 from perdure.runs.recorded import Recorded
 from perdure.runs.waits import park
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class EventCall(Recorded[Value]):
-    """`await_event`: the payload of an event, or EventTimeout."""
+    """`await_event`: the payload of an event, EventTimeout, or StepFailed for a payload of another type."""
 
     __slots__ = ("_as", "_key", "_timeout")
 
@@ -40,7 +40,7 @@ class EventCall(Recorded[Value]):
         if record is not None and record.status == "completed":
             return self._payload(record.result or b"null")
         if record is not None and record.status == "failed":
-            raise EventTimeout(self.name, self.position)
+            raise self._failed(record.failure)
         self.begin()
         event = self.run_attempt.events.get(self._key) or await self._wait(record)
         while event is None:
@@ -53,11 +53,26 @@ class EventCall(Recorded[Value]):
                 event = await self._look()
             else:
                 raise error
+        try:
+            payload = fitting(self.position, self._field, event.payload, self._as)
+        except TypeMismatch as misfit:  # it is from outside: no fault of the code, which may go on without it
+            failure = failure_of(misfit, "type_mismatch")
+            await self.put("failed", failure=failure, before=record)
+            raise self._failed(failure) from misfit
         await self.put("completed", result=event.payload, before=record)
-        return self._payload(event.payload)
+        return payload
+
+    @property
+    def _field(self) -> str:
+        return f"event {self.name!r}"
+
+    def _failed(self, failure: Failure | None) -> OutcomeError:
+        if failure is None or failure.reason == "timeout":
+            return EventTimeout(self.name, self.position)
+        return step_error(self.name, self.position, failure, 1)
 
     def _payload(self, data: bytes) -> Value:
-        return recorded(self.run_attempt, self.position, f"event {self.name!r}", data, self._as)
+        return recorded(self.run_attempt, self.position, self._field, data, self._as)
 
     async def _wait(self, record: StepRecord | None) -> EventRecord | None:
         due_at = record.due_at if record else None
