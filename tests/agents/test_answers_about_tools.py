@@ -29,3 +29,20 @@ async def test_the_value_that_a_person_gives_is_the_output_that_the_model_sees(v
         part = parts[0]
         assert isinstance(part, ToolCallPart)
         assert (part.state, part.output) == ("completed", value)
+
+
+async def test_the_question_says_with_what_the_tool_was_called() -> None:
+    @tool(in_doubt="ask", timeout=0.01)
+    async def pay(to: str, amount: int) -> None:
+        await asyncio.Event().wait()
+
+    model = ScriptedModel([call("pay", to="Ana", amount=7), say("Done.")])
+    async with asyncio.timeout(20), App("memory:", agents=[Agent("assistant", model=model, tools=[pay])]) as app:
+        turn = await (await app.threads.create("assistant")).send("Pay")
+        while not (asked := await app.questions.list()):  # noqa: ASYNC110 - nothing tells of a question
+            await asyncio.sleep(0.01)
+        await app.questions.answer(asked[0].question_id, "failed")
+        await turn.result()
+    assert "Step 'pay' of agent:assistant, called with {" in asked[0].prompt
+    assert '"Ana"' in asked[0].prompt
+    assert "7" in asked[0].prompt

@@ -84,6 +84,23 @@ async def test_a_reply_that_stays_unusable_fails_the_turn_by_its_name(stage: Sta
     assert "call_id" in str(failed.value)
 
 
+class NoGenerator:
+    """Its stream is what somebody writes who does not know that it has to be a generator."""
+
+    name = "test:no-generator"
+
+    async def stream(self, request: ModelRequest) -> ModelReply:
+        return reply(TextPart(text="Hi"))
+
+
+async def test_a_stream_that_is_no_async_generator_is_named(stage: Stage) -> None:
+    agent = Agent("assistant", model=NoGenerator(), retry=Retry(attempts=1))  # type: ignore[arg-type]
+    thread = await stage.open(agent)
+    with pytest.raises(RunFailed, match="its stream is a coroutine, and no async generator") as failed:
+        await (await thread.send("Well?")).result()
+    assert failed.value.cause_type == "ModelReplyInvalid"
+
+
 @pytest.mark.parametrize(
     ("word", "finish", "status"),
     [

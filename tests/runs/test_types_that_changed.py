@@ -318,10 +318,9 @@ async def test_an_event_that_does_not_fit_fails_its_wait_and_the_code_may_go_on(
     order = KINDS[kind]([])
 
     async def flow(ctx: perdure.Context) -> list[str]:
-        try:
+        with pytest.raises(StepFailed) as failed:
             await ctx.await_event("given", as_=order)
-        except StepFailed as failed:
-            first = f"{failed.cause_type} {failed.cause_code}"
+        first = f"{failed.value.cause_type} {failed.value.cause_code}"
         found = await ctx.await_event("again", as_=order)
         return [first, type(found).__name__]
 

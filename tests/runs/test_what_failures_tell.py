@@ -146,6 +146,28 @@ async def test_what_is_no_error_of_ours_has_no_code_of_its_own(memory: Cluster) 
     assert (failed.value.cause_type, failed.value.cause_code) == ("ZeroDivisionError", "")
 
 
+class Numbered(perdure.TerminalError):
+    code = 402  # a user's own
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"declined: {reason}")
+        self.reason = reason
+
+
+async def test_a_code_of_a_user_s_class_that_is_no_text_is_told_as_one(memory: Cluster) -> None:
+    def decline() -> None:
+        raise Numbered("no money")
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("pay", decline)
+
+    with pytest.raises(RunFailed) as failed:
+        await memory.run(flow)
+    told = failed.value
+    assert (told.cause_type, told.cause_code, told.data) == ("Numbered", "402", {"reason": "no money"})
+    assert "declined: no money" in str(told)
+
+
 async def test_the_steps_of_a_run_that_is_not_there_are_an_error_and_not_an_empty_list(cluster: Cluster) -> None:
     with pytest.raises(RunNotFound):
         await cluster.client.run("missing").steps()

@@ -7,6 +7,9 @@ its finish reason in the words of `models.finish`. Any other is one that can't b
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Coroutine
+from typing import cast
+
 import msgspec
 
 from perdure.core.messages import (
@@ -28,6 +31,16 @@ from perdure.models.protocol import ModelDelta, ModelReply
 
 _MAX_COUNT = 2**53
 _KINDS = frozenset({"text", "reasoning", "tool_input"})
+
+
+def checked_stream(stream: object, model: str) -> AsyncGenerator[object, None]:
+    """What a model's `stream` gave, where it can be read and closed. Raises: ModelReplyInvalid."""
+    if hasattr(stream, "__aiter__") and hasattr(stream, "aclose"):
+        return cast("AsyncGenerator[object, None]", stream)
+    if isinstance(stream, Coroutine):
+        stream.close()
+    given = "a coroutine" if isinstance(stream, Coroutine) else type(stream).__name__
+    raise _invalid(model, f"its stream is {given}, and no async generator: `async def stream(…)` that yields")
 
 
 def checked_delta(delta: object, model: str) -> ModelDelta:

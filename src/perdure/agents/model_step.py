@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import cast
 
 import msgspec
 
 from perdure.agents.agent import Agent
-from perdure.agents.checked_reply import checked_delta, checked_reply
+from perdure.agents.checked_reply import checked_delta, checked_reply, checked_stream
 from perdure.agents.history import CUT_OFF, valid
 from perdure.agents.state import TurnState
 from perdure.core.chunks import Chunk
@@ -64,8 +63,8 @@ class _ModelStep:
 
     async def stream(self) -> AsyncGenerator[Chunk, None]:
         self.reply = None
-        events = self._model.stream(self._request())
-        async with aclosing(cast("AsyncGenerator[object, None]", events)):
+        events = checked_stream(self._model.stream(self._request()), self._model.name)
+        async with aclosing(events):
             async for event in events:
                 if isinstance(event, ModelReply):
                     self.reply = checked_reply(event, self._model.name)

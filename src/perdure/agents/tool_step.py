@@ -21,6 +21,7 @@ from perdure.runs.options import StepOptions
 from perdure.runs.protocols import RunContext, RunningStep
 
 NAME_CHARS = 200
+SHOWN_CHARS = 500
 
 # a call that had begun while the agent still had the tool may have had its effect: it is in doubt, not unknown
 _unknown_tool = StepOptions(kind="tool", in_doubt="fail")
@@ -58,6 +59,7 @@ class _ToolStep:
         name = part.tool[:NAME_CHARS] or "?"
         options = tool.options if tool is not None else _unknown_tool
         self.step: RunningStep = context.step_with(name, self._run, (), options, self._at_end)
+        self.step.arguments = part.arguments[:SHOWN_CHARS]  # who decides on a call in doubt has to know which one it is
 
     async def _run(self) -> Value:  # a person may say what it was
         tool = self.tool

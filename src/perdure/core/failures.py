@@ -84,23 +84,29 @@ def class_name(error: BaseException) -> str:
 def _described(error: BaseException, reason: str) -> Failure:
     missing = list[str]()
     cause_type, message, causes = class_name(error), _message(error, missing), _causes(error)
-    code = error.code if is_of(error, PerdureError) else ""
+    code = guarded(lambda: _code_of(error), partial(_note, missing, "code", ""))
     if is_of(error, StepFailed):  # the run failed of what the step's function raised
         cause_type, message, causes = error.cause_type, error.message, error.causes
-        code = error.cause_code or (code if error.code in _OWN else "")
+        code = error.cause_code or (code if code in _OWN else "")
     data = guarded(lambda: _data_of(error), partial(_note, missing, "data", None))
     failed = failed_step(error)
     return Failure(
         cause_type=_text(cause_type),
         message=_text("; ".join((_text(message), *missing))),
         reason=reason,
-        code=_text(code),
+        code=code,
         data=data,
         positions=failed_positions(error),
         step=_text(failed.step) if failed is not None else "",
         attempts=int(failed.attempts) if failed is not None else 0,
         causes=tuple(map(_text, causes)),
     )
+
+
+def _code_of(error: BaseException) -> str:
+    """The code of an error of perdure's, or of a class that a user has made of one: there it may be a number."""
+    code: Value = error.code if is_of(error, PerdureError) else ""
+    return _text(code if isinstance(code, str) else str(code))
 
 
 def _note(missing: list[str], what: str, instead: T, another: Exception) -> T:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
+from perdure.core.given import given_record_of
 from perdure.core.ids import Random, check_id, derived_random
 from perdure.core.manifest import Outcome
 from perdure.core.positions import child
-from perdure.core.given import given_record_of
 from perdure.core.values import Value, check_storable
 from perdure.errors import SettingInvalid
 from perdure.runs.branch import current_branch, enter

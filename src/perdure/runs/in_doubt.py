@@ -64,12 +64,13 @@ def check_value(run: RunRecord, question_id: str, value: Value) -> None:
 async def ask(attempt: Attempt, step: StepInfo, why: str, how: Decoder) -> EventRecord:
     """Ask about this attempt, once in each life of its run, and wait for the answer; `how` its value is decoded."""
     life = attempt.run.life
+    given = f", called with {step.arguments}," if step.arguments else ""
     question = Question(
         question_id=f"{step.idempotency_key}.{step.attempt}" + (f"#{life + 1}" if life else ""),
         tenant=attempt.run.tenant,
         run_id=step.run_id,
         kind=KIND,
-        prompt=f"Step {step.name!r} of {attempt.run.workflow} is in doubt: {why}. Did it happen?",
+        prompt=f"Step {step.name!r} of {attempt.run.workflow}{given} is in doubt: {why}. Did it happen?",
         choices=CHOICES,
         position=step.position,
         asked_at=attempt.now(),

@@ -58,9 +58,11 @@ class StepInfo(Called, Protocol):
 
     Shape: `attempt` is from 1; `token` grows with every takeover, so that an outside service can fence by it;
     `idempotency_key` is the same for each attempt, retry and takeover, so that one can refuse a second call;
-    `recorded` says whether the attempt shows in the store, `began_after` when it began, in elapsed seconds.
+    `recorded` says whether the attempt shows in the store, `began_after` when it began, in elapsed seconds;
+    `arguments` is what it was called with, as a person reads it, where whoever made it has said so.
     """
 
+    arguments: str
     attempt: int
     recorded: bool
     began_after: float
@@ -86,7 +88,7 @@ class StepInfo(Called, Protocol):
 
 
 class RunningStep(StepInfo, Awaitable[Value], Protocol):
-    """A step that a room above has made: awaited for its value; `opened` is where an earlier attempt's lane began."""
+    """A step that a layer above has made: awaited for its value; `opened` is where an earlier attempt's lane began."""
 
     opened: int | None
 
@@ -96,7 +98,7 @@ class RunningStep(StepInfo, Awaitable[Value], Protocol):
 
 
 class RunContext(Protocol):
-    """All that rooms above know of an attempt: what an engine with a journal of its own would have to give them."""
+    """All that layers above know of an attempt: what an engine with a journal of its own would have to give them."""
 
     @property
     def run(self) -> RunRecord:

@@ -44,6 +44,7 @@ class StepCall(Call[R]):
 
     __slots__ = (
         "args",
+        "arguments",
         "attempt",
         "began",
         "began_after",
@@ -74,6 +75,7 @@ class StepCall(Call[R]):
         super().__init__(attempt, position, name, options.kind)
         self.function = function
         self.args = args
+        self.arguments = ""
         self.options = options
         self.extra_operations = extra_operations
         self.number = attempt.replay.number_of(position)
