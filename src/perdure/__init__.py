@@ -6,7 +6,19 @@ from perdure.core.chunks import Chunk
 from perdure.core.manifest import Manifest, Outcome, TaskSpec
 from perdure.core.messages import Message
 from perdure.core.retry import Retry
-from perdure.errors import EventTimeout, PerdureError, RetryableError, StepFailed, TerminalError
+from perdure.errors import (
+    ChildFailed,
+    EventTimeout,
+    PerdureError,
+    RetryableError,
+    RunCancelled,
+    RunFailed,
+    RunNotFound,
+    StepFailed,
+    StepInDoubt,
+    StepTimedOut,
+    TerminalError,
+)
 from perdure.runs.context import Context, current_step
 from perdure.runs.durable import run_durable
 from perdure.runs.handles import Run
@@ -17,6 +29,7 @@ from perdure.stores import open_store
 __all__ = [
     "Agent",
     "App",
+    "ChildFailed",
     "Chunk",
     "Context",
     "EventTimeout",
@@ -27,7 +40,12 @@ __all__ = [
     "Retry",
     "RetryableError",
     "Run",
+    "RunCancelled",
+    "RunFailed",
+    "RunNotFound",
     "StepFailed",
+    "StepInDoubt",
+    "StepTimedOut",
     "TaskSpec",
     "TerminalError",
     "Thread",

@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+import perdure
 from perdure.core.clock import Clock
+from perdure.errors import SettingInvalid
 from perdure.runs.pool import Pool
-from perdure.testing.clock import FakeClock
+from perdure.testing import FakeClock, ScriptedModel
 from tests.runs.cluster import Cluster
 
 
@@ -180,3 +182,23 @@ async def test_no_lease_is_lost_however_far_time_is_moved(cluster: Cluster) -> N
     (row,) = await cluster.store.workers.list()
     assert row.lease_until > cluster.clock.lease_now()
     assert cluster.clock.elapsed() == 600.0
+
+
+async def test_times_are_given_as_everywhere_else() -> None:
+    clock, week = FakeClock(), timedelta(days=7)
+    app = perdure.App("memory:", clock=clock, agents=[perdure.Agent("a", model=ScriptedModel([]))])
+
+    @app.workflow
+    async def onboard(ctx: perdure.Context) -> str:
+        await ctx.sleep(week)
+        return "done"
+
+    async with app:
+        run = await app.start(onboard)
+        await clock.advance(timedelta(seconds=1))
+        assert (await run.record()).status == "suspended"
+        clock.jump(week)
+        await clock.advance(5)
+        assert await clock.until(run.result(), within=timedelta(seconds=1)) == "done"
+        with pytest.raises(SettingInvalid):
+            await clock.advance("1")  # type: ignore[arg-type]

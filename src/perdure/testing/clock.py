@@ -23,6 +23,8 @@ from math import ceil
 from typing import TypeVar, cast
 from weakref import WeakSet
 
+from perdure.core.clock import seconds
+
 T = TypeVar("T")
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -176,9 +178,12 @@ class FakeClock:
 
     # What a test does.
 
-    async def advance(self, seconds: float) -> None:
-        """Let so much time pass, from one due timer to the next; the loop runs until it is idle before each."""
-        until = self.time.micros + round(seconds * 1e6)
+    async def advance(self, duration: timedelta | float) -> None:
+        """Let so much time pass, from one due timer to the next; the loop runs until it is idle before each.
+
+        Units: a timedelta, or seconds. A worker looks at its store each second: for days, `jump` first.
+        """
+        until = self.time.micros + round(seconds(duration, "duration") * 1e6)
         await self.settle()
         while (due := self.time.next_due()) is not None and due <= until:
             self.time.micros = max(self.time.micros, due)
@@ -187,24 +192,26 @@ class FakeClock:
         self.time.micros = until
         await self.settle()
 
-    async def until(self, awaited: Awaitable[T], *, within: float = 60.0) -> T:
+    async def until(self, awaited: Awaitable[T], *, within: timedelta | float = 60.0) -> T:
         """Let time pass until it is done, and not longer; what it gives or raises.
 
         A synchronous step that is no longer waited for may end in real time only: it gets that before this gives up.
 
-        Raises: AssertionError where it is not done within so many seconds of this clock.
+        Units: `within` is a timedelta, or seconds, of this clock.
+        Raises: AssertionError where it is not done within that.
         """
+        limit = seconds(within, "within")
         task = asyncio.ensure_future(awaited)
-        last = self.time.micros + round(within * 1e6)
+        last = self.time.micros + round(limit * 1e6)
         try:
             await self.settle()
             while not task.done():
                 due = self.time.next_due()
                 if (due is None or due > last) and await self._a_slow_call_ends():
-                    last = self.time.micros + round(within * 1e6)
+                    last = self.time.micros + round(limit * 1e6)
                     continue
                 assert due is not None, "nothing is due any more, and what is waited for has not come"
-                assert due <= last, f"what is waited for has not come within {within} s"
+                assert due <= last, f"what is waited for has not come within {limit:g} s"
                 self.time.micros = max(self.time.micros, due)
                 self.time.fire_due()
                 await self.settle()
@@ -214,9 +221,13 @@ class FakeClock:
             raise
         return await task
 
-    def jump(self, seconds: float) -> None:
-        """Set the wall clock: instants move, lease time and elapsed time do not."""
-        self.time.jumped += timedelta(seconds=seconds)
+    def jump(self, duration: timedelta | float) -> None:
+        """Set the wall clock: instants move, lease time and elapsed time do not.
+
+        Units: a timedelta, or seconds; below 0 it is set back. A worker sees within five seconds of this clock what is
+        due by then, so `jump` and `advance(5)` pass a week at once.
+        """
+        self.time.jumped += duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
 
     async def settle(self) -> None:
         """Let the loop run until it is idle; time stands still."""
