@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -246,13 +247,47 @@ def test_interrupted_it_releases_the_run_and_the_same_id_goes_on(shell: Shell, n
     wait_until(shell, lambda seen: seen.steps > 0)
     child.send_signal(number)
     _, noted = child.communicate(timeout=10)
-    assert child.returncode == 130
+    assert child.returncode == 128 + number
     assert "released; the same command goes on with --id one" in noted
     assert "Traceback" not in noted
     assert see(shell).runs[0].status == "queued"
     (shell.folder / "go").touch()
     assert shell.run(*arguments).stdout == '"over"\n'
     assert (shell.folder / "effects").read_text() == "twice\n"
+
+
+def test_told_twice_it_leaves_the_run_as_it_is_and_the_same_id_goes_on(shell: Shell) -> None:
+    shell.write(
+        "stubborn",
+        """
+import pathlib, time, perdure
+app = perdure.App(lease_for=1.0)
+
+@app.workflow
+async def work(ctx: perdure.Context) -> str:
+    return await ctx.step("busy", busy, in_doubt="retry")
+
+def busy() -> str:
+    if not pathlib.Path("begun").exists():
+        pathlib.Path("begun").touch()
+        time.sleep(60)
+    return "done"
+""",
+    )
+    arguments = ["run", "stubborn:work", "--id", "one"]
+    child = shell.begin(*arguments)
+    wait_until(shell, lambda _: (shell.folder / "begun").exists())
+    began = time.monotonic()
+    child.terminate()
+    time.sleep(0.2)
+    child.terminate()
+    _, noted = child.communicate(timeout=10)
+    assert time.monotonic() - began < 4  # the function goes on for a minute
+    assert child.returncode == 143
+    assert "the same command goes on with --id one" in noted
+    assert "released" not in noted
+    assert "Traceback" not in noted
+    assert shell.run(*arguments).stdout == '"done"\n'
 
 
 @pytest.mark.chaos

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -128,3 +129,57 @@ def test_a_workflow_that_swallows_everything_keeps_it_neither_from_others_nor_fr
     assert child.returncode == 0
     assert "would not end" in noted
     assert run_of(shell).status == "suspended"
+
+
+STUBBORN = """
+import pathlib, time, perdure
+app = perdure.App(grace=60.0)
+
+@app.workflow
+async def work(ctx: perdure.Context, seconds: float) -> str:
+    return await ctx.step("busy", busy, seconds)
+
+def busy(seconds: float) -> str:
+    pathlib.Path("begun").touch()
+    time.sleep(seconds)
+    return "done"
+"""
+
+
+def test_told_three_times_it_leaves_as_it_is(shell: Shell) -> None:
+    shell.write("working", STUBBORN)
+    start(shell, 60)
+    child = shell.begin("worker", "working:app", "--store", shell.store)
+    wait_until(shell, lambda _: (shell.folder / "begun").exists())
+    assert child.stderr is not None
+    for said in ("once more to stop at once", "once more to leave as it is"):
+        child.terminate()
+        while said not in child.stderr.readline():
+            continue
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, noted = child.communicate(timeout=10)
+    assert time.monotonic() - began < 3  # the function goes on for a minute
+    assert child.returncode == 130
+    assert "left as it is" in noted
+    assert "Traceback" not in noted
+    assert "✓" not in noted
+    assert run_of(shell).status == "running"  # until its lease ends
+
+
+def test_told_twice_it_does_not_say_that_a_function_which_goes_on_has_stopped(shell: Shell) -> None:
+    shell.write("working", STUBBORN.replace("import pathlib", "import perdure.runs.attempt_tasks as t, pathlib"))
+    shell.write("working", f"{(shell.folder / 'working.py').read_text()}\nt.UNWIND_FOR = 0.2\n")
+    start(shell, 60)
+    child = shell.begin("worker", "working:app", "--store", shell.store)
+    wait_until(shell, lambda _: (shell.folder / "begun").exists())
+    child.terminate()
+    assert child.stderr is not None
+    while "once more" not in child.stderr.readline():
+        continue
+    child.terminate()
+    _, noted = child.communicate(timeout=20)
+    assert "would not end" in noted
+    assert "✓" not in noted
+    assert "could not deregister" not in noted
+    assert "async with app" not in noted

@@ -25,6 +25,7 @@ MISUSED = 2
 UNUSABLE = 3
 BROKEN = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class Exit(NamedTuple):
@@ -50,6 +51,7 @@ EXITS: tuple[Exit, ...] = (
     Exit(PerdureError, 11, "anything else that perdure refuses"),
     Exit(None, BROKEN, "perdure itself is broken; PERDURE_TRACEBACK=1 shows where"),
     Exit(None, INTERRUPTED, "interrupted by Ctrl-C"),
+    Exit(None, TERMINATED, "ended by SIGTERM"),
 )
 
 

@@ -21,7 +21,7 @@ async def leave_unresponsive(code: int) -> None:
         task.cancel()
     unresponsive = (await asyncio.wait(left, timeout=END_FOR))[1] if left else left
     if unresponsive:
-        notes().print(f"[yellow]![/] {len(unresponsive)} tasks of workflows would not end; left without them")
+        notes().print(f"[yellow]![/] left without what would not end: {len(unresponsive)} of the workflows' functions")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

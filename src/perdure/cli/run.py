@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -55,19 +54,26 @@ def run(
 
 
 async def _until_told(work: Awaitable[bytes], run_id: str) -> bytes:
-    """Ctrl-C and SIGTERM release the run, for the next one to go on."""
+    """Ctrl-C and SIGTERM release the run, for the next one to go on; a second one leaves it as it is."""
     from perdure.cli.exits import INTERRUPTED
+    from perdure.cli.signals import BY_SIGNAL, leave_now, on_signals
     from perdure.cli.terminal import notes, one_line
 
-    task = asyncio.ensure_future(work)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    task, code = asyncio.ensure_future(work), INTERRUPTED
+    again = f"the same command goes on with --id {run_id}"
+
+    def release(number: int) -> None:
+        nonlocal code
+        code = BY_SIGNAL + number
+        task.cancel()
+
+    on_signals(release, lambda number: leave_now(number, f"left as it is; when its lease has ended, {again}"))
     notes().print("[dim]run[/]", one_line(run_id), style="dim")
     try:
         return await task
     except asyncio.CancelledError:
-        notes().print("released; the same command goes on with", one_line(f"--id {run_id}"))
-        raise typer.Exit(INTERRUPTED) from None
+        notes().print("released;", one_line(again))
+        raise typer.Exit(code) from None
 
 
 def _app_of(workflow: Workflow[..., Value], target: str, store: str | None) -> App:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,7 @@ AppArgument = Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where th
 
 
 def worker(target: AppArgument, store: StoreOption = None) -> None:
-    """Do the work of an app. SIGTERM or Ctrl-C: claim nothing new, finish, release the rest; a second one: at once."""
+    """Do the work of an app. SIGTERM or Ctrl-C: claim nothing new, finish, release the rest; a second: at once."""
     from perdure.cli.loading import load_app
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -47,22 +46,26 @@ async def serve(app: App) -> None:
             await stop.stopped()
         finally:
             await serving.stop(at_once=True)  # also where code of the user's ends the process
-        notes().print("[green]✓[/] stopped")
     finally:
         await store.close()
     await leave_unresponsive(OK)
+    notes().print("[green]✓[/] stopped")
 
 
 class _Stop:
-    """What signals ask of a worker: the first to stop within its grace time, the second to stop at once."""
+    """What signals ask of a worker: to stop within its grace time, to stop at once, to leave as it is."""
 
     def __init__(self, serving: Worker) -> None:
+        from perdure.cli.signals import leave_now, on_signals
+
         self._worker = serving
         self._asked = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._ask)
+        on_signals(
+            lambda _: self._stop("stopping; once more to stop at once", at_once=False),
+            lambda _: self._stop("stopping at once; once more to leave as it is", at_once=True),
+            lambda number: leave_now(number, "left as it is; its runs go on elsewhere when its lease has ended"),
+        )
 
     @property
     def is_asked(self) -> bool:
@@ -72,13 +75,12 @@ class _Stop:
     async def stopped(self) -> None:
         """Wait for the first signal, then until the worker has stopped."""
         await self._asked.wait()
-        await asyncio.gather(*self._tasks)
+        while unfinished := [task for task in self._tasks if not task.done()]:
+            await asyncio.gather(*unfinished)
 
-    def _ask(self) -> None:
+    def _stop(self, said: str, *, at_once: bool) -> None:
         from perdure.cli.terminal import notes
 
-        again = self._asked.is_set()
-        notes().print("stopping at once" if again else "stopping; once more to stop at once")
-        task = asyncio.get_running_loop().create_task(self._worker.stop(at_once=again))
-        self._tasks.add(task)
+        notes().print(said)
+        self._tasks.add(asyncio.get_running_loop().create_task(self._worker.stop(at_once=at_once)))
         self._asked.set()

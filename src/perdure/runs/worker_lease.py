@@ -128,6 +128,8 @@ class WorkerLease:
         try:
             await self._retire_gone()
             await self._retire(self._retirement())
+        except StoreClosed:
+            return  # whoever closed it has not waited for this; the lease ends by itself
         except StoreError as error:
             _log.warning("worker %s could not deregister: %s", self.worker_id, error)
         worker_ids.give_back(self)
