@@ -248,7 +248,7 @@ def test_interrupted_it_releases_the_run_and_the_same_id_goes_on(shell: Shell, n
     child.send_signal(number)
     _, noted = child.communicate(timeout=10)
     assert child.returncode == 128 + number
-    assert "released; the same command goes on with --id one" in noted
+    assert "stopped; the same command goes on with --id one" in noted
     assert "Traceback" not in noted
     assert see(shell).runs[0].status == "queued"
     (shell.folder / "go").touch()
@@ -285,7 +285,7 @@ def busy() -> str:
     assert time.monotonic() - began < 4  # the function goes on for a minute
     assert child.returncode == 143
     assert "the same command goes on with --id one" in noted
-    assert "released" not in noted
+    assert "stopped" not in noted
     assert "Traceback" not in noted
     assert shell.run(*arguments).stdout == '"done"\n'
 

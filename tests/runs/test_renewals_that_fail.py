@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,55 @@ async def test_a_worker_that_renews_again_after_many_leases_goes_on_with_its_run
     store.is_down = False
     assert await memory.result(run, within=10 * LEASE_FOR) == "done"
     assert memory.taken == []
+
+
+class Unreachable(WrappedStore):
+    """A store that neither reads nor writes while it `is_down`."""
+
+    is_down = True
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable("the network is down")
+
+    async def around_read(self, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
+        self._check()
+        return await read()
+
+    def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        async def refuse() -> None:
+            self._check()
+
+        return asyncio.ensure_future(refuse()) if self.is_down else commit()
+
+    def around_renewal(self, operation: RenewWorker, renew: Callable[[], RunKeys]) -> RunKeys:
+        self._check()
+        return renew()
+
+
+async def ends(ctx: perdure.Context) -> None: ...
+
+
+async def test_all_that_a_worker_does_in_an_outage_is_some_lines_in_a_lease(
+    memory: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Unreachable(memory.store)
+    store.is_down = False
+    await memory.start_worker(store=store)
+    await memory.clock.advance(1)
+    caplog.clear()
+    store.is_down = True
+    run = await memory.start(ends)
+    await memory.clock.advance(5 * LEASE_FOR)
+    during = [record.getMessage() for record in caplog.records]
+    store.is_down = False
+    await memory.clock.advance(LEASE_FOR)
+    after = [record.getMessage() for record in caplog.records][len(during) :]
+    assert 3 <= len(during) <= 3 * 6, during
+    assert {word for line in during for word in ("claim", "dead workers", "renew") if word in line} == {
+        "claim",
+        "dead workers",
+        "renew",
+    }
+    assert len([line for line in after if "again, after" in line]) == 3, after
+    assert (await run.record()).status == "completed"

@@ -305,7 +305,7 @@ async def test_an_outcome_that_can_not_be_stored_is_refused_and_hangs_nobody(
     with pytest.raises(NotStorable) as refused:
         async with asyncio.timeout(10):
             await cluster.clock.until(drive(task, **options))
-    assert refused.value.field == "outcome.metadata.a"
+    assert refused.value.field == ("default_" if options else "") + "outcome.metadata.a"
 
 
 @pytest.mark.parametrize("run_id", ["", "a\0b", "x" * 513, "\ud800", 7])

@@ -72,7 +72,7 @@ async def _until_told(work: Awaitable[bytes], run_id: str) -> bytes:
     try:
         return await task
     except asyncio.CancelledError:
-        notes().print("released;", one_line(again))
+        notes().print("stopped;", one_line(again))
         raise typer.Exit(code) from None
 
 

@@ -228,7 +228,7 @@ class AttemptTasks:
                     ended = self.effects.go_on(task, named(step))
                     task.add_done_callback(lambda _, ended=ended: ended())
                 if step is None or not is_held:  # else it is told that the run is held
-                    going_on.append(f"branch {task.branch.prefix!r}" if step is None else named(step))
+                    going_on.append(_named_branch(task.branch) if step is None else named(step))
             if going_on:
                 _log.error(
                     "run %s: given up although its code goes on, in %s", self.run_id, ", ".join(sorted(going_on))
@@ -282,3 +282,7 @@ class AttemptTasks:
 def key_of(run: RunRecord) -> RunKey:
     """A run by its tenant and its id."""
     return run.tenant, run.run_id
+
+
+def _named_branch(branch: Branch) -> str:
+    return f"branch {branch.prefix!r}" if branch.prefix else "its workflow's function"

@@ -17,6 +17,7 @@ from typing import Protocol
 from perdure.core.clock import Clock
 from perdure.core.operations import RenewWorker
 from perdure.errors import PerdureError, StoreClosed, StoreForked, WorkerExpired
+from perdure.runs.failure_log import FailureLog
 from perdure.stores.background import BackgroundThread, tell
 from perdure.stores.port import Store
 
@@ -64,9 +65,7 @@ class Heartbeat:
         self._orphans: set[tuple[str | None, str]] = set()
         self._beat = 0
         self._pause = holder.lease_for / 3
-        self._failing_since: float | None = None
-        self._warned_at = 0.0
-        self._warned_of: type[Exception] | None = None
+        self._failures = FailureLog(holder.clock, holder.lease_for)
         self._thread = BackgroundThread("perdure-heartbeat", self._serve)
         self._is_started = False
 
@@ -134,30 +133,15 @@ class Heartbeat:
         return True
 
     def _failed(self, error: Exception) -> None:
-        """Log the first failure of its kind, then one in a lease: an outage of an hour must not fill the log.
-
-        The next try comes soon while the lease lasts, for what is left of it may be short.
-        """
-        holder, now, is_due = self._holder, self._holder.clock.elapsed(), True
-        if self._failing_since is None:
-            self._failing_since = now
-        elif type(error) is self._warned_of and now - self._warned_at < holder.lease_for:
-            is_due = False
-        lasts = now - self._failing_since < holder.lease_for
+        """The next try comes soon while the lease lasts, for what is left of it may be short."""
+        holder = self._holder
+        self._failures.failed(f"worker {holder.worker_id} could not renew", error)
+        lasts = holder.clock.elapsed() - (self._failures.since or 0.0) < holder.lease_for
         self._pause = holder.lease_for / (30 if lasts else 6)
-        if is_due:
-            self._warned_at, self._warned_of = now, type(error)
-            since = f" for {now - self._failing_since:.0f} s" if now > self._failing_since else ""
-            level, trace = (logging.WARNING, None) if isinstance(error, PerdureError) else (logging.ERROR, error)
-            _log.log(level, "worker %s could not renew%s: %s", holder.worker_id, since, error, exc_info=trace)
 
     def _succeeded(self) -> None:
-        holder = self._holder
-        if self._failing_since is not None:
-            took = holder.clock.elapsed() - self._failing_since
-            _log.warning("worker %s renews again, after %.0f s", holder.worker_id, took)
-        self._failing_since = None
-        self._pause = holder.lease_for / 3
+        self._failures.succeeded(f"worker {self._holder.worker_id} renews again")
+        self._pause = self._holder.lease_for / 3
 
     def _release(self, orphans: set[tuple[str | None, str]]) -> None:
         # twice in a row: a claim whose news is still on its way to the loop is no orphan

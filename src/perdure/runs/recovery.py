@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from perdure.core.operations import SealRun, TakeOver
-from perdure.errors import PerdureError, RunNotFound, StoreClosed
+from perdure.errors import RunNotFound, StoreClosed
 from perdure.runs.access import Access
+from perdure.runs.failure_log import FailureLog
 from perdure.runs.observing import in_short
 from perdure.runs.stopping import cancel_children
 
@@ -27,6 +28,7 @@ class Recovery:
 
     def __init__(self, holder: LeaseHolder) -> None:
         self._holder = holder
+        self._failures = FailureLog(holder.clock, holder.lease_for)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -85,7 +87,7 @@ class Recovery:
             await self.recover()
         except StoreClosed:
             raise
-        except PerdureError as error:
-            _log.warning("can't look for dead workers: %s", error)
-        except Exception:  # a fault of ours: nobody would be taken over from any more
-            _log.exception("can't look for dead workers")
+        except Exception as error:  # a fault of ours too: no run would be taken over any more
+            self._failures.failed("can't look for dead workers", error)
+        else:
+            self._failures.succeeded("looks for dead workers again")

@@ -24,6 +24,8 @@ async def wait_shielded(future: asyncio.Future[Value], on_cancel: Callable[[], o
             cancelled = error
             on_cancel()
     if cancelled is not None:
+        if not future.cancelled():
+            future.exception()  # who is cancelled does not ask: nothing is to be said of what nobody asks for
         raise cancelled
 
 

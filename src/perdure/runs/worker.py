@@ -15,10 +15,11 @@ from perdure.core.observe import Observer
 from perdure.core.operations import Claim, ClaimedRun
 from perdure.core.records import RunRecord
 from perdure.core.values import Value
-from perdure.errors import SettingInvalid, StoreClosed, StoreError, WorkerExpired
+from perdure.errors import SettingInvalid, StoreClosed, WorkerExpired
 from perdure.runs.attempt import Attempt
 from perdure.runs.attempt_end import EndedAs
 from perdure.runs.claim_pause import ClaimPause
+from perdure.runs.failure_log import FailureLog
 from perdure.runs.halting import Halt
 from perdure.runs.heartbeat import STALL_LIMIT
 from perdure.runs.lease_holder import LeaseHolder
@@ -101,6 +102,7 @@ class Worker:
     def _use(self, holder: LeaseHolder) -> None:
         self.holder = holder
         self._recovery = Recovery(holder)
+        self._failures = FailureLog(holder.clock, holder.lease_for)
         self._parked = Parked(holder)
         self._claim_pause = ClaimPause(holder, self._news.set)
         self._claim_id: str | None = None
@@ -222,14 +224,11 @@ class Worker:
                 continue
             except StoreClosed:
                 return
-            except StoreError as error:
-                _log.warning("worker %s can't claim: %s", self.worker_id, error)
+            except Exception as error:  # a fault of ours too: a worker that lives on and does nothing would be worse
+                self._failures.failed(f"worker {self.worker_id} can't claim", error)
                 await self.holder.pause(CLAIM_AGAIN_AFTER)
                 continue
-            except Exception:  # a fault of ours: a worker that lives on and does nothing would be worse
-                _log.exception("worker %s can't claim", self.worker_id)
-                await self.holder.pause(CLAIM_AGAIN_AFTER)
-                continue
+            self._failures.succeeded(f"worker {self.worker_id} claims again")
             if not claimed:
                 await self._news.wait()
 
