@@ -12,7 +12,13 @@ import apsw
 
 from perdure.errors import StoreError, StoreInvalid, StoreTooNew, StoreUnavailable, StoreUrlInvalid
 from perdure.stores.sqlite import log
-from perdure.stores.sqlite.driver import BUSY_SECONDS, Connection, open_connection, wait_while_busy
+from perdure.stores.sqlite.driver import (
+    BUSY_SECONDS,
+    Connection,
+    open_connection,
+    remove_log_at_close,
+    wait_while_busy,
+)
 
 APPLICATION_ID = 0x70647265  # "pdre": what `file` shows, and how a stranger's database is told from ours
 _OWNER = (
@@ -70,6 +76,7 @@ def connect(path: str, known: int) -> Connection:
         raise translate(error, path) from error
     try:
         connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+        remove_log_at_close(connection, removes=False)
         check_owner(connection, path, known)
         # the write-ahead log; SQLite itself waits here for no other process that opens or closes the file
         wait_while_busy(lambda: connection.pragma("journal_mode", "wal"))

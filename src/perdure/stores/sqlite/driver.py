@@ -91,9 +91,12 @@ class Connection(Protocol):
         ...
 
 
-def leave_log(connection: Connection) -> None:
-    """Let the connection close without moving its log into the database, and without removing it."""
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+def remove_log_at_close(connection: Connection, *, removes: bool) -> None:
+    """Whether the connection, where SQLite takes it for the last one, moves its log into the database and removes it.
+
+    SQLite asks its own locks, and a process loses them where any code in it opens and closes a file of the database.
+    """
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, not removes)
 
 
 def open_connection(path: str) -> Connection:

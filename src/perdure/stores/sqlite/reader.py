@@ -15,7 +15,7 @@ import apsw
 from perdure.core.values import Value
 from perdure.stores.background import BackgroundThread, answer, tell
 from perdure.stores.sqlite.connection import connect, translate
-from perdure.stores.sqlite.driver import Cell, Connection, Row, leave_log
+from perdure.stores.sqlite.driver import Cell, Connection, Row
 from perdure.stores.sqlite.schema import VERSION
 from perdure.stores.sqlite.transaction import Transaction
 
@@ -97,11 +97,6 @@ class Reader:
         if task is not None:
             task()
         return task is not None
-
-    def leave_log(self) -> None:
-        """Let both connections close without touching the log."""
-        leave_log(self._small)
-        leave_log(self._long)
 
     def close(self) -> None:
         """Close both connections."""

@@ -10,6 +10,7 @@ import apsw
 from perdure.errors import SettingInvalid, StoreUnavailable, StoreUrlInvalid
 from perdure.stores.restored import Log, Restored
 from perdure.stores.sqlite.connection import connect, translate
+from perdure.stores.sqlite.driver import remove_log_at_close
 from perdure.stores.sqlite.identity import beside, log_bytes, note, restore
 from perdure.stores.sqlite.schema import VERSION, migrate
 from perdure.stores.sqlite.write_queue import WriteQueue
@@ -34,6 +35,7 @@ def restore_file(url: str, path: str, log: Log | None) -> Restored:
         try:
             migrate(connection, path)
             identity = restore(connection, path)
+            remove_log_at_close(connection, removes=True)  # nobody else has it open
         finally:
             connection.close()
         note(path, identity)

@@ -19,7 +19,7 @@ from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities
 from perdure.stores.sqlite.connection import connect, prepare, translate
 from perdure.stores.sqlite.decider import LeaseTime, Load
-from perdure.stores.sqlite.driver import Connection, leave_log
+from perdure.stores.sqlite.driver import Connection, remove_log_at_close
 from perdure.stores.sqlite.events import Events
 from perdure.stores.sqlite.group import Group, Settled
 from perdure.stores.sqlite.identity import Identity, OpenFile, adopt, check_unopened, forget
@@ -137,9 +137,9 @@ class SqliteStore:
         self._unusable = partial(StoreClosed, f"{self.url} was closed; use it inside `async with app:`")
         _opened.discard(self)  # its descriptors' numbers may be somebody else's by the time of a fork
         self._notices.publish_all()
-        if self._file.is_replaced:  # what has the name now may be a database that somebody needs, and its log
-            leave_log(self._connection)
-            self._reader.leave_log()
+        # never that of another process, nor of what has the name now: it may be a database that somebody needs
+        removes = self._write_queue.is_alone() and not self._file.is_replaced
+        remove_log_at_close(self._connection, removes=removes)
         self._reader.close()
         self._connection.close()
         self._locks.close()

@@ -22,7 +22,7 @@ from perdure.core.records import KeyRecord
 from perdure.stores.background import in_thread
 from perdure.stores.sqlite import rows, thread_rows
 from perdure.stores.sqlite.connection import connect, translate
-from perdure.stores.sqlite.driver import Cell, Connection, Row, leave_log
+from perdure.stores.sqlite.driver import Cell, Connection, Row
 from perdure.stores.sqlite.schema import VERSION
 
 BATCH = 500
@@ -88,7 +88,6 @@ class Transfer:
 
 def _open(path: str) -> Connection:
     connection = connect(path, VERSION)
-    leave_log(connection)  # the file may be replaced meanwhile, and its log be another's
     connection.pragma("query_only", 1)
     connection.execute("BEGIN")
     return connection
