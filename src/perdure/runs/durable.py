@@ -173,14 +173,15 @@ class _Driver:
             at=self._clock.now(),
         )
         try:
-            claimed: ClaimedRun = await self._store.execute(take)
+            with self._holder.claiming():
+                claimed: ClaimedRun = await self._store.execute(take)
+                self._over = asyncio.get_running_loop().create_future()
+                await self._holder.begin_all([(claimed, self._workflow)])
         except RunStateWrong:
             return None  # it has ended without us
         except WorkerExpired:
             await self._holder.pause(REGISTERING_FOR)  # the holder registers again under a new id
             return None
-        self._over = asyncio.get_running_loop().create_future()
-        await self._holder.begin_all([(claimed, self._workflow)])
         attempt, _ = await asyncio.shield(self._over)  # to be cancelled here may not settle it
         return attempt
 

@@ -37,6 +37,7 @@ class RenewedLease(Protocol):
     lease_for: float
     stall_limit: float
     ticked_after: float
+    claim_began: float | None
 
     def executing(self) -> frozenset[tuple[str | None, str]]:
         """The runs that are really being executed."""
@@ -62,7 +63,7 @@ class Heartbeat:
         self._holder = holder
         self._loop = loop
         self._stop = threading.Event()
-        self._orphans: set[tuple[str | None, str]] = set()
+        self._orphans: dict[tuple[str | None, str], float] = {}
         self._beat = 0
         self._pause = holder.lease_for / 3
         self._failures = FailureLog(holder.clock, holder.lease_for)
@@ -144,9 +145,11 @@ class Heartbeat:
         self._pause = self._holder.lease_for / 3
 
     def _release(self, orphans: set[tuple[str | None, str]]) -> None:
-        # twice in a row: a claim whose news is still on its way to the loop is no orphan
-        again = sorted(orphans & self._orphans, key=str)
-        self._orphans = orphans
+        # seen before, and before the claim under way: what that one has claimed is still on its way to the loop
+        now, claim_began = self._holder.clock.elapsed(), self._holder.claim_began
+        again = [key for key in orphans if self._orphans.get(key, now) < (now if claim_began is None else claim_began)]
+        again.sort(key=str)
+        self._orphans = {key: self._orphans.get(key, now) for key in orphans}
         if again:
             self._call(lambda: self._holder.orphan(again))
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,8 @@ class LeaseHolder(WorkerLease):
         self._is_leaving = False
         self._leaving: asyncio.Task[None] | None = None
         self._left_running: dict[RunKey, Attempt] = {}
+        self.claim_began: float | None = None
+        self._given_back = set[tuple[RunKey, int]]()
         self._waiting: set[RunKey] = set()
         self._stops: dict[RunKey, Callable[[], None]] = {}
         self._ends: Timer | None = None
@@ -160,20 +163,44 @@ class LeaseHolder(WorkerLease):
 
     # Attempts.
 
-    async def begin_all(self, claimed: Sequence[tuple[ClaimedRun, Workflow[..., Value]]]) -> None:
-        """Begin attempts of runs that were leased to this worker; their journals are read at once.
+    @contextmanager
+    def claiming(self) -> Generator[None]:
+        """While runs are claimed and begun: what names this worker meanwhile may be one of them, and no orphan."""
+        self.claim_began = self.clock.elapsed()
+        try:
+            yield
+        finally:
+            self.claim_began = None
 
+    async def begin_all(
+        self, claimed: Sequence[tuple[ClaimedRun, Workflow[..., Value]]], may_begin: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Begin attempts of runs that were leased to this worker; all is read before the first one begins.
+
+        Shape: where `may_begin` says no by then, they are given back.
         Raises: StoreUnavailable: none has begun, and each is an orphan.
         """
-        runs = [one.run for one, _ in claimed]
+        incarnation = self.incarnation
+        journals = await self._journals([one.run for one, _ in claimed])
+        if incarnation != self.incarnation:
+            return  # the worker has expired meanwhile, and others take over
+        for (one, workflow), journal in zip(claimed, journals, strict=True):
+            if not may_begin():
+                self.spawn(self.give_back_claimed(one.run))
+            elif (key_of(one.run), one.run.token) not in self._given_back:
+                self.begin(one, journal, workflow)
+
+    async def give_back_claimed(self, run: RunRecord) -> None:
+        """Give back a run that was claimed and is not begun."""
+        await self.give_back(run)
+
+    async def _journals(self, runs: list[RunRecord]) -> list[Journal]:
+        """The journals of runs, each whole or with what has come in since it was kept here."""
         known = [self.journals.take(run) for run in runs]
         missing = [run for run, journal in zip(runs, known, strict=True) if journal is None]
         read = iter(await self.store.runs.journals(missing) if missing else ())
-        for (one, workflow), journal in zip(claimed, known, strict=True):
-            if journal is None:
-                self.begin(one, next(read), workflow)
-            else:
-                self.begin(one, await self._brought_up(one.run, journal), workflow)
+        whole = [next(read) if journal is None else journal for journal in known]
+        return await asyncio.gather(*map(self._brought_up, runs, whole))
 
     async def _brought_up(self, run: RunRecord, journal: Journal) -> Journal:
         """A journal that is known here, with what has come in since."""
@@ -334,6 +361,7 @@ class LeaseHolder(WorkerLease):
             run = await self.store.runs.get(run_id, tenant=tenant)
             if run is None or run.worker_id != self.worker_id or (tenant, run_id) in self.executing():
                 continue
+            self._given_back.add(((tenant, run_id), run.token))  # so that nothing begins it under this token
             if await self.give_back(run):
                 _log.warning("run %s named this worker, which did not execute it; released", run_id)
 

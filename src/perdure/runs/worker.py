@@ -218,7 +218,8 @@ class Worker:
     async def _claim_until_stopped(self) -> None:
         while not self._stopping:
             try:
-                claimed = await self._claim()
+                with self.holder.claiming():
+                    claimed = await self._claim()
             except WorkerExpired:
                 await self.holder.pause(REGISTERING_FOR)  # the holder renews its lease, or registers again
                 continue
@@ -275,10 +276,11 @@ class Worker:
         known = list[ClaimedRun]()
         for one in claimed:
             if self._stopping or one.run.workflow not in self.workflows:
-                self.holder.spawn(self._give_back(one.run))
+                self.holder.spawn(self.holder.give_back_claimed(one.run))
             else:
                 known.append(one)
-        await self.holder.begin_all([(one, self.workflows.get(one.run.workflow)) for one in known])
+        begun = [(one, self.workflows.get(one.run.workflow)) for one in known]
+        await self.holder.begin_all(begun, lambda: not self._stopping)
         if any(suspicion.is_suspect(one.run) for one in known):
             self._clock.call_after(TRIAL_LOOK_AFTER, self._look_at_trial)
 
@@ -287,9 +289,6 @@ class Worker:
         self._news.set()
         if any(suspicion.is_suspect(attempt.run) for attempt in self.holder.attempts.values()):
             self._clock.call_after(TRIAL_LOOK_AFTER, self._look_at_trial)
-
-    async def _give_back(self, run: RunRecord) -> None:
-        await self.holder.give_back(run)
 
     def _arm(self, due_at: datetime | None = None, within: float | None = None) -> None:
         if self._timer is not None:

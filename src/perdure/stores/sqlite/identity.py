@@ -8,6 +8,10 @@ any more. Four facts are looked at:
   last comparison is older than `LOOK_EVERY`.
 - The inode that the database was last opened under, kept inside it: a copy has another one.
 - The same for its log: a program that uses the database beside perdure removes it where it takes itself for the last
+  one, and so does whoever cleans up by hand. Not after each commit: to ask for it makes the next write of it take a
+  third longer, on ext4. So what was committed since the last comparison may be lost with the log, and no more.
+- The inode that the database was last opened under, kept inside it: a copy has another one.
+- The same for its log: a program that uses the database beside perdure removes it where it takes itself for the last
   one, and so does whoever cleans up by hand. Not after each commit: to ask for it makes the next write of it take a third
   longer, on ext4. So what was committed since the last comparison may be lost with the log, and no more.
 - The inode that the database was last opened under, kept inside it: a copy has another one.
