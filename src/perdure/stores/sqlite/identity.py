@@ -6,17 +6,10 @@ any more. Four facts are looked at:
 
 - The device and inode of the open file with those that the path names, before a commit, a read or a look, where the
   last comparison is older than `LOOK_EVERY`.
-- The inode that the database was last opened under, kept inside it: a copy has another one.
 - The same for its log: a program that uses the database beside perdure removes it where it takes itself for the last
   one, and so does whoever cleans up by hand. Not after each commit: to ask for it makes the next write of it take a
   third longer, on ext4. So what was committed since the last comparison may be lost with the log, and no more.
 - The inode that the database was last opened under, kept inside it: a copy has another one.
-- The same for its log: a program that uses the database beside perdure removes it where it takes itself for the last
-  one, and so does whoever cleans up by hand. Not after each commit: to ask for it makes the next write of it take a third
-  longer, on ext4. So what was committed since the last comparison may be lost with the log, and no more.
-- The inode that the database was last opened under, kept inside it: a copy has another one.
-- The same for the log, and after every commit whether there is one: a program that uses the database beside perdure
-  removes the log where it takes itself for the last one, and so does whoever cleans up by hand.
 - A mark that grows, kept inside the database and in a file beside it. The one beside it is written after its commit is
   durable, so a database whose own mark is lower has lost commits: a backup was written over it, or its log removed.
 
