@@ -22,14 +22,26 @@ class RunNotFound(RunError):
 
 
 class RunInputMismatch(RunError):
-    """The run exists, with another manifest: one id is one input."""
+    """The run exists, with another manifest or another parent: one id is one input."""
 
     code = "run_input_mismatch"
 
-    def __init__(self, run_id: str, found: str, given: str, *, workflow: str = "", given_workflow: str = "") -> None:
+    def __init__(
+        self,
+        run_id: str,
+        found: str,
+        given: str,
+        *,
+        workflow: str = "",
+        given_workflow: str = "",
+        parent_id: str | None = None,
+    ) -> None:
+        """Shape: `parent_id` is the run that would have it as its child, where it is not one."""
         how = f"with another input (stored {found[:12]}…, given {given[:12]}…)"
         if workflow != given_workflow:
             how = f"as a run of workflow {workflow!r}, and not of {given_workflow!r}"
+        if parent_id is not None:
+            how = f"and is not the child of run {parent_id!r} that has this id"
         super().__init__(f"run {run_id!r} exists {how}")
         self.run_id, self.found, self.given = run_id, found, given
 

@@ -10,6 +10,7 @@ from perdure.core.chunks import Entry
 from perdure.core.decisions.draft import Decision, Draft
 from perdure.core.decisions.events import answered_step
 from perdure.core.decisions.reads import GetEntry, GetEvent, GetMessage, GetQuestion, GetStep
+from perdure.core.decisions.runs import is_same
 from perdure.core.messages import Message
 from perdure.core.operations import (
     RUN_ENDS,
@@ -98,7 +99,7 @@ def _find(
             return (yield from _find_event(draft, operation, run))
         case CreateRun():
             child = yield from draft.find_run(operation.tenant, operation.run_id)
-            is_there = child is not None and child.manifest_hash == operation.manifest_hash
+            is_there = child is not None and is_same(child, operation)
             return is_there or (None if steps_ended else False), child
         case AddMessage():
             given = operation.message

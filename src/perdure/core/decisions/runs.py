@@ -11,7 +11,7 @@ from perdure.core.decisions.changes import UpdateMessage, WriteQuestion, WriteSt
 from perdure.core.decisions.draft import Decision, Draft
 from perdure.core.decisions.keys import acquire
 from perdure.core.decisions.reads import GetChildren, GetLeaseTime, GetMessage, GetSteps, GetUnanswered, HasTombstone
-from perdure.core.decisions.transitions import transition
+from perdure.core.decisions.transitions import tell_parent, transition
 from perdure.core.messages import Message
 from perdure.core.operations.runs import (
     CancelChildren,
@@ -34,10 +34,23 @@ WITHIN = 5.0
 """Units: seconds of lease time, for a child of a run that is deleted."""
 
 
+def is_same(known: RunRecord, operation: CreateRun) -> bool:
+    """Whether a run that is there is the one that is asked for: of the same input, and a child only of its parent."""
+    is_child = operation.parent_id is None or _child_of(known) == _child_of(operation)
+    return known.manifest_hash == operation.manifest_hash and is_child
+
+
+def _child_of(run: RunRecord | CreateRun) -> tuple[str | None, str | None]:
+    return run.parent_id, run.parent_key
+
+
 def mismatch(known: RunRecord, operation: CreateRun) -> RunInputMismatch:
-    """What is said of a run that is there, with another input than the one that is asked for."""
+    """What is said of a run that is there, and is not the one that is asked for."""
     found, given = known.manifest_hash, operation.manifest_hash
-    return RunInputMismatch(known.run_id, found, given, workflow=known.workflow, given_workflow=operation.workflow)
+    parent_id = operation.parent_id if found == given else None
+    return RunInputMismatch(
+        known.run_id, found, given, workflow=known.workflow, given_workflow=operation.workflow, parent_id=parent_id
+    )
 
 
 def create_run(
@@ -46,8 +59,11 @@ def create_run(
     """Decide CreateRun; as a turn of a thread where its number is given."""
     known = yield from draft.find_run(operation.tenant, operation.run_id)
     if known is not None:
-        if known.manifest_hash != operation.manifest_hash:
+        if not is_same(known, operation):
             raise mismatch(known, operation)
+        if operation.parent_id is not None and known.status in ENDED:
+            # nobody else would tell it: it may have ended as the child of a run of this id that was deleted since
+            yield from tell_parent(draft, known, operation.at)
         return known
     if (yield HasTombstone(operation.tenant, "run", operation.run_id)):
         raise Deleted("run", operation.run_id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from perdure.core import keys
 from perdure.core.children import ChildOutcome, child_outcome
-from perdure.core.records import Lease
+from perdure.core.records import TOMBSTONE_FOR, Lease
 from perdure.core.suspicion import POISONED_AT, SUSPECT_AT
-from perdure.errors import LeaseLost
+from perdure.errors import LeaseLost, RunInputMismatch
 from perdure.testing.store_suite.base import Promises
 from perdure.testing.store_suite.facets.suspicion import killed, killed_alone
 from perdure.testing.store_suite.harness import StoreHarness
@@ -131,4 +133,32 @@ class ParentPromises(Promises):
         await harness.commit(await harness.lease("child"), harness.finish())
         assert (await outcome(harness)).status == "failed"
         assert (await outcome(harness, keys.child("child", 1))).status == "completed"
+        assert await harness.status("parent") == "queued"
+
+    async def test_a_run_that_is_there_is_no_child_of_another_one(self, harness: StoreHarness) -> None:
+        await harness.run("child")
+        lease = await harness.running("parent")
+        child = harness.create("child", parent_id="parent")
+        error = await harness.refused(RunInputMismatch, child)
+        assert "is not the child of run 'parent'" in str(error)
+        started = harness.step("0")
+        with pytest.raises(RunInputMismatch):
+            await harness.commit(lease, started, child)
+        assert await harness.store.steps.list("parent", tenant=harness.tenant) == []
+
+    async def test_a_child_that_has_ended_before_it_is_started_again_is_told_to_its_parent(
+        self, harness: StoreHarness
+    ) -> None:
+        await harness.run("parent")
+        child = harness.create("child", parent_id="parent")
+        await harness.commit(await harness.running("child", like=child), harness.finish())
+        await harness.do(harness.cancel("parent"))
+        await harness.do(harness.delete("parent"))
+        harness.jump(TOMBSTONE_FOR.total_seconds() + 1)
+        await harness.run("last")  # who deletes next removes the marks of what was deleted
+        await harness.do(harness.cancel("last"))
+        await harness.do(harness.delete("last"))
+        await harness.suspended("parent", "ana", CHILD)
+        await harness.do(child)
+        assert (await outcome(harness)).status == "completed"
         assert await harness.status("parent") == "queued"
