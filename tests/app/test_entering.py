@@ -11,9 +11,12 @@ import pytest
 
 from perdure import App, Context
 from perdure.app.client import Client
-from perdure.errors import AlreadyOpen, PerdureError, StoreClosed
+from perdure.core.operations import RegisterWorker
+from perdure.errors import AlreadyOpen, PerdureError, StoreClosed, StoreLoopWrong
+from perdure.stores import open_store
 from perdure.stores.port import Store
 from perdure.testing.clock import FakeClock
+from perdure.testing.wrapped import WrappedStore
 
 
 def an_app(tmp_path: Path, **options: Any) -> App:
@@ -181,3 +184,51 @@ async def test_leaving_an_app_whose_step_will_not_end_closes_its_store_and_leave
             assert await client.store.workers.dead() == [], "its process lives"
     finally:
         may_end.set()
+
+
+async def test_an_entry_that_is_cancelled_leaves_no_worker(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/app.db"
+    for _ in range(12):
+        app, registered = App(url), asyncio.Event()
+
+        class Slow(WrappedStore):
+            """Answers a registration when it has landed, and the test has seen that."""
+
+            def around_commit(self, operations: Any, lease: Any, commit: Callable[[], Any]) -> Any:
+                return self._register(commit) if isinstance(operations[0], RegisterWorker) else commit()
+
+            async def _register(self, commit: Callable[[], Any]) -> Any:
+                await commit()
+                registered.set()  # noqa: B023 - awaited in this turn
+                await asyncio.Event().wait()
+
+        async def opened(app: App = app) -> Store:
+            return Slow(await open_store(app.url))
+
+        app.open_store = opened
+        entering = asyncio.ensure_future(app.__aenter__())
+        await registered.wait()
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        async with App(url).client() as client:
+            assert await client.store.workers.list() == []
+
+
+async def test_a_call_from_another_loop_is_refused_and_writes_nothing(tmp_path: Path) -> None:
+    app = an_app(tmp_path)
+
+    def elsewhere() -> None:
+        asyncio.run(app.start("echo", "hello"))
+
+    async with app:
+        with pytest.raises(StoreLoopWrong, match="run_coroutine_threadsafe"):
+            await asyncio.to_thread(elsewhere)
+        assert list(await app.runs()) == []
+        loop = asyncio.get_running_loop()
+
+        def rightly() -> str:
+            return asyncio.run_coroutine_threadsafe(app.start("echo", "hello"), loop).result(10).id
+
+        run_id = await asyncio.to_thread(rightly)
+        assert await app.run(run_id).result() == "hello"

@@ -161,3 +161,16 @@ def test_the_locks_that_are_kept_are_bounded_and_the_oldest_are_given_back(path:
         earlier.hold(name)
     earlier.close()
     assert [name for name in names if others.life(name) == "own"] == names[-LEFT:]
+
+
+def test_two_workers_whose_ids_begin_alike_have_a_lock_each(path: str, locks: LivenessLocks) -> None:
+    one, other = (f"{'ш' * 41}{last}" for last in "ab")
+    locks.hold(one)
+    others = LivenessLocks(path)
+    others.hold(other)
+    assert (others.life(one), locks.life(other)) == ("alive", "alive")
+    locks.lose(one)
+    assert others.life(one) == "dead"
+    locks.tidy([other])
+    assert locks.life(other) == "alive"
+    others.close()

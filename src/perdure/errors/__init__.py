@@ -68,6 +68,7 @@ May import nothing of perdure. Read next: `base` (what an error carries), then t
         StoreTooNew                  store_too_new
         StoreReplaced                store_replaced
         StoreForked                  store_forked
+        StoreLoopWrong               store_loop_wrong
         StoreInUse                   store_in_use
         StoreNotEmpty                store_not_empty
         StepFinal                    step_final
@@ -165,6 +166,7 @@ from perdure.errors.stores import (
     StoreForked,
     StoreInUse,
     StoreInvalid,
+    StoreLoopWrong,
     StoreMoved,
     StoreNotEmpty,
     StoreReplaced,
@@ -254,6 +256,7 @@ __all__ = [
     "StoreForked",
     "StoreInUse",
     "StoreInvalid",
+    "StoreLoopWrong",
     "StoreMoved",
     "StoreNotEmpty",
     "StoreReplaced",

@@ -77,6 +77,17 @@ class StoreForked(StoreError):
     code = "store_forked"
 
 
+class StoreLoopWrong(StoreError):
+    """The store was opened in another event loop; it is asked in that one."""
+
+    code = "store_loop_wrong"
+
+    def __init__(self, url: str) -> None:
+        how = "ask it there, by asyncio.run_coroutine_threadsafe, or open it in this one too"
+        super().__init__(f"{url} was opened in another event loop; {how}")
+        self.url = url
+
+
 class StoreInUse(StoreError):
     """The store is not idle: a worker lives in it, a run is held, or it changed while it was copied."""
 

@@ -148,7 +148,7 @@ class LeaseHolder(WorkerLease):
     async def _leave(self) -> None:
         self._heartbeat.stop()
         await self._stop_background()
-        if self.is_registered:  # else the row of this id, where there is one, is another's
+        if self.is_registered or self.may_be_registered:  # else the row of this id, where there is one, is another's
             await self.retire()
 
     async def _stop_background(self) -> None:

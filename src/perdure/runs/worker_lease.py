@@ -12,7 +12,15 @@ from perdure.core.clock import Clock
 from perdure.core.ids import new_id, new_worker_id, start_token
 from perdure.core.operations import RegisterWorker, ReleaseRun, RetireWorker
 from perdure.core.records import Lease, RunRecord
-from perdure.errors import LeaseLost, PerdureError, RunStateWrong, SettingInvalid, StoreClosed, StoreError
+from perdure.errors import (
+    LeaseLost,
+    PerdureError,
+    RunStateWrong,
+    SettingInvalid,
+    StoreClosed,
+    StoreError,
+    StoreUnavailable,
+)
 from perdure.runs import worker_ids
 from perdure.stores.port import Store
 
@@ -50,7 +58,7 @@ class WorkerLease:
         self.queues = queues
         self.lease_until = float("-inf")
         self.registering = False
-        self.is_registered = False
+        self.is_registered = self.may_be_registered = False
         self.is_renewed: Callable[[], bool] = bool
         self._is_joining = False
         self._gone: RetireWorker | None = None
@@ -67,6 +75,9 @@ class WorkerLease:
                 pass  # an earlier worker of this id has runs still; each time some of them are taken over
             self.is_registered = True
             self.renewed(sent)
+        except (asyncio.CancelledError, StoreUnavailable):
+            self.may_be_registered = True  # it may have landed, and nobody heard of it
+            raise
         finally:
             self._is_joining = False
             if not self.is_registered:

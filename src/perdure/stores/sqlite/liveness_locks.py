@@ -19,6 +19,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,6 +29,9 @@ from perdure.errors import SettingInvalid
 LOOKS = 50
 LOOK_TAKES = 0.001
 """Units: seconds between two tries to take a lock that somebody looks at."""
+
+LONGEST_NAME = 240
+"""Units: bytes of a file's name, of the 255 that file systems have."""
 
 LEFT = 64
 """So many locks of workers that were not retired are kept; of more, the oldest are given back."""
@@ -159,7 +163,10 @@ class LivenessLocks:
         self._held.clear()
 
     def _file(self, worker_id: str) -> Path:
-        return self._folder / quote(worker_id, safe="")[:240]
+        name = quote(worker_id, safe="")
+        if len(name) > LONGEST_NAME:  # two ids that begin alike are two locks
+            name = f"{name[:100]}-{sha256(worker_id.encode()).hexdigest()}"
+        return self._folder / name
 
 
 def _close(handle: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import weakref
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ import apsw
 from perdure.core import topics
 from perdure.core.clock import Clock, SystemClock
 from perdure.core.values import MAX_VALUE_BYTES
-from perdure.errors import StoreClosed, StoreError, StoreForked
+from perdure.errors import StoreClosed, StoreError, StoreForked, StoreLoopWrong
 from perdure.stores.background import in_thread
 from perdure.stores.notices import Notices, TopicWatch
 from perdure.stores.port import Abilities
@@ -69,6 +70,7 @@ class SqliteStore:
         # makes a new one each time: who raises an error again adds to its traceback
         self._unusable: Callable[[], StoreError] | None = None
         self._connection = connection
+        self._loop = asyncio.get_running_loop()
         self._elapsed = clock.elapsed
         self._path = path
         self._notices = Notices()
@@ -108,6 +110,8 @@ class SqliteStore:
 
     def execute(self, operation: OutsideOperation) -> Awaitable[Value]:
         self._check()
+        if asyncio.get_running_loop() is not self._loop:  # what it answers would come to nobody, and land all the same
+            raise StoreLoopWrong(self.url)
         check_operation(operation, MAX_VALUE_BYTES)
         return self._writer.execute(operation)
 
