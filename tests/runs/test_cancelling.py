@@ -375,3 +375,27 @@ async def test_a_cancel_from_another_process_is_heard(sqlite: Cluster) -> None:
         record: Any = await run.wait()
     assert record.status == "cancelled"
     assert sqlite.clock.now() == now
+
+
+async def test_what_is_cleaned_up_hears_of_events_and_of_children(cluster: Cluster) -> None:
+    async def undo(ctx: perdure.Context) -> str:
+        return await ctx.step("undo", lambda: "undone")
+
+    undoing = cluster.workflow(undo)
+
+    async def flow(ctx: perdure.Context) -> None:
+        async def clean() -> None:
+            cluster.done.append(await (await ctx.start(undoing)).result())
+            cluster.done.append(await ctx.await_event("confirmed"))
+
+        ctx.on_cancel(clean)
+        await ctx.await_event("never")
+
+    run = await cluster.start(flow)
+    await cluster.start_worker()
+    await cluster.clock.settle()
+    cancelling = asyncio.ensure_future(run.cancel("enough"))
+    await cluster.clock.advance(1)
+    assert await run.emit_event("confirmed", "yes")
+    assert (await cluster.clock.until(cancelling)).status == "cancelled"
+    assert cluster.done == ["undone", "yes"]

@@ -92,6 +92,7 @@ async def _clean_up(attempt: Attempt, halt: Halt) -> None:
         attempt.ending = False
         attempt.stop(halt)
         await _ends(attempt, task, GIVE_UP_AFTER)
+    attempt.cleaning_up = False
 
 
 async def _ends(attempt: Attempt, task: asyncio.Task[None], within: float) -> bool:

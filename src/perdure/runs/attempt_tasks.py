@@ -63,6 +63,7 @@ class AttemptTasks:
         "_halted_after",
         "_has_left",
         "_tasks",
+        "cleaning_up",
         "effects",
         "end_task",
         "ending",
@@ -87,6 +88,7 @@ class AttemptTasks:
         self.halt: Halt | None = None
         self.error: BaseException | None = None
         self.ending = False
+        self.cleaning_up = False
         self.running: dict[str, StepInfo] = {}
         self.waits: dict[str, Waiting] = {}
         self.suspension = NO_SUSPENSION
@@ -216,7 +218,7 @@ class AttemptTasks:
 
     def reopen(self) -> None:
         """Make the context usable again, for what is to be cleaned up after a cancel."""
-        self.halt, self.ending = None, True
+        self.halt, self.ending, self.cleaning_up = None, True, True
 
     def _give_up(self) -> None:
         """User code swallows its cancellation: go on without it. What it still calls raises Unwind."""

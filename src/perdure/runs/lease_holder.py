@@ -339,7 +339,7 @@ class LeaseHolder(WorkerLease):
     def news(self, key: RunKey) -> None:
         """Something may have come into the inbox of a run: its attempt looks."""
         attempt = self.attempts.get(key)
-        if attempt is not None and attempt.halt is None and not attempt.ending:
+        if attempt is not None and attempt.halt is None and (attempt.cleaning_up or not attempt.ending):
             self.spawn(self._look(attempt))
 
     async def _look(self, attempt: Attempt) -> None:
