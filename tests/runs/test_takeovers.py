@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import perdure
 from perdure.core.operations import TakeOver
 from perdure.core.suspicion import ALONE_AT, POISONED_AT, SUSPECT_AT
 from perdure.testing.dying import die_here
 from tests.runs.cluster import LEASE_FOR, Cluster, deaths, takes
+from tests.runs.test_renewals_that_fail import Unrenewed
 
 DEATHS = SUSPECT_AT + POISONED_AT
 """How many workers a run kills that is alone with each of them, until it has failed."""
@@ -212,3 +216,38 @@ async def test_a_poisoned_run_can_be_restarted(cluster: Cluster) -> None:
     assert await cluster.status() == "failed"
     await run.restart()
     assert await cluster.result(run) == "survived"
+
+
+async def test_a_worker_that_gets_its_run_back_waits_until_its_own_earlier_attempt_has_unwound(
+    memory: Cluster,
+) -> None:
+    running, at_once = 0, list[int]()
+
+    async def slow_to_leave() -> None:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        try:
+            if len(at_once) == 1:
+                await asyncio.Event().wait()
+        finally:
+            for _ in range(2):  # it is cancelled twice: when its lease has ended, and when that is known to be lost
+                with suppress(asyncio.CancelledError):
+                    await memory.sleep(2)
+            running -= 1
+
+    async def flow(ctx: perdure.Context) -> None:
+        await ctx.step("slow", slow_to_leave)
+
+    run = await memory.start(flow)
+    frozen = Unrenewed(memory)
+    frozen.is_down = False
+    await memory.start_worker(store=frozen, lease_for=1.0)
+    await memory.clock.advance(0.5)
+    frozen.is_down = True
+    await memory.start_worker(queues={"other": 1}, lease_for=1.0)
+    while (await run.record()).status == "running":
+        await memory.clock.advance(0.1)
+    frozen.is_down = False
+    await memory.result(run)
+    assert at_once == [1, 1]

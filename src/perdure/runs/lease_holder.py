@@ -211,9 +211,9 @@ class LeaseHolder(WorkerLease):
         return msgspec.structs.replace(journal, events=(*journal.events, *events), inbox=run.inbox)
 
     def begin(self, claimed: ClaimedRun, journal: Journal, workflow: Workflow[..., Value]) -> None:
-        """Begin an attempt; when no function of an earlier one runs here any more."""
+        """Begin an attempt; when an earlier one has unwound here, and no function of it runs any more."""
         key = key_of(claimed.run)
-        earlier = self._left_running.get(key)
+        earlier = self.attempts.get(key) or self._left_running.get(key)
         if earlier is None:
             self._begin(claimed, journal, workflow)
         else:
@@ -223,6 +223,8 @@ class LeaseHolder(WorkerLease):
     async def _begin_after(self, earlier: Attempt, claimed: ClaimedRun, workflow: Workflow[..., Value]) -> None:
         run = claimed.run
         try:
+            while self.attempts.get(key_of(run)) is earlier:
+                await self.pause(LOOK_AFTER)
             await earlier.effects.ended()
             now = await self.store.runs.get(run.run_id, tenant=run.tenant)
             journals = await self.store.runs.journals([run])
