@@ -54,6 +54,27 @@ def test_a_reset_takes_back_no_more_than_it_supersedes() -> None:
     assert screen.said == "Kept. \n"
 
 
+def test_a_chunk_takes_back_what_it_supersedes_where_no_reset_is_read() -> None:
+    screen = Screen(is_terminal=False)
+    with screen.view as view:
+        view.feed(text("Wrong ", 1))
+        view.feed(Chunk(kind="text", text="Right ", part=0, seq=3, from_seq=1))
+        view.feed(text("so.", 4))
+        view.feed(Chunk(kind="step_end", seq=5, from_seq=5))
+    assert screen.said == "Right so.\n"
+
+
+def test_what_another_lane_says_is_not_taken_back() -> None:
+    screen = Screen(is_terminal=False)
+    with screen.view as view:
+        view.feed(Chunk(kind="text", text="One. ", part=0, lane="0", seq=1, from_seq=1))
+        view.feed(Chunk(kind="text", text="Gone.", part=1, lane="1", seq=2, from_seq=1))
+        view.feed(Chunk(kind="text", text="Two.", part=0, lane="0", seq=3, from_seq=2))
+        view.feed(Chunk(kind="reset", lane="1", seq=4, from_seq=1))
+        view.feed(Chunk(kind="finish", finish_reason="stop", seq=5, from_seq=5))
+    assert screen.said == "One. Two.\n"
+
+
 def test_on_a_terminal_words_show_at_once_and_what_is_taken_back_is_struck_out() -> None:
     screen = Screen(is_terminal=True)
     with screen.view as view:

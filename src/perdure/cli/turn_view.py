@@ -34,6 +34,7 @@ class TurnView:
         self._out = out
         self._notes = out if out.is_terminal else notes
         self._open: list[Chunk] = []
+        self._last: dict[str, int] = {}
         self._calls: dict[int, _Running] = {}
         self._thinking = Spinner("dots", Text("…", style="dim"), style="dim")
         self._live: Live | None = None
@@ -44,10 +45,9 @@ class TurnView:
         return "".join(chunk.text for chunk in self._open if chunk.kind == "text")
 
     def feed(self, chunk: Chunk) -> None:
-        """Show a chunk; a reset takes back what it supersedes."""
-        if chunk.kind == "reset":
-            self._take_back(chunk.from_seq)
-        elif chunk.kind in DELTA_KINDS:
+        """Show a chunk; it takes back what it supersedes: a reset does, and the first chunk that is read after one."""
+        self._take_back(chunk)
+        if chunk.kind in DELTA_KINDS:
             self._open.append(chunk)
         elif chunk.kind == "tool_call":
             self._settle_words()
@@ -64,10 +64,14 @@ class TurnView:
         """Write a line that stays, above the open step."""
         self._notes.print(line)
 
-    def _take_back(self, from_seq: int) -> None:
-        words = self.words
-        self._open = [kept for kept in self._open if kept.seq < from_seq]
-        if words and self._out.is_terminal:
+    def _take_back(self, chunk: Chunk) -> None:
+        last, self._last[chunk.lane] = self._last.get(chunk.lane, 0), chunk.seq
+        if chunk.from_seq > last:
+            return  # it follows what there is, as nearly all do
+        words, before = self.words, self._open
+        span = range(chunk.from_seq, chunk.seq + 1)
+        self._open = [held for held in before if held.lane != chunk.lane or held.seq not in span]
+        if words != self.words and self._out.is_terminal:
             self._redraw()
             self.note(Text.assemble(("↶ ", "yellow"), (short(words, self._out.width - 2), "dim strike")))
 
