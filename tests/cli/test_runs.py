@@ -92,6 +92,42 @@ def test_runs_are_listed_the_newest_first_with_their_status_and_why(shell: Shell
     assert "StepFailed" in lines[2] or "the till is empty" in lines[2], "why it failed"
 
 
+async def misfits(ctx: Context) -> int:
+    return await ctx.step("two", two)
+
+
+async def two() -> int:
+    return "two"  # type: ignore[return-value]  - what parks its run
+
+
+def test_parked_runs_are_listed_and_shown_by_that_word(shell: Shell) -> None:
+    prepare(shell, good)
+    prepare(shell, misfits, until="suspended")
+    prepare(shell, waiting, until="suspended")
+    lines = shell.run("runs", "list", "--status", "parked").stdout.splitlines()
+    assert [line.split()[:3] for line in lines[1:]] == [["misfits", "misfits", "parked"]]
+    assert "status    parked" in shell.run("runs", "show", "misfits").stdout
+    refused = shell.run("runs", "list", "--status", "nothing")
+    assert refused.returncode == 2
+    assert "parked" in refused.stderr
+
+
+def test_on_a_narrow_terminal_no_word_of_a_list_is_broken(shell: Shell) -> None:
+    prepare(shell, good, bad)
+    for command, columns in ((["runs", "list"], 44), (["runs", "show", "bad"], 72)):
+        said = shell.run(*command, COLUMNS=str(columns)).stdout
+        assert all(len(line) <= columns for line in said.splitlines())
+        for word in ("completed", "failed"):
+            assert word in said
+
+
+def test_what_the_encoding_of_stdout_lacks_is_no_failure(shell: Shell) -> None:
+    prepare(shell, bad)
+    for command in (["runs", "show", "bad"], ["doctor"]):
+        ended = shell.run(*command, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+        assert ended.returncode in {0, 1}, ended.stderr
+
+
 def test_a_list_may_be_narrowed(shell: Shell) -> None:
     prepare(shell, good, bad)
     assert [line.split()[0] for line in shell.run("runs", "list", "--status", "failed").stdout.splitlines()] == [

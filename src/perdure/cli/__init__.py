@@ -5,6 +5,9 @@ May import everything but `testing`. Read next: `commands` (the names), `exits` 
 
 from __future__ import annotations
 
+import io
+import sys
+
 
 def main() -> int:
     """Run the command that the arguments name; its exit code. Every error of perdure's own is one line on stderr."""
@@ -12,6 +15,9 @@ def main() -> int:
     from perdure.cli.exits import ModuleRaised, fail, fail_within, show_whole
     from perdure.errors import PerdureError
 
+    for stream in (sys.stdout, sys.stderr):  # what a terminal of another encoding can't show is shown as ?
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         commands(prog_name="perdure")
     except PerdureError as error:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
-from perdure.cli.terminal import unpadded
+from perdure.cli.terminal import Indented, unpadded
+
+_WIDE = 10_000
 
 
 class Columns(Table):
@@ -45,16 +48,28 @@ def columns(*names: str) -> Columns:
     return table
 
 
-def table_of(names: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str], *, optional: str) -> Columns:
-    """A table with these rows; the optional column is left out where all of it is empty."""
-    place = names.index(optional)
-    if not any(row[place] for row in rows):
-        names = [*names[:place], *names[place + 1 :]]
-        rows = [[*row[:place], *row[place + 1 :]] for row in rows]
-    table = columns(*names)
-    for row, style in zip(rows, styles, strict=True):
-        table.add_row(*row, style=style)
-    return table
+class Rows:
+    """Rows under names: a table where it fits on the console, else each row's first cell on a line, the others below.
+
+    Shape: a column that is empty in all rows is left out.
+    """
+
+    def __init__(self, names: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:
+        filled = [place for place in range(len(names)) if any(row[place] for row in rows)]
+        self._names = [names[place] for place in filled]
+        self._rows = [[row[place] for place in filled] for row in rows]
+        self._styles = styles
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = columns(*self._names)
+        for row, style in zip(self._rows, self._styles, strict=True):
+            table.add_row(*row, style=style)
+        if Measurement.get(console, options.update(max_width=_WIDE), table).maximum <= options.max_width:
+            yield table
+            return
+        for (first, *others), style in zip(self._rows, self._styles, strict=True):
+            yield Text(first, style=style, overflow="fold")
+            yield Indented(Text(" · ".join(filter(None, others)), style="dim"))
 
 
 def facts(*pairs: tuple[str, str]) -> Table:

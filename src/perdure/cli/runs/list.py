@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.core.records import RunRecord, RunStatus
+
+PARKED = "parked"
+PAGE = 100
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")]
 
@@ -26,7 +30,7 @@ def list_runs(
     limit: Limit = 30,
 ) -> None:
     """List runs, the newest first."""
-    asyncio.run(_list(store, tenant, _statuses(status or []), workflow, queue, limit))
+    asyncio.run(_list(store, tenant, status or [], workflow, queue, limit))
 
 
 def _statuses(given: list[str]) -> tuple[RunStatus, ...]:
@@ -35,28 +39,37 @@ def _statuses(given: list[str]) -> tuple[RunStatus, ...]:
 
     known = get_args(RunStatus)
     for status in given:
-        if status not in known:
-            raise misused("--status", f"one of {', '.join(known)}, not {status!r}")
-    return cast("tuple[RunStatus, ...]", tuple(given))
+        if status not in {*known, PARKED}:
+            raise misused("--status", f"one of {', '.join((*known, PARKED))}, not {status!r}")
+    return cast("tuple[RunStatus, ...]", tuple("suspended" if status == PARKED else status for status in given))
 
 
 async def _list(
     store: str | None,
     tenant: str | None,
-    status: tuple[RunStatus, ...],
+    given: list[str],
     workflow: str | None,
     queue: str | None,
     limit: int,
 ) -> None:
     from perdure.cli.colours import RUN_STYLE
     from perdure.cli.durations import ago
-    from perdure.cli.tables import table_of
+    from perdure.cli.tables import Rows
     from perdure.cli.terminal import answers, notes
     from perdure.stores.port import EVERY_TENANT
 
+    status = _statuses(given)
     async with opened(store, tenant) as door:
-        found = door.access.store.runs.list
-        runs = await found(tenant=tenant or EVERY_TENANT, status=status, workflow=workflow, queue=queue, limit=limit)
+        find = partial(door.access.store.runs.list, tenant=tenant or EVERY_TENANT, workflow=workflow, queue=queue)
+        runs: list[RunRecord] = []
+        before, size = None, max(limit, PAGE) if PARKED in given else limit
+        while len(runs) < limit:  # that a run is parked is no status of its own: pages are looked through for it
+            page = await find(status=status, before=before, limit=size)
+            runs += [run for run in page if not given or run.status in given or state(run) in given]
+            if len(page) < size:
+                break
+            before = page[-1].created_at, page[-1].run_id
+        runs = runs[:limit]
         now = door.access.clock.now()
     if not runs:
         notes().print("no runs")
@@ -66,12 +79,12 @@ async def _list(
         (run.run_id, run.tenant or "", run.workflow, state(run), _took(run, now), ago(run.created_at, now), why(run))
         for run in runs
     ]
-    answers().print(table_of(names, cells, [RUN_STYLE[run.status] for run in runs], optional="tenant"))
+    answers().print(Rows(names, cells, [RUN_STYLE[run.status] for run in runs]))
 
 
 def state(run: RunRecord) -> str:
     """A run's status, and whether it is parked."""
-    return "parked" if run.is_parked else run.status
+    return PARKED if run.is_parked else run.status
 
 
 def _took(run: RunRecord, now: datetime) -> str:
@@ -86,4 +99,13 @@ def why(run: RunRecord) -> str:
 
     if run.failure is not None:
         return short(f"{run.failure.cause_type}: {run.failure.message}", 60)
-    return ", ".join(run.waiting_for) or run.cancel_reason or ""
+    return waits_for(run) or run.cancel_reason or ""
+
+
+def waits_for(run: RunRecord) -> str:
+    """What a run waits for; of a question, that somebody is to answer it: its id says nothing to a person."""
+    from perdure.core import keys
+
+    asked = keys.question("")
+    waits = ("a person's answer" if key.startswith(asked) else key for key in run.waiting_for)
+    return ", ".join(dict.fromkeys(waits))

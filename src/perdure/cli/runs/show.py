@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.opening import StoreOption, TenantOption, opened
+from perdure.cli.runs.list import state, waits_for
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,10 +62,10 @@ def _head(run: RunRecord, steps: int) -> Table:
         ("run", run.run_id),
         ("tenant", run.tenant or ""),
         ("workflow", run.workflow + (f" version {run.version}" if run.version else "")),
-        ("status", run.status + (f" ({run.cancel_reason})" if run.cancel_reason else "")),
+        ("status", state(run) + (f" ({run.cancel_reason})" if run.cancel_reason else "")),
         ("failure", f"{failure.cause_type}: {failure.message} [{failure.reason}]" if failure else ""),
         ("failed in", f"{failure.step} ({failure.positions[0]})" if failure and failure.step else ""),
-        ("waits for", ", ".join(run.waiting_for) if run.completed_at is None else ""),
+        ("waits for", waits_for(run) if run.completed_at is None else ""),
         ("due", at(run.due_at) if run.due_at and run.completed_at is None else ""),
         ("made", at(run.created_at)),
         ("took", span),

@@ -18,6 +18,8 @@ from perdure.core.records import RunRecord, StepRecord, StepStatus
 from perdure.core.states import ENDED
 
 WIDTH = 32
+NARROWEST = 8
+GAP = 2
 WAITS = {"event", "sleep", "child_result"}
 WITHOUT_DEADLINE = {"event", "child_result"}
 ENDED_WITH_ITS_RUN: Literal["ended"] = "ended"
@@ -30,22 +32,20 @@ def timeline(run: RunRecord, steps: Sequence[StepRecord], now: datetime, console
     ends = [step.completed_at or run.completed_at or now for step in steps]
     span = max((max(ends) - began).total_seconds(), 1e-6)
     bar, rest = ("━", "·") if console.encoding.startswith("utf") else ("#", ".")
-    table = columns("pos", "step", "kind", "status", "tries", "after", "took", "")
+    names = ("pos", "step", "kind", "status", "tries", "after", "took", "")
+    rows, bars = list[tuple[Text | str, ...]](), list[tuple[float, float, str]]()
     for step, start, end in zip(steps, starts, ends, strict=True):
         after, lasted = (start - began).total_seconds(), (end - start).total_seconds()
         status = _status(run, step)
         style = "dim" if status == ENDED_WITH_ITS_RUN else STEP_STYLE[status]
-        table.add_row(
-            step.position,
-            step.name,
-            Text(step.kind, style="dim"),
-            Text(status.replace("_", " "), style=style),
-            str(step.attempts),
-            took(max(0.0, after)),
-            took(max(0.0, lasted)),
-            _bar(after / span, lasted / span, bar, rest, style),
-        )
-        for line in _notes(step, is_open=status == "running"):
+        kind, state = Text(step.kind, style="dim"), Text(status.replace("_", " "), style=style)
+        times = took(max(0.0, after)), took(max(0.0, lasted))
+        rows.append((step.position, step.name, kind, state, str(step.attempts), *times))
+        bars.append((after / span, lasted / span, style))
+    table, width = columns(*names), _bar_width(names, rows, console)
+    for step, row, (after, lasted, style) in zip(steps, rows, bars, strict=True):
+        table.add_row(*row, _bar(after, lasted, width, (bar, rest), style))
+        for line in _notes(step, is_open=_status(run, step) == "running"):
             table.add_row("", Text(line, style="red" if step.failure else "dim"))
     return table
 
@@ -83,10 +83,18 @@ def _status(run: RunRecord, step: StepRecord) -> StepStatus | Literal["ended"]:
     return ENDED_WITH_ITS_RUN if step.kind in WAITS or step.retry is not None else "in_doubt"
 
 
-def _bar(after: float, lasted: float, bar: str, rest: str, style: str) -> Text:
-    length = min(WIDTH, max(1, round(lasted * WIDTH)))
-    start = min(max(0, round(after * WIDTH)), WIDTH - length)
-    return Text.assemble((rest * start, "dim"), (bar * length, style), (rest * (WIDTH - start - length), "dim"))
+def _bar_width(names: Sequence[str], rows: Sequence[Sequence[Text | str]], console: Console) -> int:
+    """The width of the bars: what the other columns leave of the console, within bounds."""
+    cells = [names, *rows]
+    used = sum(max(len(row[place]) for row in cells) + GAP for place in range(len(names) - 1))
+    return max(NARROWEST, min(WIDTH, console.width - used))
+
+
+def _bar(after: float, lasted: float, width: int, drawn: tuple[str, str], style: str) -> Text:
+    bar, rest = drawn
+    length = min(width, max(1, round(lasted * width)))
+    start = min(max(0, round(after * width)), width - length)
+    return Text.assemble((rest * start, "dim"), (bar * length, style), (rest * (width - start - length), "dim"))
 
 
 def _notes(step: StepRecord, *, is_open: bool) -> list[str]:

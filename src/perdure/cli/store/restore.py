@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 
 def restore_file(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The database file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The database file, or its URL.")],
     log: Annotated[
         Log | None,
-        typer.Option("--log", help="Where the file with -wal beside it may be another's: apply it, or set it aside."),
+        typer.Option(
+            "--log",
+            help="Where the file with -wal beside it may be another's: `keep` applies it, `aside` sets it aside.",
+        ),
     ] = None,
 ) -> None:
     """Accept a database that is a copy or a backup, and list the runs whose effects may be newer than it."""
@@ -34,7 +37,7 @@ async def _restore(file: str, log: Log | None) -> None:
     from perdure.runs.restored import open_ends
     from perdure.stores import restore_store
 
-    url = f"sqlite:///{quote(file)}"
+    url = file if ":/" in file else f"sqlite:///{quote(file)}"
     restored = await restore_store(url, log=log)
     async with opened(url) as door:
         ends = await open_ends(door.access.store)

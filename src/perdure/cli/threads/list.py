@@ -28,7 +28,7 @@ def list_threads(
 async def _list(store: str | None, tenant: str | None, agent: str | None, owner: str | None, limit: int) -> None:
     from perdure.cli.colours import THREAD_STYLE
     from perdure.cli.durations import ago
-    from perdure.cli.tables import table_of
+    from perdure.cli.tables import Rows
     from perdure.cli.terminal import answers, notes
     from perdure.stores.port import EVERY_TENANT
 
@@ -53,7 +53,7 @@ async def _list(store: str | None, tenant: str | None, agent: str | None, owner:
         )
         for thread in threads
     ]
-    answers().print(table_of(names, cells, [THREAD_STYLE[thread.status] for thread in threads], optional="tenant"))
+    answers().print(Rows(names, cells, [THREAD_STYLE[thread.status] for thread in threads]))
 
 
 def why(thread: ThreadRecord) -> str:
