@@ -48,7 +48,7 @@ def load(folder: Path, name: str) -> Value:
 
 
 def test_there_is_a_program_of_each_kind() -> None:
-    assert list(PROGRAMS) == ["assistant", "onboarding", "web"]
+    assert list(PROGRAMS) == ["assistant", "onboarding", "support", "web"]
 
 
 async def test_the_program_answers_with_the_tool_s_own_words(folder: Path) -> None:
@@ -82,6 +82,19 @@ async def test_the_function_lasts(folder: Path, monkeypatch: pytest.MonkeyPatch)
     await running
     assert sorted(done[:2]) == ["Welcome, ana@example.org", "known to the CRM: ana@example.org"]
     assert done[2:] == ["ana@example.org confirmed at noon"]
+
+
+async def test_the_agent_in_a_program_answers_and_its_text_is_the_message_s(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = load(folder, "support")
+    for _ in range(2):  # the second time, everything is there already
+        await module.main()
+        said = capsys.readouterr().out
+        assert "lamp, 40 €, delivered broken" in said
+        assert " complete " in said
+    async with module.app:
+        assert len(await module.app.threads.thread("ana").turns()) == 1
 
 
 @pytest.mark.slow

@@ -33,9 +33,9 @@ class Turn:
     async def stream(self, *, after: str | None = None) -> AsyncGenerator[Chunk, None]:
         """Its chunks, from the beginning or after a cursor, as they become durable, until it has ended.
 
-        A chunk of the kind `reset` takes back what its lane had said since its `from_seq`: an attempt was superseded.
-        Every chunk has a `cursor`; continuing after one gives the rest of what an unbroken stream gives, in any
-        process, and nothing again.
+        A chunk replaces what its lane had said in its `from_seq..seq`: mostly nothing. Where an attempt was superseded
+        that is what it had said; a chunk of the kind `reset` says nothing itself. Every chunk has a `cursor`;
+        continuing after one gives the rest of what an unbroken stream gives, in any process, and nothing again.
         Raises: CursorInvalid.
         """
         await self._access.check("turn.stream", self.run_id)
