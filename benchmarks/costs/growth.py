@@ -92,8 +92,12 @@ async def _replay(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
 
 
 async def _children(folder: Path, sizes: Sizes) -> dict[str, float | int | str]:
-    taken = [await _parent(folder / f"children-{many}.db", many) for many in (sizes.children, 4 * sizes.children)]
-    return {f"children_{4 * sizes.children}_of_{sizes.children}": round(taken[1] / taken[0], 2)}
+    few, many = sizes.children, 4 * sizes.children
+    ratios = list[float]()
+    for number in range(sizes.rounds):
+        one, other = [await _parent(folder / f"children-{number}-{count}.db", count) for count in (few, many)]
+        ratios.append(other / one)
+    return {f"children_{many}_of_{few}": round(statistics.median(ratios), 2)}
 
 
 async def _parent(path: Path, children: int) -> float:

@@ -200,13 +200,17 @@ class LeaseHolder(WorkerLease):
         missing = [run for run, journal in zip(runs, known, strict=True) if journal is None]
         read = iter(await self.store.runs.journals(missing) if missing else ())
         whole = [next(read) if journal is None else journal for journal in known]
-        return await asyncio.gather(*map(self._brought_up, runs, whole))
+        behind = [
+            place for place, (run, journal) in enumerate(zip(runs, whole, strict=True)) if run.inbox != journal.inbox
+        ]
+        brought_up = await asyncio.gather(*(self._brought_up(runs[place], whole[place]) for place in behind))
+        for place, journal in zip(behind, brought_up, strict=True):
+            whole[place] = journal
+        return whole
 
     async def _brought_up(self, run: RunRecord, journal: Journal) -> Journal:
         """A journal that is known here, with what has come in since."""
         after = max((event.seq for event in journal.events), default=0)
-        if run.inbox == journal.inbox:
-            return journal
         events = await self.store.events.list(run.run_id, tenant=run.tenant, after=after)
         return msgspec.structs.replace(journal, events=(*journal.events, *events), inbox=run.inbox)
 
