@@ -7,7 +7,8 @@ import pytest
 
 from perdure.core.messages import TextPart, ToolCallPart, Usage
 from perdure.models.compatible import OpenAICompatible
-from tests.models.conversation import ask, told
+from perdure.models.protocol import ModelRequest
+from tests.models.conversation import ask, told, tool, user
 from tests.models.loopback import Act, Chunk, Loopback, Scenario, chunk, end, text
 
 Call = tuple[str, str]
@@ -122,6 +123,24 @@ DIALECTS: dict[str, tuple[list[Act], list[Call]]] = {
         [piece(0, "a", "add", ""), piece(0, None, None, '{"a": 1}'), piece(0, None, "add", '{"a": 1}')],
         [ADD],
     ),
+    "the whole call once more, otherwise spelt": (
+        [piece(0, "a", "add", '{"a"'), piece(0, None, None, ": 1}"), piece(0, "a", "add", '{"a":1}')],
+        [ADD],
+    ),
+    "the whole calls once more, without indexes": (
+        [
+            piece(0, "a", "add", '{"a": 1}'),
+            piece(1, "b", "mul", '{"b": 2}'),
+            piece(None, "b", "mul", '{"b": 2}'),
+            piece(None, "a", "add", '{"a": 1}'),
+        ],
+        [ADD, MUL],
+    ),
+    "an index in the first piece only": ([piece(0, "a", "add", ""), piece(None, None, None, '{"a": 1}')], [ADD]),
+    "an empty object before the arguments, the name in every piece": (
+        [piece(0, "a", "add", "{}"), piece(0, "a", "add", '{"a"'), piece(0, "a", "add", ": 1}")],
+        [ADD],
+    ),
     "an empty object before the arguments": (
         [piece(0, "a", "add", "{}"), piece(0, None, None, '{"a"'), piece(0, None, None, ": 1}")],
         [ADD],
@@ -196,6 +215,37 @@ async def test_a_whole_message_in_the_place_of_deltas_is_the_answer(
     loopback.play(Scenario(acts=(chunk(choices=[message]), Chunk("[DONE]"))))
     _, reply = await told(model, ask())
     assert reply.parts == (TextPart(text="Hello"),)
+
+
+async def test_names_of_two_tools_are_two_calls_where_nothing_else_tells_them_apart(
+    loopback: Loopback, model: OpenAICompatible
+) -> None:
+    loopback.play(Scenario(acts=(piece(0, None, "now", ""), piece(0, None, "add", ""), *end("tool_calls"))))
+    tools = (tool("now"), tool("add"))
+    _, reply = await told(model, ModelRequest(messages=(user("Hi"),), tools=tools))
+    assert [part.tool for part in reply.parts if isinstance(part, ToolCallPart)] == ["now", "add"]
+
+
+async def test_of_a_whole_message_after_deltas_what_they_lacked_is_read(
+    loopback: Loopback, model: OpenAICompatible
+) -> None:
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    said = {"role": "assistant", "content": "Hello", "tool_calls": [call]}
+    message = {"index": 0, "delta": {"role": "assistant"}, "message": said, "finish_reason": "tool_calls"}
+    loopback.play(Scenario(acts=(*text("Hel", "lo"), chunk(choices=[message]), Chunk("[DONE]"))))
+    _, reply = await told(model, ask())
+    first, second = reply.parts
+    assert first == TextPart(text="Hello")
+    assert isinstance(second, ToolCallPart)
+    assert (second.tool, second.arguments) == ADD
+
+
+async def test_a_call_whose_arguments_never_came_is_none_without_arguments_in_a_reply_that_was_cut_off(
+    loopback: Loopback, model: OpenAICompatible
+) -> None:
+    loopback.play(Scenario(acts=(piece(0, "a", "add", ""), piece(1, "b", "mul", '{"b": 2}'), *end("length"))))
+    _, reply = await told(model, ask())
+    assert [part.arguments for part in reply.parts if isinstance(part, ToolCallPart)] == ["", '{"b": 2}']
 
 
 async def test_a_whole_message_after_its_deltas_is_not_said_again(loopback: Loopback, model: OpenAICompatible) -> None:

@@ -18,7 +18,7 @@ def assembled(
     assembly = Assembly(step=2)
     response = sdk.ModelResponse(parts=parts, provider_name="anthropic", usage=RequestUsage(input_tokens=3))
     deltas = [delta for event in events for delta in assembly.take(event)]
-    deltas += assembly.close(response)
+    deltas += assembly.close(response, is_whole=True)
     return deltas, assembly.reply(response, "stop")
 
 

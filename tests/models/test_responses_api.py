@@ -6,7 +6,8 @@ from perdure.core.messages import ReasoningPart, TextPart, ToolCallPart
 from perdure.errors import ModelCutOff, ModelRefused
 from perdure.models.protocol import Model, ModelRequest
 from perdure.models.resolve import resolve
-from tests.models.conversation import ask, assistant, done, reply_of, told, tool, user
+from tests.models.conversation import ask, assistant, reply_of, told, tool, user
+from tests.models.conversation import done as ended
 from tests.models.loopback import Act, Loopback, Scenario
 from tests.models.responses import CALLED, SAID, THOUGHT, begin, called, event, response, said, thought
 
@@ -33,7 +34,7 @@ async def test_what_the_provider_wants_to_see_again_it_sees(loopback: Loopback, 
     assert (reply.usage.input_tokens, reply.usage.reasoning_tokens) == (7, 1)
 
     loopback.play(Scenario(acts=(begin(), event("response.completed", response=response("completed")))))
-    turn = assistant(first, second, done(third, "one"))
+    turn = assistant(first, second, ended(third, "one"))
     await reply_of(model, ModelRequest(messages=(user("Hi"), turn), tools=(find,), step=1))
     items = loopback.requests[0].body["input"]
     assert [item.get("id") for item in items if item.get("type") in {"reasoning", "message", "function_call"}] == [
@@ -64,7 +65,13 @@ ADDED, CALL_ADDED = (event("response.output_item.added", output_index=0, item=it
 DONE, CALL_DONE = (event("response.output_item.done", output_index=0, item=item) for item in (SAID, CALLED))
 WHOLE, CALL_WHOLE = (event("response.completed", response=response("completed", item)) for item in (SAID, CALLED))
 NO_ITEMS = event("response.completed", response=response("completed"))
-DELTA = event("response.output_text.delta", item_id="msg_1", delta="Hello", logprobs=[], **AT)
+
+
+def delta(text: object) -> Act:
+    return event("response.output_text.delta", item_id="msg_1", delta=text, logprobs=[], **AT)
+
+
+DELTA = delta("Hello")
 TEXT_DONE = event("response.output_text.done", item_id="msg_1", text="Hello", logprobs=[], **AT)
 ARGUMENTS_DONE = event(
     "response.function_call_arguments.done", item_id="fc_1", output_index=0, name="find", arguments='{"n":1}'
@@ -80,6 +87,8 @@ ARGUMENTS_DONE = event(
         "in its item's end": (ADDED, DONE, NO_ITEMS),
         "in its item's end, which nothing began": (DONE, NO_ITEMS),
         "in the response's end": (WHOLE,),
+        "in a part's end, after an empty delta": (ADDED, delta(""), TEXT_DONE, NO_ITEMS),
+        "the rest in a part's end": (ADDED, delta("Hel"), TEXT_DONE, WHOLE),
         "twice, under two ids": (
             ADDED,
             DELTA,
@@ -97,7 +106,22 @@ async def test_an_answer_is_read_once_wherever_it_stands(
     (part,) = reply.parts
     assert isinstance(part, TextPart)
     assert (part.text, reply.finish_reason) == ("Hello", "stop")
-    assert [delta.text for delta in deltas] == ["Hello"]
+    assert "".join(delta.text for delta in deltas) == "Hello"
+
+
+WITHOUT_ID = {name: value for name, value in CALLED.items() if name != "id"}
+
+
+def added(item: dict[str, object]) -> Act:
+    return event("response.output_item.added", output_index=0, item=item)
+
+
+def done(item: dict[str, object]) -> Act:
+    return event("response.output_item.done", output_index=0, item=item)
+
+
+def arguments_delta(item_id: str) -> Act:
+    return event("response.function_call_arguments.delta", item_id=item_id, output_index=0, delta='{"n":1}')
 
 
 @pytest.mark.parametrize(
@@ -108,6 +132,21 @@ async def test_an_answer_is_read_once_wherever_it_stands(
         "in its item's end": (CALL_ADDED, CALL_DONE, NO_ITEMS),
         "in its item's end, which nothing began": (CALL_DONE, NO_ITEMS),
         "in the response's end": (CALL_WHOLE,),
+        "its arguments in the response's end": (CALL_ADDED, CALL_WHOLE),
+        "without an id, in its item's end": (done(WITHOUT_ID), NO_ITEMS),
+        "without an id, everywhere": (
+            added(WITHOUT_ID | {"arguments": ""}),
+            arguments_delta(""),
+            done(WITHOUT_ID),
+            event("response.completed", response=response("completed", WITHOUT_ID)),
+        ),
+        "under another id in each event": (
+            CALL_ADDED,
+            arguments_delta("fc_7"),
+            done(CALLED | {"id": "fc_8"}),
+            event("response.completed", response=response("completed", CALLED | {"id": "fc_9"})),
+        ),
+        "its arguments as an object": (done(CALLED | {"arguments": {"n": 1}}), NO_ITEMS),
     }.items(),
     ids=lambda case: case[0],
 )
@@ -120,6 +159,18 @@ async def test_a_call_is_read_once_wherever_it_stands(
     assert isinstance(part, ToolCallPart)
     assert (part.call_id, part.tool, part.arguments) == ("c1", "find", '{"n":1}')
     assert reply.finish_reason == "tool_calls"
+    assert not str((part.provider or {}).get("id", "")).startswith("perdure")  # a made-up id is never sent back
+
+
+async def test_what_the_closing_event_has_more_is_read_too(loopback: Loopback, model: Model) -> None:
+    more: tuple[dict[str, object], ...] = (SAID, {**SAID, "id": "msg_2", "content": [{"type": "output_text", "text": "More.", "annotations": []}]})
+    calls = (CALLED, CALLED | {"id": "fc_2", "call_id": "c2"})
+    whole = event("response.completed", response=response("completed", *more, *calls))
+    loopback.play(Scenario(acts=(begin(), ADDED, DELTA, whole)))
+    _, reply = await told(model, ask())
+    texts = [part.text for part in reply.parts if isinstance(part, TextPart)]
+    called_by = [part.call_id for part in reply.parts if isinstance(part, ToolCallPart)]
+    assert (texts, called_by) == (["Hello", "More."], ["c1", "c2"])
 
 
 @pytest.mark.parametrize("where", ["item", "response"])

@@ -22,7 +22,7 @@ from perdure.core.messages import ToolCallPart, call_of
 from perdure.core.operations import AppendEntries, HolderOperation, PutParts, SetMessage
 from perdure.core.records import RunStatus
 from perdure.core.states import MESSAGE_STATUS
-from perdure.errors import RunCancelled, RunFailed, TurnTooLong
+from perdure.errors import ModelCutOff, RunCancelled, RunFailed, TurnTooLong
 from perdure.models.finish import is_whole
 from perdure.runs.context import Context
 from perdure.runs.protocols import RunContext
@@ -58,7 +58,7 @@ async def run_turn(context: RunContext, agent: Agent, given: TurnInput, default_
         if state.step >= agent.max_steps:  # nobody would see what these calls come to
             context.end_with(partial(_finish, context, state, frozenset(place for place, _ in calls)))
             raise TurnTooLong(agent.name, agent.max_steps)
-        whole = [(place, _open(part)) for place, part in calls if place != asked.cut_off_at]
+        whole = [(place, _open(part)) for place, part in calls if part.error_code != ModelCutOff.code]
         await context.gather(*(partial(call, context, agent, state, place, part) for place, part in whole))
 
 

@@ -17,6 +17,7 @@ from perdure.core.operations import HolderOperation, PutParts, PutUsage, SetMess
 from perdure.core.records import StepRecord
 from perdure.core.salvage import partial_parts
 from perdure.errors import ModelCutOff
+from perdure.models.arguments import is_sendable
 from perdure.models.finish import is_whole
 from perdure.models.protocol import Model, ModelReply, ModelRequest
 from perdure.runs.options import StepOptions
@@ -30,12 +31,6 @@ class ModelStepResult(msgspec.Struct, frozen=True, omit_defaults=True):
     first: int
     count: int
     finish_reason: str
-
-    @property
-    def cut_off_at(self) -> int | None:
-        """The place of the part that its provider cut off, or None."""
-        is_cut_off = not is_whole(self.finish_reason) and self.count > 0
-        return self.first + self.count - 1 if is_cut_off else None
 
 
 async def ask(context: RunContext, agent: Agent, state: TurnState, model: Model) -> ModelStepResult:
@@ -95,8 +90,9 @@ class _ModelStep:
 
     def _with_reply(self, record: StepRecord, reply: ModelReply) -> Produced:
         parts = tuple(msgspec.structs.replace(part, step=self._state.step) for part in reply.parts)
-        if self.value().cut_off_at is not None and isinstance(parts[-1], ToolCallPart):
-            parts = (*parts[:-1], _cut_off(parts[-1]))
+        if not is_whole(reply.finish_reason):
+            last = len(parts) - 1
+            parts = tuple(_cut_off(part, is_last=place == last) for place, part in enumerate(parts))
         model = reply.model or self._model.name
         usage = PutUsage(position=record.position, attempt=record.attempts, usage=reply.usage, model=model)
         settled = SetMessage(
@@ -142,5 +138,8 @@ class _ModelStep:
         )
 
 
-def _cut_off(part: ToolCallPart) -> ToolCallPart:
-    return msgspec.structs.replace(part, state="failed", error=CUT_OFF, error_code="model_cut_off")
+def _cut_off(part: Part, *, is_last: bool) -> Part:
+    """A part of a reply that its provider cut off: the last call is not run, nor one whose arguments are not whole."""
+    if not isinstance(part, ToolCallPart) or not (is_last or not is_sendable(part.arguments)):
+        return part
+    return msgspec.structs.replace(part, state="failed", error=CUT_OFF, error_code=ModelCutOff.code)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isfinite
 
 from perdure.models.shapes import is_list, is_record
@@ -19,16 +19,18 @@ _LAST_INSTANT = 253_402_300_800  # the year 10000, in Unix time
 _MAX_COUNT = 2**53
 _COUNT = re.compile(r"\d{1,16}")
 _TEXTS = ("content", "reasoning", "reasoning_content")
+SAYING = (*_TEXTS, "tool_calls", "function_call", "refusal")
+"""What a delta, or a whole message, may say."""
 
 
 class Unreadable(Exception):
     """A part of an answer is no such thing as its format says."""
 
 
-def well_typed(chunk: Mapping[str, object], *, is_first: bool = True) -> dict[str, object]:
+def well_typed(chunk: Mapping[str, object], said: Collection[str] = ()) -> dict[str, object]:
     """A copy of a chunk with values of the right types. Raises: Unreadable.
 
-    Shape: in the first one with a choice, a whole message in the place of the delta is one delta.
+    Shape: a whole message in the place of a delta is one, but for those fields of it that were `said` already.
     """
     copy = dict(chunk)
     copy["id"], copy["model"] = text_of(chunk.get("id")) or "", text_of(chunk.get("model")) or ""
@@ -42,7 +44,7 @@ def well_typed(chunk: Mapping[str, object], *, is_first: bool = True) -> dict[st
     choices = chunk.get("choices")
     if choices is not None and not is_list(choices):
         raise Unreadable("the choices of a chunk are no list")
-    copy["choices"] = [_choice(choice, may_be_whole=is_first) for choice in choices or ()]
+    copy["choices"] = [_choice(choice, said) for choice in choices or ()]
     return copy
 
 
@@ -53,12 +55,13 @@ def text_of(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _choice(choice: object, *, may_be_whole: bool) -> dict[str, object]:
+def _choice(choice: object, said: Collection[str]) -> dict[str, object]:
     if not is_record(choice):
         raise Unreadable("a choice of a chunk is no object")
     delta, logprobs = choice.get("delta"), choice.get("logprobs")
-    if delta is None and may_be_whole:
-        delta = choice.get("message")
+    message = choice.get("message")
+    if is_record(message) and not (is_record(delta) and any(map(delta.get, SAYING))):
+        delta = {name: value for name, value in message.items() if name not in said}
     if delta is not None and not is_record(delta):
         raise Unreadable("a delta is no object")
     return {

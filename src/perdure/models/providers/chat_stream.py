@@ -7,12 +7,12 @@ input early and the output late. Of several answers (`n` above 1) only the one t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Collection
 from typing import TYPE_CHECKING
 
 from perdure.models.facts import is_error
 from perdure.models.finish import finish_of, is_whole
-from perdure.models.providers.chat_chunk import Unreadable, well_typed
+from perdure.models.providers.chat_chunk import SAYING, Unreadable, well_typed
 from perdure.models.providers.refused import RefusedInBody
 from perdure.models.shapes import is_record
 
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
 
 
-async def put_right(chunks: AsyncIterable[object]) -> AsyncIterator[ChatCompletionChunk]:
+async def put_right(chunks: AsyncIterable[object], tools: frozenset[str]) -> AsyncIterator[ChatCompletionChunk]:
     """The chunks of a stream, each put right before anybody looks at it. Raises: Unreadable, RefusedInBody."""
     from perdure.models.providers.chat_calls import Calls
 
-    calls, usage, last, ending, read = Calls(), None, None, "", None
+    calls, usage, last, ending, read, said = Calls(tools), None, None, "", None, set[str]()
     async for each in chunks:
-        chunk = _read(each, is_first=read is None)
+        chunk = _read(each, said)
         if read is None and chunk.choices:
             read = chunk.choices[0].index
         chunk.choices = [choice for choice in chunk.choices if choice.index == read][:1]
         for choice in chunk.choices:
+            said.update(name for name in SAYING if getattr(choice.delta, name, None))
             for piece in choice.delta.tool_calls or ():
                 calls.sort(piece)
             ending = choice.finish_reason or ending
@@ -44,7 +45,7 @@ async def put_right(chunks: AsyncIterable[object]) -> AsyncIterator[ChatCompleti
         yield last.model_copy(update={"choices": [], "usage": usage})
 
 
-def _read(chunk: object, *, is_first: bool) -> ChatCompletionChunk:
+def _read(chunk: object, said: Collection[str]) -> ChatCompletionChunk:
     from openai.types.chat import ChatCompletionChunk
 
     if not isinstance(chunk, ChatCompletionChunk):
@@ -52,7 +53,7 @@ def _read(chunk: object, *, is_first: bool) -> ChatCompletionChunk:
     values = chunk.to_dict(warnings=False)
     if is_error(values):
         raise RefusedInBody(values)
-    return ChatCompletionChunk.construct(None, **well_typed(values, is_first=is_first))
+    return ChatCompletionChunk.construct(None, **well_typed(values, said))
 
 
 def _later(before: CompletionUsage | None, after: CompletionUsage | None) -> CompletionUsage | None:

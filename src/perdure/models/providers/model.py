@@ -16,7 +16,7 @@ from pydantic_ai.tools import ToolDefinition
 from perdure.core.clock import Clock, SystemClock
 from perdure.errors import ModelCutOff, ModelRefused, ModelReplyInvalid
 from perdure.models.classify import classify
-from perdure.models.finish import BROKEN, finish_of
+from perdure.models.finish import BROKEN, finish_of, is_whole
 from perdure.models.protocol import ModelEvent, ModelRequest, ToolSpec
 from perdure.models.providers.deadlines import Watch, deadlines_of
 from perdure.models.providers.history import sdk_messages
@@ -69,7 +69,7 @@ class ProviderModel:
                         yield delta
                 response = stream.get()
             reason = self._finish_reason(response, model.system)
-            for delta in assembly.close(response):
+            for delta in assembly.close(response, is_whole=is_whole(reason)):
                 yield delta
             yield assembly.reply(response, reason)
         except Exception as error:

@@ -13,6 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from perdure.core.messages import Part, ReasoningPart, TextPart, ToolCallPart, UnknownPart, Usage
 from perdure.models.protocol import ModelDelta, ModelReply
+from perdure.models.providers.responses_stream import MADE_UP
 
 Kind = Literal["text", "reasoning", "tool_input"]
 
@@ -61,11 +62,18 @@ class Assembly:
             if text:
                 yield self._slots[event.index].delta(text)
 
-    def close(self, response: sdk.ModelResponse) -> Iterator[ModelDelta]:
-        """The input of tool calls that came as an object, or not at all: it has no deltas of its own."""
+    def close(self, response: sdk.ModelResponse, *, is_whole: bool) -> Iterator[ModelDelta]:
+        """The input of tool calls that came as an object, or not at all: it has no deltas of its own.
+
+        Shape: what did not come at all is an empty object only in a reply that is whole; else it was cut off.
+        """
         for slot, part in self._paired(response):
-            if isinstance(part, _CALLS) and not slot.text:
-                yield slot.delta(msgspec.json.encode(part.args).decode() if isinstance(part.args, dict) else "{}")
+            if not isinstance(part, _CALLS) or slot.text:
+                continue
+            if isinstance(part.args, dict):
+                yield slot.delta(msgspec.json.encode(part.args).decode())
+            elif is_whole:
+                yield slot.delta("{}")
 
     def reply(self, response: sdk.ModelResponse, finish_reason: str) -> ModelReply:
         """The reply: text and arguments are what the deltas said, the rest is the response's."""
@@ -140,10 +148,11 @@ def _origin(
 ) -> dict[str, object] | None:
     """What the provider wants to see again, and from whom it is; None where it wants nothing."""
     signature = part.signature if isinstance(part, sdk.ThinkingPart) else None
-    if not (part.id or part.provider_details or signature):
+    item_id = None if part.id is not None and part.id.startswith(MADE_UP) else part.id
+    if not (item_id or part.provider_details or signature):
         return None
     origin = {
-        "id": part.id,
+        "id": item_id,
         "name": part.provider_name or response.provider_name,
         "details": to_jsonable_python(part.provider_details),
         "system": response.canonical_system,

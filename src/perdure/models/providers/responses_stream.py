@@ -1,9 +1,10 @@
-"""A stream of OpenAI's Responses API, with an event for everything that it says.
+"""A stream of OpenAI's Responses API, with an event for everything that it says, once.
 
 Servers differ in where an answer stands: OpenAI sends it in deltas and once more, whole, in the events that close a
-part, an item and the response. Others send it in some of these only. What nothing has said yet becomes an event of its
-own here, before the closing event that has it. The ids of one item may differ between events, so a text counts as said
-by its item's id or by its place; and what the last event alone has is read where the stream had nothing of that kind.
+part, an item and the response. Others send it in some of these only, with no ids, or with other ids in each. Here every
+text and every call is known by its id, by its call id or by its place; each event gets the id that the first one had,
+and what nothing has said yet becomes an event of its own before the one that has it. What a closing event says
+otherwise than the deltas did is not said again.
 """
 
 from __future__ import annotations
@@ -11,78 +12,118 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
+from perdure.core.values import Value
+from perdure.models.providers.chat_chunk import text_of
+
 if TYPE_CHECKING:
     from openai.types import responses
 
+MADE_UP = "perdure_item_"
+"""How an id begins that stands for one that the server has not given: it is never sent back."""
 
-async def with_all_said(events: AsyncIterator[object]) -> AsyncIterator[object]:
-    """The events, and before each what it alone says."""
-    said = _Said()
+
+async def with_all_said(events: AsyncIterator[Value], _: frozenset[str]) -> AsyncIterator[Value]:
+    """The events, each thing said once, under one id."""
+    reading = _Reading()
     async for event in events:
-        for missing in said.missing_before(event):
-            yield missing
-        yield event
+        for each in reading.read(event):
+            yield each
 
 
-class _Said:
-    """What has been said of one response: its contents by item and by place, and whether there was a call."""
+class _Item:
+    """A text or a call: its id here, where it stands, and what was said of it."""
+
+    def __init__(self, item_id: str, place: int, key: str) -> None:
+        """Shape: `key` is a call's call id, or # and the number of a text within its message."""
+        self.item_id, self.place, self.key = item_id, place, key
+        self.said = ""
+
+    def may_be(self, whole: str) -> bool:
+        """Whether a whole text is that of this one, as far as it was said."""
+        return whole.startswith(self.said) or self.said.startswith(whole)
+
+
+class _Reading:
+    """What has been read of one response."""
 
     def __init__(self) -> None:
-        self._contents: set[tuple[str | int, int]] = set()
-        self._has_call = False
+        self._texts: list[_Item] = []
+        self._calls: list[_Item] = []
+        self._made = 0
 
-    def missing_before(self, event: object) -> Iterator[responses.ResponseStreamEvent]:
-        """What an event says, and no event before it."""
+    def read(self, event: Value) -> Iterator[Value]:
+        """What comes in the place of an event."""
         from openai.types import responses
 
-        if isinstance(
-            event,
-            responses.ResponseTextDeltaEvent | responses.ResponseRefusalDeltaEvent | responses.ResponseRefusalDoneEvent,
-        ):
-            self._note(event.item_id, event.output_index, event.content_index)
-        elif isinstance(event, responses.ResponseTextDoneEvent):
+        kind: str = getattr(event, "type", "")
+        item: Value = getattr(event, "item", None)
+        if kind == "response.output_text.delta":
+            yield from self._delta(event)
+            return
+        if kind in {"response.function_call_arguments.delta", "response.function_call_arguments.done"}:
+            yield from self._arguments(event)
+            return
+        if isinstance(item, responses.ResponseFunctionToolCall):
+            yield from self._call(item, event.output_index)
+            return
+        if kind == "response.output_text.done":
             yield from self._text(event.item_id, event.output_index, event.content_index, event.text)
-        elif isinstance(event, responses.ResponseOutputItemAddedEvent):
-            self._has_call = self._has_call or isinstance(event.item, responses.ResponseFunctionToolCall)
-        elif isinstance(event, responses.ResponseOutputItemDoneEvent):
-            self._has_call = self._has_call or isinstance(event.item, responses.ResponseFunctionToolCall)
-            yield from self._of_item(event.item, event.output_index)
-        elif isinstance(event, responses.ResponseCompletedEvent | responses.ResponseIncompleteEvent):
-            yield from self._of_response(event.response)
+        elif kind == "response.output_item.done":
+            yield from self._contents(item, event.output_index)
+        elif kind in {"response.completed", "response.incomplete"}:
+            output: list[Value] = getattr(event.response, "output", None) or []
+            lacks_text = sum(len(list(_texts_of(each))) for each in output) > len(self._texts)
+            for place, each in enumerate(output):
+                if isinstance(each, responses.ResponseFunctionToolCall):
+                    yield from self._call(each, place)
+                else:
+                    yield from self._contents(each, place, lacks_text=lacks_text)
+        yield event
 
-    def _is_said(self, item_id: str, place: int, content: int) -> bool:
-        return not self._contents.isdisjoint({(item_id, content), (place, content)})
+    # Texts.
 
-    def _note(self, item_id: str, place: int, content: int) -> None:
-        self._contents |= {(item_id, content), (place, content)}
+    def _delta(self, event: responses.ResponseTextDeltaEvent) -> Iterator[responses.ResponseTextDeltaEvent]:
+        event.delta = text_of(event.delta) or ""
+        if event.delta:
+            key = f"#{event.content_index}"
+            text = _find(self._texts, event.item_id, event.output_index, key)
+            text = text or self._new(self._texts, event.item_id, event.output_index, key)
+            text.said += event.delta
+            event.item_id = text.item_id
+            yield event
 
-    def _text(self, item_id: str, place: int, content: int, text: str) -> Iterator[responses.ResponseTextDeltaEvent]:
-        """A whole text as one delta, where nothing of it was said."""
+    def _text(
+        self, item_id: str | None, place: int, number: int, whole: str | None, *, may_be_new: bool = True
+    ) -> Iterator[responses.ResponseTextDeltaEvent]:
+        """What was not said yet of a text that is whole."""
         from openai.types import responses
 
-        if text and not self._is_said(item_id, place, content):
-            self._note(item_id, place, content)
+        key = f"#{number}"
+        text = _find(self._texts, item_id, place, key, whole or "")
+        if text is None and may_be_new:
+            text = self._new(self._texts, item_id, place, key)
+        if text is not None and whole and whole.startswith(text.said) and whole != text.said:
+            rest, text.said = whole[len(text.said) :], whole
             yield responses.ResponseTextDeltaEvent.construct(
                 type="response.output_text.delta",
-                item_id=item_id,
+                item_id=text.item_id,
                 output_index=place,
-                content_index=content,
-                delta=text,
+                content_index=number,
+                delta=rest,
                 logprobs=[],
                 sequence_number=0,
             )
 
-    def _of_item(self, item: responses.ResponseOutputItem, place: int) -> Iterator[responses.ResponseStreamEvent]:
-        """The contents of a message that nothing has said."""
+    def _contents(self, item: Value, place: int, *, lacks_text: bool | None = None) -> Iterator[Value]:
+        """What was not said yet of a message.
+
+        Shape: in the last event it may stand under other ids, at another place; `lacks_text` says whether there are
+        more texts in that than were read.
+        """
         from openai.types import responses
 
-        if not isinstance(item, responses.ResponseOutputMessage):
-            return
-        for number, content in enumerate(item.content or ()):
-            if isinstance(content, responses.ResponseOutputText):
-                yield from self._text(item.id, place, number, content.text)
-            elif not self._is_said(item.id, place, number):
-                self._note(item.id, place, number)
+        for number, content, whole in _texts_of(item):
+            if isinstance(content, responses.ResponseOutputRefusal):
                 yield responses.ResponseRefusalDoneEvent.construct(
                     type="response.refusal.done",
                     item_id=item.id,
@@ -91,16 +132,76 @@ class _Said:
                     refusal=content.refusal,
                     sequence_number=0,
                 )
+            elif isinstance(whole, str) and (lacks_text is None or all(text.said != whole for text in self._texts)):
+                yield from self._text(item.id, place, number, whole, may_be_new=lacks_text is not False)
 
-    def _of_response(self, response: responses.Response) -> Iterator[responses.ResponseStreamEvent]:
-        """The messages of a response that has said nothing, and the calls of one without a call."""
+    # Calls.
+
+    def _call(self, item: responses.ResponseFunctionToolCall, place: int) -> Iterator[Value]:
+        """A call that begins, or the rest of its arguments."""
         from openai.types import responses
 
-        is_silent, is_without_calls = not self._contents, not self._has_call
-        for place, item in enumerate(response.output or ()):
-            if is_silent:
-                yield from self._of_item(item, place)
-            if is_without_calls and isinstance(item, responses.ResponseFunctionToolCall):
-                yield responses.ResponseOutputItemAddedEvent.construct(
-                    type="response.output_item.added", item=item, output_index=place, sequence_number=0
-                )
+        call = _find(self._calls, item.id, place, item.call_id or "")
+        if call is not None:
+            yield from self._rest(call, item.arguments, place)
+            return
+        call = self._new(self._calls, item.id, place, item.call_id or "")
+        call.said = item.arguments = text_of(item.arguments) or ""
+        item.id = call.item_id
+        yield responses.ResponseOutputItemAddedEvent.construct(
+            type="response.output_item.added", item=item, output_index=place, sequence_number=0
+        )
+
+    def _arguments(self, event: Value) -> Iterator[Value]:
+        call = _find(self._calls, event.item_id, event.output_index, "")
+        if call is None:
+            return  # of a call that has not begun: its item has all of them
+        if event.type == "response.function_call_arguments.done":
+            yield from self._rest(call, event.arguments, event.output_index)
+        elif event.delta:
+            event.delta = text_of(event.delta)
+            call.said += event.delta
+            event.item_id = call.item_id
+            yield event
+
+    @staticmethod
+    def _rest(call: _Item, arguments: Value, place: int) -> Iterator[responses.ResponseFunctionCallArgumentsDeltaEvent]:
+        from openai.types import responses
+
+        whole = text_of(arguments) or ""
+        if whole.startswith(call.said) and whole != call.said:
+            rest, call.said = whole[len(call.said) :], whole
+            yield responses.ResponseFunctionCallArgumentsDeltaEvent.construct(
+                type="response.function_call_arguments.delta",
+                item_id=call.item_id,
+                output_index=place,
+                delta=rest,
+                sequence_number=0,
+            )
+
+    def _new(self, items: list[_Item], item_id: str | None, place: int, key: str) -> _Item:
+        if not item_id or any(item.item_id == item_id and item.key == key for item in items):
+            self._made += 1
+            item_id = f"{MADE_UP}{self._made}"
+        items.append(_Item(item_id, place, key))
+        return items[-1]
+
+
+def _texts_of(item: Value) -> Iterator[tuple[int, Value, Value]]:
+    """The contents of a message: its number, it itself, and its text where it has one."""
+    if getattr(item, "type", None) == "message":
+        contents: list[Value] = [item.content] if isinstance(item.content, str) else item.content or []
+        for number, content in enumerate(contents):
+            yield number, content, content if isinstance(content, str) else getattr(content, "text", None)
+
+
+def _find(items: list[_Item], item_id: str | None, place: int, key: str, whole: str = "") -> _Item | None:
+    """The item that an event is about: of its id, of its call id, or, where they do not speak against it, its place.
+
+    Shape: `key` is as that of `_Item`, empty where the event has none; `whole` is the whole text where it has that.
+    """
+    of_key = [item for item in items if not key or item.key == key]
+    by_id = [item for item in of_key if item_id and item.item_id == item_id]
+    by_call = [item for item in of_key if key and not key.startswith("#")]
+    by_place = [item for item in of_key if item.place == place and item.may_be(whole)]
+    return next(iter((*by_id, *by_call, *by_place)), None)

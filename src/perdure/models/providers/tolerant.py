@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from openai import AsyncStream
     from pydantic_ai.models import Model as SdkModel
 
-T = TypeVar("T")
+Read: TypeAlias = Callable[[AsyncIterator[Value], frozenset[str]], AsyncIterator[Value]]
+"""Puts a stream right, given the names of the tools that may be called in it."""
 
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _MAX_SHOWN = 2048
@@ -44,26 +45,31 @@ def tolerant(model: SdkModel) -> SdkModel:
 
 
 @cache
-def _reading(kind: type[SdkModel], read: Callable[[AsyncIterator[Value]], AsyncIterator[Value]]) -> type[SdkModel]:
+def _reading(kind: type[SdkModel], read: Read) -> type[SdkModel]:
     """A class of models whose streams are put right by `read`."""
+    from pydantic_ai.models import ModelRequestParameters
+
     process: Callable[..., Awaitable[Value]] = getattr(kind, _PROCESS)
 
     async def process_right(self: SdkModel, response: AsyncStream[Value], *args: Value, **named: Value) -> Value:
         await _check_stream(response)
-        return await process(self, _RightStream(response, read), *args, **named)
+        parameters = next(given for given in (*args, *named.values()) if isinstance(given, ModelRequestParameters))
+        tools = frozenset(tool.name for tool in parameters.function_tools)
+        return await process(self, _RightStream(response, read, tools), *args, **named)
 
     return type("TolerantModel", (kind,), {_PROCESS: process_right})
 
 
-class _RightStream(Generic[T]):
+class _RightStream:
     """A response's events, each put right before anybody looks at it."""
 
-    def __init__(self, response: AsyncStream[T], read: Callable[[AsyncIterator[T]], AsyncIterator[T]]) -> None:
+    def __init__(self, response: AsyncStream[Value], read: Read, tools: frozenset[str]) -> None:
         self._response = response
         self._read = read
+        self._tools = tools
 
-    def __aiter__(self) -> AsyncIterator[T]:
-        return self._read(aiter(self._response))
+    def __aiter__(self) -> AsyncIterator[Value]:
+        return self._read(aiter(self._response), self._tools)
 
     async def close(self) -> None:
         """End the request."""
