@@ -204,8 +204,33 @@ async def test_of_several_answers_the_one_that_begins_first_is_read(
     acts = [choice(first, "Hel"), choice(other, "Bye"), choice(first, "lo")]
     acts += [choice(first, finish="length"), choice(other, finish="stop"), Chunk("[DONE]")]
     loopback.play(Scenario(acts=tuple(acts)))
-    _, reply = await told(model, ask())
+    _, reply = await told(model, ask(settings={"extra_body": {"n": 2}}))
     assert (reply.parts, reply.finish_reason) == ((TextPart(text="Hello"),), "length")
+
+
+@pytest.mark.parametrize(
+    "acts",
+    {
+        "role in 0, text in 1": (
+            chunk({"role": "assistant"}),
+            choice(1, "Hel"),
+            choice(1, "lo"),
+            choice(1, finish="stop"),
+        ),
+        "text in 1, end in 0": (choice(1, "Hel"), choice(1, "lo"), choice(0, finish="stop")),
+        "two entries in one chunk": (
+            chunk(choices=[{"index": 0, "delta": {"content": each}} for each in ("Hel", "lo")]),
+            choice(0, finish="stop"),
+        ),
+    }.items(),
+    ids=lambda case: case[0],
+)
+async def test_one_answer_is_one_whatever_index_its_pieces_have(
+    loopback: Loopback, model: OpenAICompatible, acts: tuple[str, tuple[Act, ...]]
+) -> None:
+    loopback.play(Scenario(acts=(*acts[1], Chunk("[DONE]"))))
+    _, reply = await told(model, ask())
+    assert (reply.parts, reply.finish_reason) == ((TextPart(text="Hello"),), "stop")
 
 
 async def test_a_whole_message_in_the_place_of_deltas_is_the_answer(

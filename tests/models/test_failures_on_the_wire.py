@@ -334,3 +334,9 @@ def test_a_model_serves_one_event_loop_after_another(loopback: Loopback, model: 
     loopback.play(say("One"), say("Two"))
     for _ in range(2):
         assert asyncio.run(reply_of(model, ask())).finish_reason == "stop"
+
+
+async def test_a_code_that_says_that_all_is_well_is_no_error(loopback: Loopback, model: OpenAICompatible) -> None:
+    well = chunk(choices=[], code=0, msg="success")
+    loopback.play(Scenario(acts=(*text("Hello"), chunk(finish="stop"), well, Chunk("[DONE]"))))
+    assert (await reply_of(model, ask())).finish_reason == "stop"

@@ -59,6 +59,12 @@ async def test_a_length_limit_is_the_finish_reason(loopback: Loopback, model: Mo
 
 
 AT = {"output_index": 0, "content_index": 0}
+
+
+def content(text: str) -> dict[str, object]:
+    return {"type": "output_text", "text": text, "annotations": list[object]()}
+
+
 EMPTY = SAID | {"content": list[object]()}
 UNCALLED = CALLED | {"arguments": ""}
 ADDED, CALL_ADDED = (event("response.output_item.added", output_index=0, item=item) for item in (EMPTY, UNCALLED))
@@ -83,6 +89,11 @@ ARGUMENTS_DONE = event(
     {
         "everywhere": (ADDED, DELTA, TEXT_DONE, DONE, WHOLE),
         "in deltas": (ADDED, DELTA, NO_ITEMS),
+        "in deltas that say nothing else": (event("response.output_text.delta", delta="Hello"), DONE, WHOLE),
+        "in its content's end": (
+            event("response.content_part.done", item_id="msg_1", part=content("Hello"), **AT),
+            NO_ITEMS,
+        ),
         "in its part's end": (ADDED, TEXT_DONE, NO_ITEMS),
         "in its item's end": (ADDED, DONE, NO_ITEMS),
         "in its item's end, which nothing began": (DONE, NO_ITEMS),
@@ -163,7 +174,7 @@ async def test_a_call_is_read_once_wherever_it_stands(
 
 
 async def test_what_the_closing_event_has_more_is_read_too(loopback: Loopback, model: Model) -> None:
-    more: tuple[dict[str, object], ...] = (SAID, {**SAID, "id": "msg_2", "content": [{"type": "output_text", "text": "More.", "annotations": []}]})
+    more: tuple[dict[str, object], ...] = (SAID, SAID | {"id": "msg_2", "content": [content("More.")]})
     calls = (CALLED, CALLED | {"id": "fc_2", "call_id": "c2"})
     whole = event("response.completed", response=response("completed", *more, *calls))
     loopback.play(Scenario(acts=(begin(), ADDED, DELTA, whole)))
@@ -181,3 +192,16 @@ async def test_a_refusal_that_only_a_closing_event_has_is_one(loopback: Loopback
     loopback.play(Scenario(acts=(begin(), *(done if where == "item" else whole))))
     with pytest.raises(ModelRefused):
         await reply_of(model, ask())
+
+
+async def test_a_thought_of_which_nothing_came_is_not_sent_back(loopback: Loopback, model: Model) -> None:
+    thinks = ReasoningPart(text="", signature="sealed", provider={"id": "rs_1", "name": "openai", "system": "openai"})
+    again = ReasoningPart(text="", signature="more", provider={"id": "rs_2", "name": "openai", "system": "openai"})
+    called_once = ToolCallPart(
+        call_id="c1", tool="find", arguments='{"n":1}', provider={"id": "fc_1", "name": "openai", "system": "openai"}
+    )
+    turn = assistant(thinks, ended(called_once, "one"), again)
+    loopback.play(Scenario(acts=(begin(), event("response.completed", response=response("completed", SAID)))))
+    await reply_of(model, ModelRequest(messages=(user("Hi"), turn), tools=(tool("find", n="integer"),), step=1))
+    items = loopback.requests[0].body["input"]
+    assert [item["type"] for item in items if "type" in item] == ["reasoning", "function_call", "function_call_output"]

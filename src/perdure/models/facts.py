@@ -115,6 +115,10 @@ def _body(error: BaseException) -> object:
 _SAYS = ("message", "detail", "msg", "error_message", "error_msg", "errors", "reason", "title")
 
 
+_NO_ERROR = (0, "0", "ok", "success")
+"""Codes of servers that give one with every answer."""
+
+
 def is_error(body: Mapping[str, object]) -> bool:
     """Whether what came in the place of an answer is an error, by its shape: it says something, and has no choices.
 
@@ -123,7 +127,7 @@ def is_error(body: Mapping[str, object]) -> bool:
     """
     if body.get("error"):
         return True
-    if body.get("choices") or body.get("output"):
+    if body.get("code") in _NO_ERROR or body.get("choices") or body.get("output"):
         return False
     if "error" in {body.get("object"), body.get("type"), body.get("status")}:
         return True

@@ -108,7 +108,8 @@ def _object(text: str) -> dict[str, object] | None:
 
 def _repeats(call: _Call, call_id: str, name: str, arguments: str) -> bool:
     """Whether a piece is a whole call once more. Without ids, the same call twice is two calls."""
-    if not (call_id or name) or not call.call_id or call_id not in {"", call.call_id} or name not in {"", call.name}:
+    is_other = call_id and call.call_id and call_id != call.call_id
+    if is_other or not (call_id or (name and call.call_id)) or name not in {"", call.name}:
         return False
     given = _object(arguments)
     return bool(given or arguments == call.arguments == EMPTY) and given == _object(call.arguments)

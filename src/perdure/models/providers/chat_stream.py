@@ -2,7 +2,7 @@
 
 Every value gets the type that the format promises (`chat_chunk`), and every tool call an index of its own
 (`chat_calls`). Usage is what the last chunk that has it says: some servers send the sum so far in every chunk, some the
-input early and the output late. Of several answers (`n` above 1) only the one that begins first is read.
+input early and the output late. Of several answers that were asked for only the one that begins first is read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from perdure.models.facts import is_error
 from perdure.models.finish import finish_of, is_whole
+from perdure.models.providers.asked import Asked
 from perdure.models.providers.chat_chunk import SAYING, Unreadable, well_typed
 from perdure.models.providers.refused import RefusedInBody
 from perdure.models.shapes import is_record
@@ -21,28 +22,37 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
 
 
-async def put_right(chunks: AsyncIterable[object], tools: frozenset[str]) -> AsyncIterator[ChatCompletionChunk]:
+async def put_right(chunks: AsyncIterable[object], asked: Asked) -> AsyncIterator[ChatCompletionChunk]:
     """The chunks of a stream, each put right before anybody looks at it. Raises: Unreadable, RefusedInBody."""
     from perdure.models.providers.chat_calls import Calls
 
-    calls, usage, last, ending, read, said = Calls(tools), None, None, "", None, set[str]()
+    calls, usage, last, ending, said = Calls(asked.tools), None, None, "", set[str]()
+    read: int | None = None
     async for each in chunks:
         chunk = _read(each, said)
-        if read is None and chunk.choices:
-            read = chunk.choices[0].index
-        chunk.choices = [choice for choice in chunk.choices if choice.index == read][:1]
-        for choice in chunk.choices:
-            said.update(name for name in SAYING if getattr(choice.delta, name, None))
+        choices = chunk.choices
+        if asked.several:  # of whichever begins to say something first
+            saying = (choice.index for choice in choices if choice.finish_reason or _said(choice.delta))
+            read = next(saying, None) if read is None else read
+            choices = [choice for choice in choices if choice.index == read]
+        for choice in choices:
+            said |= _said(choice.delta)
             for piece in choice.delta.tool_calls or ():
                 calls.sort(piece)
             ending = choice.finish_reason or ending
         usage, chunk.usage = _later(usage, chunk.usage), None
-        yield chunk
-        last = chunk
+        for choice in choices or [None]:
+            last = chunk.model_copy(update={"choices": [] if choice is None else [choice]})
+            yield last
     if calls.has_nameless and is_whole(finish_of(ending)):
         raise Unreadable("a tool call has no name")
     if last is not None and usage is not None:
         yield last.model_copy(update={"choices": [], "usage": usage})
+
+
+def _said(delta: object) -> set[str]:
+    """Which of its fields a delta has something in."""
+    return {name for name in SAYING if getattr(delta, name, None)}
 
 
 def _read(chunk: object, said: Collection[str]) -> ChatCompletionChunk:

@@ -82,6 +82,8 @@ def _step(parts: Sequence[KnownPart], ids: Ids) -> Iterator[sdk.ModelMessage]:
             for part in said
         ):
             said.append(sdk.TextPart(NO_ANSWER))
+        while isinstance(said[-1], sdk.ThinkingPart):  # a thought is taken only before what came of it
+            said.pop()
         origin = next((part.provider for part in parts if part.provider), None) or _NOWHERE
         yield sdk.ModelResponse(
             parts=said,
@@ -108,9 +110,9 @@ def _said(part: KnownPart, call_id: str, ids: Ids) -> sdk.ModelResponsePart | No
             provider_name=name,
             provider_details=provided,
         )
-    if not part.text.strip() and not origin:
-        return None
     if isinstance(part, TextPart):
+        if not part.text.strip():  # refused where it is another provider's
+            return None
         return sdk.TextPart(part.text, id=own_id, provider_name=name, provider_details=provided)
     if not (
         part.signature or own_id or provided

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from perdure.core.values import Value
+from perdure.models.providers.asked import Asked
 from perdure.models.providers.chat_chunk import text_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MADE_UP = "perdure_item_"
 """How an id begins that stands for one that the server has not given: it is never sent back."""
 
 
-async def with_all_said(events: AsyncIterator[Value], _: frozenset[str]) -> AsyncIterator[Value]:
+async def with_all_said(events: AsyncIterator[Value], _: Asked) -> AsyncIterator[Value]:
     """The events, each thing said once, under one id."""
     reading = _Reading()
     async for event in events:
@@ -33,8 +34,8 @@ async def with_all_said(events: AsyncIterator[Value], _: frozenset[str]) -> Asyn
 class _Item:
     """A text or a call: its id here, where it stands, and what was said of it."""
 
-    def __init__(self, item_id: str, place: int, key: str) -> None:
-        """Shape: `key` is a call's call id, or # and the number of a text within its message."""
+    def __init__(self, item_id: str, place: int | None, key: str) -> None:
+        """Shape: `key` is a call's call id, or # and the number of a text within its message, empty where unknown."""
         self.item_id, self.place, self.key = item_id, place, key
         self.said = ""
 
@@ -59,33 +60,41 @@ class _Reading:
         item: Value = getattr(event, "item", None)
         if kind == "response.output_text.delta":
             yield from self._delta(event)
-            return
-        if kind in {"response.function_call_arguments.delta", "response.function_call_arguments.done"}:
+        elif kind in {"response.function_call_arguments.delta", "response.function_call_arguments.done"}:
             yield from self._arguments(event)
-            return
-        if isinstance(item, responses.ResponseFunctionToolCall):
+        elif isinstance(item, responses.ResponseFunctionToolCall):
             yield from self._call(item, event.output_index)
-            return
-        if kind == "response.output_text.done":
-            yield from self._text(event.item_id, event.output_index, event.content_index, event.text)
+        else:
+            yield from self._closed(kind, event)
+            yield event
+
+    def _closed(self, kind: str, event: Value) -> Iterator[Value]:
+        """What an event that closes something has, and no event before it."""
+        if kind in {"response.output_text.done", "response.content_part.done"}:
+            whole: Value = event.text if kind.startswith("response.output") else getattr(event.part, "text", None)
+            yield from self._text(event.item_id, event.output_index, event.content_index, whole)
         elif kind == "response.output_item.done":
-            yield from self._contents(item, event.output_index)
+            yield from self._contents(event.item, event.output_index)
         elif kind in {"response.completed", "response.incomplete"}:
-            output: list[Value] = getattr(event.response, "output", None) or []
-            lacks_text = sum(len(list(_texts_of(each))) for each in output) > len(self._texts)
-            for place, each in enumerate(output):
-                if isinstance(each, responses.ResponseFunctionToolCall):
-                    yield from self._call(each, place)
-                else:
-                    yield from self._contents(each, place, lacks_text=lacks_text)
-        yield event
+            yield from self._output(getattr(event.response, "output", None) or [])
+
+    def _output(self, output: list[Value]) -> Iterator[Value]:
+        from openai.types import responses
+
+        lacks_text = sum(len(list(_texts_of(each))) for each in output) > len(self._texts)
+        for place, each in enumerate(output):
+            if isinstance(each, responses.ResponseFunctionToolCall):
+                yield from self._call(each, place)
+            else:
+                yield from self._contents(each, place, lacks_text=lacks_text)
 
     # Texts.
 
     def _delta(self, event: responses.ResponseTextDeltaEvent) -> Iterator[responses.ResponseTextDeltaEvent]:
         event.delta = text_of(event.delta) or ""
         if event.delta:
-            key = f"#{event.content_index}"
+            number: Value = event.content_index  # the SDK lets null through, and what is not there
+            key = "" if number is None else f"#{number}"
             text = _find(self._texts, event.item_id, event.output_index, key)
             text = text or self._new(self._texts, event.item_id, event.output_index, key)
             text.said += event.delta
@@ -93,16 +102,18 @@ class _Reading:
             yield event
 
     def _text(
-        self, item_id: str | None, place: int, number: int, whole: str | None, *, may_be_new: bool = True
+        self, item_id: str | None, place: int, number: int, whole: Value, *, may_be_new: bool = True
     ) -> Iterator[responses.ResponseTextDeltaEvent]:
         """What was not said yet of a text that is whole."""
         from openai.types import responses
 
+        if not isinstance(whole, str):
+            return
         key = f"#{number}"
-        text = _find(self._texts, item_id, place, key, whole or "")
+        text = _find(self._texts, item_id, place, key, whole)
         if text is None and may_be_new:
             text = self._new(self._texts, item_id, place, key)
-        if text is not None and whole and whole.startswith(text.said) and whole != text.said:
+        if text is not None and whole.startswith(text.said) and whole != text.said:
             rest, text.said = whole[len(text.said) :], whole
             yield responses.ResponseTextDeltaEvent.construct(
                 type="response.output_text.delta",
@@ -122,7 +133,11 @@ class _Reading:
         """
         from openai.types import responses
 
-        for number, content, whole in _texts_of(item):
+        texts = list(_texts_of(item))
+        joined = "".join(whole for _, _, whole in texts if isinstance(whole, str))
+        if joined and any(text.said == joined and text.place in {None, place} for text in self._texts):
+            return  # said under one number
+        for number, content, whole in texts:
             if isinstance(content, responses.ResponseOutputRefusal):
                 yield responses.ResponseRefusalDoneEvent.construct(
                     type="response.refusal.done",
@@ -159,7 +174,7 @@ class _Reading:
         if event.type == "response.function_call_arguments.done":
             yield from self._rest(call, event.arguments, event.output_index)
         elif event.delta:
-            event.delta = text_of(event.delta)
+            event.delta = text_of(event.delta) or ""
             call.said += event.delta
             event.item_id = call.item_id
             yield event
@@ -179,7 +194,7 @@ class _Reading:
                 sequence_number=0,
             )
 
-    def _new(self, items: list[_Item], item_id: str | None, place: int, key: str) -> _Item:
+    def _new(self, items: list[_Item], item_id: str | None, place: int | None, key: str) -> _Item:
         if not item_id or any(item.item_id == item_id and item.key == key for item in items):
             self._made += 1
             item_id = f"{MADE_UP}{self._made}"
@@ -195,13 +210,13 @@ def _texts_of(item: Value) -> Iterator[tuple[int, Value, Value]]:
             yield number, content, content if isinstance(content, str) else getattr(content, "text", None)
 
 
-def _find(items: list[_Item], item_id: str | None, place: int, key: str, whole: str = "") -> _Item | None:
+def _find(items: list[_Item], item_id: str | None, place: int | None, key: str, whole: str = "") -> _Item | None:
     """The item that an event is about: of its id, of its call id, or, where they do not speak against it, its place.
 
     Shape: `key` is as that of `_Item`, empty where the event has none; `whole` is the whole text where it has that.
     """
-    of_key = [item for item in items if not key or item.key == key]
+    of_key = [item for item in items if not key or item.key in {key, ""}]
     by_id = [item for item in of_key if item_id and item.item_id == item_id]
     by_call = [item for item in of_key if key and not key.startswith("#")]
-    by_place = [item for item in of_key if item.place == place and item.may_be(whole)]
+    by_place = [item for item in of_key if (item.place in {place, None} or place is None) and item.may_be(whole)]
     return next(iter((*by_id, *by_call, *by_place)), None)

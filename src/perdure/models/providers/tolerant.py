@@ -8,7 +8,7 @@ that error.
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +17,7 @@ import msgspec
 from perdure.core.values import Value
 from perdure.errors import ModelRequestInvalid
 from perdure.models.facts import is_error
+from perdure.models.providers.asked import Asked
 from perdure.models.providers.chat_stream import put_right
 from perdure.models.providers.refused import RefusedInBody
 from perdure.models.providers.responses_stream import with_all_said
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from openai import AsyncStream
     from pydantic_ai.models import Model as SdkModel
 
-Read: TypeAlias = Callable[[AsyncIterator[Value], frozenset[str]], AsyncIterator[Value]]
-"""Puts a stream right, given the names of the tools that may be called in it."""
+Read: TypeAlias = Callable[[AsyncIterator[Value], Asked], AsyncIterator[Value]]
+"""Puts a stream right, given what was asked for."""
 
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _MAX_SHOWN = 2048
@@ -55,21 +56,28 @@ def _reading(kind: type[SdkModel], read: Read) -> type[SdkModel]:
         await _check_stream(response)
         parameters = next(given for given in (*args, *named.values()) if isinstance(given, ModelRequestParameters))
         tools = frozenset(tool.name for tool in parameters.function_tools)
-        return await process(self, _RightStream(response, read, tools), *args, **named)
+        several = any(_answers(given) != 1 for given in (*args, *named.values()) if is_record(given))
+        return await process(self, _RightStream(response, read, Asked(tools, several)), *args, **named)
 
     return type("TolerantModel", (kind,), {_PROCESS: process_right})
+
+
+def _answers(settings: Mapping[str, object]) -> object:
+    """How many answers were asked for."""
+    more = settings.get("extra_body")
+    return (more.get("n") if is_record(more) else None) or settings.get("n") or 1
 
 
 class _RightStream:
     """A response's events, each put right before anybody looks at it."""
 
-    def __init__(self, response: AsyncStream[Value], read: Read, tools: frozenset[str]) -> None:
+    def __init__(self, response: AsyncStream[Value], read: Read, asked: Asked) -> None:
         self._response = response
         self._read = read
-        self._tools = tools
+        self._asked = asked
 
     def __aiter__(self) -> AsyncIterator[Value]:
-        return self._read(aiter(self._response), self._tools)
+        return self._read(aiter(self._response), self._asked)
 
     async def close(self) -> None:
         """End the request."""
