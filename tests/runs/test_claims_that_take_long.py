@@ -10,6 +10,7 @@ import pytest
 
 import perdure
 from perdure.core.operations import TakeRun
+from perdure.errors import StoreUnavailable
 from perdure.runs.worker import Worker
 from perdure.testing.wrapped import WrappedStore
 from tests.runs.cluster import LEASE_FOR, Cluster
@@ -62,6 +63,44 @@ async def test_a_run_is_executed_once_where_a_claim_takes_longer_than_a_lease(
     assert await memory.result(run) == 2
     assert memory.done == ["effect"]
     assert "did not execute" not in caplog.text
+
+
+class OnceUnreadable(WrappedStore):
+    """Reads the journals of several runs only at the second time; one alone never, where it is named."""
+
+    def __init__(self, cluster: Cluster, error: Exception, unreadable: str = "") -> None:
+        super().__init__(cluster.store)
+        self.error, self.unreadable = error, unreadable
+        self.reads = 0
+        real = self.runs.journals
+
+        async def journals(runs: Any) -> Any:
+            self.reads += 1
+            if self.reads == 1 or [run.run_id for run in runs] == [self.unreadable]:
+                raise self.error
+            return await real(runs)
+
+        self.runs.journals = journals
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("for a moment"), ValueError("a column is damaged")])
+async def test_what_can_not_be_read_for_a_moment_or_of_one_run_keeps_no_other_one_from_beginning(
+    memory: Cluster, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_damaged = isinstance(error, ValueError)
+    flow = memory.workflow(waits_and_acts(memory))
+    runs = [await memory.client.start(flow, run_id=f"r{number}") for number in range(4)]
+    await memory.start_worker()
+    await memory.clock.advance(1)
+    await memory.kill()
+    for run in runs:
+        await run.emit_event("go")
+    store = OnceUnreadable(memory, error, "r1" if is_damaged else "")
+    await memory.start_worker(store=store)
+    await memory.clock.advance(LEASE_FOR + 2)
+    statuses = [(await run.record()).status for run in runs]
+    assert statuses == ["completed", "running" if is_damaged else "completed", "completed", "completed"]
+    assert ("run r1: its journal can't be read" in caplog.text) == is_damaged
 
 
 async def test_a_worker_that_is_stopped_meanwhile_begins_nothing_more(memory: Cluster) -> None:

@@ -172,6 +172,19 @@ async def test_the_answer_value_is_its_result(cluster: Cluster) -> None:
     assert cluster.done == ["paid"]
 
 
+async def test_after_restarts_one_question_is_open_and_an_answer_to_it_is_heard(cluster: Cluster) -> None:
+    run = await Payment(cluster, in_doubt="ask").died()
+    await cluster.clock.settle()
+    for _ in range(3):
+        await run.fail("given up")
+        await run.restart()
+        await cluster.clock.advance(1)
+        assert len(await cluster.client.questions.list()) == 1
+    await cluster.client.questions.resolve("run", "0", "value", 5)
+    assert await cluster.result(run) == 5
+    assert await cluster.client.questions.list() == []
+
+
 async def test_each_doubt_is_asked_about_anew(cluster: Cluster) -> None:
     payment = Payment(cluster, deaths=2, in_doubt="ask")
     run = await payment.died()

@@ -17,11 +17,13 @@ from perdure.core.text import well_formed_data
 from perdure.core.values import Value, shown
 from perdure.errors import NotStorable, StepFailed, ToolNotFound
 from perdure.models.shapes import MAX_DEPTH, depth_of
+from perdure.runs.in_doubt import DECIDED
 from perdure.runs.options import StepOptions
 from perdure.runs.protocols import RunContext, RunningStep
 
 NAME_CHARS = 200
 SHOWN_CHARS = 500
+DECIDED_AS_FAILED = "A person has looked, and says that this call failed."
 
 # a call that had begun while the agent still had the tool may have had its effect: it is in doubt, not unknown
 _unknown_tool = StepOptions(kind="tool", in_doubt="fail")
@@ -107,6 +109,9 @@ class _ToolStep:
             output = self._output if self._has_output else msgspec.json.decode(record.result or b"null")
             return msgspec.structs.replace(self._part, state="completed", output=output)
         failure = record.failure
+        if failure is not None and failure.data is not None and DECIDED in failure.data:
+            words = f"{DECIDED_AS_FAILED} {failure.data[DECIDED]}".strip()
+            return msgspec.structs.replace(self._part, state="failed", error=words, error_code="tool_failed")
         if record.status == "in_doubt" or failure is None or failure.reason == "in_doubt":
             return msgspec.structs.replace(
                 self._part, state="in_doubt", error=UNKNOWN_OUTCOME, error_code="tool_in_doubt"

@@ -27,9 +27,10 @@ class Questions:
         given_id("run_id", run_id)
         given_number("limit", limit)
         await self._access.check("question.list", run_id or "")
-        return await self._store.questions.list(
+        found = await self._store.questions.list(
             tenant=self._access.tenant, run_id=run_id, open_only=open_only, limit=limit
         )
+        return _asked_last(found) if open_only else found
 
     async def resolve(
         self, run_id: str, position: str, choice: str, value: Value = None, *, by: str | None = None
@@ -43,7 +44,7 @@ class Questions:
         asked = [question for question in every if question.kind == IN_DOUBT and question.position == position]
         if not asked:
             raise QuestionNotFound(run_id=run_id, position=position)
-        latest = next((question for question in asked if question.answered_at is None), asked[-1])
+        latest = next((question for question in reversed(asked) if question.answered_at is None), asked[-1])
         return await self.answer(latest.question_id, choice, value, by=by)
 
     async def answer(self, question_id: str, choice: str, value: Value = None, *, by: str | None = None) -> Question:
@@ -77,3 +78,9 @@ class Questions:
                 at=self._access.clock.now(),
             )
         )
+
+
+def _asked_last(questions: list[Question]) -> list[Question]:
+    """Without those that a step in doubt has asked again since, after a restart: nobody hears an answer to them."""
+    last = {(one.run_id, one.position): one.question_id for one in questions if one.kind == IN_DOUBT}
+    return [one for one in questions if one.question_id == last.get((one.run_id, one.position), one.question_id)]

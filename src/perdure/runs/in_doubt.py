@@ -26,6 +26,8 @@ from perdure.runs.waits import park_for
 KIND = "in_doubt"
 CHOICES = ("again", "failed", "value")
 KNOWN = 10_000
+DECIDED = "decided"
+"""Among the data of a failure: a person has decided on it; with these words, or none."""
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,6 +45,12 @@ _decisions = msgspec.json.Decoder(Decision)
 def decision_of(event: EventRecord) -> Decision:
     """The decision in an answer."""
     return _decisions.decode(event.payload)
+
+
+def said_with(decision: Decision) -> str:
+    """The words that somebody gave with a decision, empty where there are none."""
+    given = msgspec.json.decode(decision.value)
+    return given if isinstance(given, str) else ""
 
 
 def check_value(run: RunRecord, question_id: str, value: Value) -> None:

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from perdure.core import topics
 from perdure.core.clock import Clock, Timer
 from perdure.core.manifest import Outcome
@@ -34,6 +32,7 @@ from perdure.runs.context import Context
 from perdure.runs.halting import HELD, Halt, Unwind
 from perdure.runs.heartbeat import STALL_LIMIT, Heartbeat
 from perdure.runs.journal_cache import JournalCache
+from perdure.runs.journal_reading import read_journals
 from perdure.runs.news import look
 from perdure.runs.observing import ObserverCalls, in_short, log_raised
 from perdure.runs.pool import Pool
@@ -81,7 +80,7 @@ class LeaseHolder(WorkerLease):
         self.ticked_after = clock.elapsed()
         self._on_ended = on_ended
         self._on_held = on_held
-        self._is_leaving = False
+        self.is_leaving = False
         self._leaving: asyncio.Task[None] | None = None
         self._left_running: dict[RunKey, Attempt] = {}
         self.claim_began: float | None = None
@@ -131,14 +130,14 @@ class LeaseHolder(WorkerLease):
 
         Safe twice.
         """
-        self._is_leaving = True
+        self.is_leaving = True
         if not self.attempts:
             await self._leave()
 
     async def abandon(self) -> None:
         """Stop renewing, also where runs are held: their leases stay until the worker's ends. Safe twice."""
         if self.attempts:
-            self._is_leaving = False
+            self.is_leaving = False
             self._heartbeat.stop()
             _log.warning("worker %s: %s stay held until its lease ends", self.worker_id, in_short(tuple(self.attempts)))
             for attempt in tuple(self.attempts.values()):
@@ -177,42 +176,22 @@ class LeaseHolder(WorkerLease):
     ) -> None:
         """Begin attempts of runs that were leased to this worker; all is read before the first one begins.
 
-        Shape: where `may_begin` says no by then, they are given back.
-        Raises: StoreUnavailable: none has begun, and each is an orphan.
+        Shape: where `may_begin` says no by then, they are given back; one whose journal can't be read is an orphan.
+        Raises: StoreError: none has begun, and each is an orphan.
         """
         incarnation = self.incarnation
-        journals = await self._journals([one.run for one, _ in claimed])
+        journals = await read_journals(self, [one.run for one, _ in claimed])
         if incarnation != self.incarnation:
             return  # the worker has expired meanwhile, and others take over
         for (one, workflow), journal in zip(claimed, journals, strict=True):
             if not may_begin():
                 self.spawn(self.give_back_claimed(one.run))
-            elif (key_of(one.run), one.run.token) not in self._given_back:
+            elif journal is not None and (key_of(one.run), one.run.token) not in self._given_back:
                 self.begin(one, journal, workflow)
 
     async def give_back_claimed(self, run: RunRecord) -> None:
         """Give back a run that was claimed and is not begun."""
         await self.give_back(run)
-
-    async def _journals(self, runs: list[RunRecord]) -> list[Journal]:
-        """The journals of runs, each whole or with what has come in since it was kept here."""
-        known = [self.journals.take(run) for run in runs]
-        missing = [run for run, journal in zip(runs, known, strict=True) if journal is None]
-        read = iter(await self.store.runs.journals(missing) if missing else ())
-        whole = [next(read) if journal is None else journal for journal in known]
-        behind = [
-            place for place, (run, journal) in enumerate(zip(runs, whole, strict=True)) if run.inbox != journal.inbox
-        ]
-        brought_up = await asyncio.gather(*(self._brought_up(runs[place], whole[place]) for place in behind))
-        for place, journal in zip(behind, brought_up, strict=True):
-            whole[place] = journal
-        return whole
-
-    async def _brought_up(self, run: RunRecord, journal: Journal) -> Journal:
-        """A journal that is known here, with what has come in since."""
-        after = max((event.seq for event in journal.events), default=0)
-        events = await self.store.events.list(run.run_id, tenant=run.tenant, after=after)
-        return msgspec.structs.replace(journal, events=(*journal.events, *events), inbox=run.inbox)
 
     def begin(self, claimed: ClaimedRun, journal: Journal, workflow: Workflow[..., Value]) -> None:
         """Begin an attempt; when an earlier one has unwound here, and no function of it runs any more."""
@@ -334,7 +313,7 @@ class LeaseHolder(WorkerLease):
         self._observer_calls.run_ended(run_id, attempt.workflow.name, _LEFT.get(ended_as, attempt.status))
         if self._on_ended is not None:
             self._on_ended(attempt, ended_as)
-        if self._is_leaving and not self.attempts and self._leaving is None:
+        if self.is_leaving and not self.attempts and self._leaving is None:
             self._leaving = self.loop.create_task(self._leave())
 
     async def _forget(self, attempt: Attempt) -> None:

@@ -25,7 +25,7 @@ from perdure.runs.calls import Call
 from perdure.runs.failing import failure_from, pause_of, stored
 from perdure.runs.fitting import facts_now, recorded_by
 from perdure.runs.halting import HELD, Carried, Unwind
-from perdure.runs.in_doubt import ask, decision_of
+from perdure.runs.in_doubt import DECIDED, ask, decision_of, said_with
 from perdure.runs.interrupts import is_of_user_code
 from perdure.runs.options import MAX_SECONDS, StepOptions
 from perdure.runs.protocols import ExtraOperations, named
@@ -307,8 +307,9 @@ class StepCall(Call[R]):
             await self._end(self.record("completed", result=data))
             return data
         if decision.choice == "failed":
-            message = f"in doubt, decided as failed: {why}"
-            await self._fail(Failure(cause_type="InDoubt", message=message, reason="in_doubt"))
+            words = said_with(decision)
+            message = f"in doubt, decided as failed: {words or why}"
+            await self._fail(Failure(cause_type="InDoubt", message=message, reason="in_doubt", data={DECIDED: words}))
         self.failure = None  # who says so gives the policy's number again
         return None
 

@@ -39,7 +39,7 @@ class SharedStream:
         self._tenant = tenant
         self._turn = turn
         self._kept: deque[Expanded] = deque()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: dict[asyncio.Future[None], None] = {}
         self.after = self.head = after
         self.ended = False
         self._latest_after, self._latest = after, News((), after, ended=False)
@@ -57,8 +57,11 @@ class SharedStream:
             if self._error is not None:
                 raise self._error
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
+            self._waiters[waiter] = None
+            try:
+                await waiter
+            finally:
+                self._waiters.pop(waiter, None)  # whoever goes leaves nothing in a stream that says nothing
         if after == self._latest_after:  # as nearly all are: one answer for all of them
             return self._latest
         newest_first = takewhile(lambda entry: entry.seq > after, reversed(self._kept))
@@ -101,7 +104,8 @@ class SharedStream:
     async def _tell(self) -> None:
         """Wake everybody, some in each turn of the loop; then rest, where that took long."""
         begun = self._clock.elapsed()
-        waiters, self._waiters = self._waiters, []
+        waiters = list(self._waiters)
+        self._waiters.clear()
         for first in range(0, max(1, len(waiters)), SLICE):
             for waiter in waiters[first : first + SLICE]:
                 if not waiter.done():

@@ -113,8 +113,10 @@ def _open(path: str) -> Connection:
 
 
 def _in_transaction(connection: Connection, tx: Transaction, read: Callable[[], T]) -> T:
-    tx.rows("BEGIN")
+    if connection.in_transaction:  # a signal handler's error broke off the end of the read before
+        tx.rows("ROLLBACK")
     try:
+        tx.rows("BEGIN")
         return read()
     finally:
         if connection.in_transaction:
