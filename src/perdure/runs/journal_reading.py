@@ -5,22 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from perdure.core.records import Journal, RunRecord
 from perdure.errors import StoreError, StoreUnavailable
-
-if TYPE_CHECKING:
-    from perdure.runs.lease_holder import LeaseHolder
+from perdure.runs.journal_cache import JournalCache
+from perdure.stores.port import Store
 
 READ_AGAIN_AFTER = 0.2
 
 _log = logging.getLogger("perdure.worker")
 
 
-async def read_journals(holder: LeaseHolder, runs: list[RunRecord]) -> list[Journal | None]:
+class Reading(Protocol):
+    """Who reads them: a holder of leases."""
+
+    store: Store
+    journals: JournalCache
+    incarnation: str
+    is_leaving: bool
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, by the clock."""
+        ...
+
+
+async def read_journals(holder: Reading, runs: list[RunRecord]) -> list[Journal | None]:
     """Each whole, or as it was kept here with what has come in since.
 
     Shape: None for one that can't be read, which keeps no other run from beginning. A store that is away for a moment
@@ -38,7 +50,7 @@ async def read_journals(holder: LeaseHolder, runs: list[RunRecord]) -> list[Jour
     return journals
 
 
-async def _whole(holder: LeaseHolder, runs: list[RunRecord]) -> Sequence[Journal | None]:
+async def _whole(holder: Reading, runs: list[RunRecord]) -> Sequence[Journal | None]:
     incarnation = holder.incarnation
     while True:
         try:
@@ -56,7 +68,7 @@ async def _whole(holder: LeaseHolder, runs: list[RunRecord]) -> Sequence[Journal
             return [None]
 
 
-async def _brought_up(holder: LeaseHolder, run: RunRecord, journal: Journal | None) -> Journal | None:
+async def _brought_up(holder: Reading, run: RunRecord, journal: Journal | None) -> Journal | None:
     if journal is None:
         return None
     after = max((event.seq for event in journal.events), default=0)
