@@ -5,17 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal, get_args, overload
+from typing import Annotated, Literal, get_args, get_origin, overload
 
 import msgspec
 
 from perdure.agents.parameters import Parameters
 from perdure.agents.schema import check_shape, describe
-from perdure.core.annotations import is_async, name_of, unwrap
+from perdure.core.annotations import first_parameter, is_async, name_of
 from perdure.core.given import in_words
 from perdure.core.retry import Retry
 from perdure.core.values import Value
-from perdure.errors import SettingInvalid
+from perdure.errors import AnnotationUnresolved, SettingInvalid
 from perdure.models.protocol import ToolSpec
 from perdure.runs.options import StepOptions, checked_text
 
@@ -85,11 +85,13 @@ class Tool:
 
 
 def takes_context(function: Callable[..., Value]) -> bool:
-    """Whether a function's first parameter is a ToolContext."""
-    inner = unwrap(function)
-    names = list(inspect.signature(function).parameters)
-    annotation = getattr(inner, "__annotations__", {}).get(names[0]) if names else None
-    return annotation is ToolContext or (isinstance(annotation, str) and annotation.split(".")[-1] == "ToolContext")
+    """Whether a function's first parameter is a ToolContext, under whatever name its module has that."""
+    try:
+        annotation = first_parameter(function)
+    except AnnotationUnresolved:
+        return False  # its parameters are refused with what can't be resolved
+    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return inner is ToolContext
 
 
 @overload
