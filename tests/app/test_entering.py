@@ -232,3 +232,20 @@ async def test_a_call_from_another_loop_is_refused_and_writes_nothing(tmp_path: 
 
         run_id = await asyncio.to_thread(rightly)
         assert await app.run(run_id).result() == "hello"
+
+
+async def test_a_relative_store_is_the_one_of_where_the_app_was_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    app = App("sqlite:///app.db")
+    client = app.client()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for door in (app, client, app, app.client()):
+        async with door:
+            await door.start("unknown", run_id="one")
+            assert [run.run_id for run in await door.runs()] == ["one"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (tmp_path / "here" / "app.db").exists()

@@ -128,7 +128,7 @@ class App(Client):
 
     def client(self) -> Client:
         """The same door without the work: `async with app.client() as client:`."""
-        return Client(self.url, self.workflows, self.clock, authorize=self._authorize)
+        return Client(self.url, self.workflows, self.clock, authorize=self._authorize, folder=self._folder)
 
     def worker(self, store: Store, *, worker_id: str | None = None) -> Worker:
         """A worker for everything that is declared here, on an open store."""

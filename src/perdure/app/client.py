@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ from perdure.errors import AlreadyOpen, SettingInvalid, StoreClosed
 from perdure.runs.access import Access, Authorize
 from perdure.runs.shielding import run_to_its_end
 from perdure.runs.workflow import Workflows
-from perdure.stores import open_store
+from perdure.stores import in_folder, open_store
 from perdure.stores.port import Store
 
 
@@ -28,12 +29,15 @@ class Client(Door):
         *,
         create: bool = True,
         authorize: Authorize | None = None,
+        folder: str | None = None,
     ) -> None:
+        """Shape: a relative path in the URL is one from `folder` on, by default the current one of now, on each entry."""
         super().__init__(workflows)
         if authorize is not None and not callable(authorize):
             raise SettingInvalid("authorize", f"a function that says whether somebody may, not {in_words(authorize)}")
         self.url = url
         self.clock = clock
+        self._folder = _current_folder() if folder is None else folder
         self._authorize = authorize
         self._create = create
         self._store: Store | None = None
@@ -56,7 +60,7 @@ class Client(Door):
 
     async def open_store(self) -> Store:
         """Open the store that this door is for; a test may put another one before it."""
-        return await open_store(self.url, clock=self.clock, create=self._create)
+        return await open_store(in_folder(self.url, self._folder), clock=self.clock, create=self._create)
 
     async def __aenter__(self) -> Self:
         """Raises: AlreadyOpen where it is open; who opened it keeps it."""
@@ -80,3 +84,10 @@ class Client(Door):
                 await run_to_its_end(store.close)
         finally:
             self._is_open = False
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text, and light to import
+    except FileNotFoundError:  # it was removed: the store says so when it is opened
+        return "."

@@ -30,6 +30,17 @@ async def open_store(url: str, *, clock: Clock | None = None, create: bool = Tru
     raise StoreUrlInvalid(url, f"the scheme {scheme!r} is not known; use memory: or sqlite:///path.db")
 
 
+def in_folder(url: str, folder: str) -> str:
+    """The URL of a file whose path is relative, from a folder on; any other URL as it is."""
+    scheme, _, rest = url.partition(":")
+    path = rest.removeprefix("///")
+    if scheme != "sqlite" or path in {rest, ""} or path.startswith(("/", ":memory:", "file:")):
+        return url
+    from urllib.parse import quote
+
+    return f"sqlite:///{quote(folder)}/{path}"
+
+
 async def restore_store(url: str, *, log: Log | None = None) -> Restored:
     """Accept a database that is a copy or a backup, which `open_store` refuses with StoreReplaced.
 
