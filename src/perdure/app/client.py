@@ -31,7 +31,7 @@ class Client(Door):
         authorize: Authorize | None = None,
         folder: str | None = None,
     ) -> None:
-        """Shape: a relative path in the URL is one from `folder` on, by default the current one of now, on each entry."""
+        """Shape: a relative path in the URL is one from `folder` on, by default the one that is current now."""
         super().__init__(workflows)
         if authorize is not None and not callable(authorize):
             raise SettingInvalid("authorize", f"a function that says whether somebody may, not {in_words(authorize)}")
