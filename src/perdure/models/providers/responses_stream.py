@@ -37,11 +37,22 @@ class _Item:
     def __init__(self, item_id: str, place: int | None, key: str) -> None:
         """Shape: `key` is a call's call id, or # and the number of a text within its message, empty where unknown."""
         self.item_id, self.place, self.key = item_id, place, key
-        self.said = ""
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        """More was said of it."""
+        self._pieces.append(piece)
+
+    @property
+    def said(self) -> str:
+        """All that was said of it; joined when it is asked for, which no delta does."""
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
 
     def may_be(self, whole: str) -> bool:
-        """Whether a whole text is that of this one, as far as it was said."""
-        return whole.startswith(self.said) or self.said.startswith(whole)
+        """Whether a whole text is that of this one, as far as it was said; true where none is given."""
+        return not whole or whole.startswith(self.said) or self.said.startswith(whole)
 
 
 class _Reading:
@@ -97,7 +108,7 @@ class _Reading:
             key = "" if number is None else f"#{number}"
             text = _find(self._texts, event.item_id, event.output_index, key)
             text = text or self._new(self._texts, event.item_id, event.output_index, key)
-            text.said += event.delta
+            text.add(event.delta)
             event.item_id = text.item_id
             yield event
 
@@ -114,7 +125,8 @@ class _Reading:
         if text is None and may_be_new:
             text = self._new(self._texts, item_id, place, key)
         if text is not None and whole.startswith(text.said) and whole != text.said:
-            rest, text.said = whole[len(text.said) :], whole
+            rest = whole[len(text.said) :]
+            text.add(rest)
             yield responses.ResponseTextDeltaEvent.construct(
                 type="response.output_text.delta",
                 item_id=text.item_id,
@@ -161,7 +173,8 @@ class _Reading:
             yield from self._rest(call, item.arguments, place)
             return
         call = self._new(self._calls, item.id, place, item.call_id or "")
-        call.said = item.arguments = text_of(item.arguments) or ""
+        item.arguments = text_of(item.arguments) or ""
+        call.add(item.arguments)
         item.id = call.item_id
         yield responses.ResponseOutputItemAddedEvent.construct(
             type="response.output_item.added", item=item, output_index=place, sequence_number=0
@@ -175,7 +188,7 @@ class _Reading:
             yield from self._rest(call, event.arguments, event.output_index)
         elif event.delta:
             event.delta = text_of(event.delta) or ""
-            call.said += event.delta
+            call.add(event.delta)
             event.item_id = call.item_id
             yield event
 
@@ -185,7 +198,8 @@ class _Reading:
 
         whole = text_of(arguments) or ""
         if whole.startswith(call.said) and whole != call.said:
-            rest, call.said = whole[len(call.said) :], whole
+            rest = whole[len(call.said) :]
+            call.add(rest)
             yield responses.ResponseFunctionCallArgumentsDeltaEvent.construct(
                 type="response.function_call_arguments.delta",
                 item_id=call.item_id,
